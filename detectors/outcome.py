@@ -1,0 +1,24 @@
+"""What a statistic can say instead of a number, and what a rule says about a number."""
+
+import enum
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Undefined:
+    """A statistic that the data do not determine. Never 0, NaN or None in its place.
+
+    >>> Undefined("too few").reason
+    'too few'
+    """
+
+    reason: str  # "empty" | "too few" | "one class"
+
+
+class Verdict(enum.StrEnum):
+    """What a threshold says about one statistic of one window."""
+
+    OK = "ok"
+    WARNING = "warning"
+    CRITICAL = "critical"
+    UNDEFINED = "undefined"  # no number, or one from too few rows: neither good nor bad

@@ -1,0 +1,75 @@
+"""Predictions as columns: what decoding hands to counting. No object per event after this point."""
+
+import enum
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from stream.records.rejection import Rejection
+
+CODE_MISSING: Final = -1  # null, or the feature is absent
+CODE_UNSEEN: Final = -2  # a category that the baseline has not
+CODE_INVALID: Final = -3  # wrong type, or a number that is not finite
+
+
+class ModelKey(NamedTuple):
+    """Which build of which model answered; statistics are kept per version."""
+
+    model: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.model}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelColumns:
+    """The values of one model's rows, in the order of the model's `Schema`."""
+
+    row: npt.NDArray[np.int64]  # shape (n,): which rows of the PredictionBatch these are, ascending
+    numeric: npt.NDArray[np.float64]  # shape (n, numeric features + answer), NaN = missing, +inf = invalid
+    categorical: npt.NDArray[np.int32]  # shape (n, categorical features): category index, or a CODE_*
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionBatch:
+    """Predictions of one MessageBatch, in log order: row i is one prediction.
+
+    `received` counts every prediction of the messages: rows here (known models), `unknown`
+    rows (models without a definition, ignored by configuration) and rejections.
+    """
+
+    place: npt.NDArray[np.int64]  # shape (rows,), ascending: log order, within the batch, of all its predictions
+    offset: npt.NDArray[np.int64]  # shape (rows,), ascending; elements of one array share it
+    event_time_ms: npt.NDArray[np.int64]  # shape (rows,)
+    time_place: npt.NDArray[np.int64]  # shape (times,), ascending: of the rows and of what is no row but has a time
+    time_ms: npt.NDArray[np.int64]  # shape (times,): they move the watermark, whatever became of the predictions
+    model: npt.NDArray[np.int32]  # shape (rows,): index into `models`
+    models: list[ModelKey]
+    columns: dict[ModelKey, ModelColumns]
+    rejections: list[Rejection]  # in log order
+    ignored: int  # predictions of unknown models under `unknown_models: ignore`
+    received: int  # = rows + len(rejections) + ignored
+
+
+class Answer(enum.StrEnum):
+    """Which field of a prediction carries the model's number; the value is the field's name."""
+
+    SCORE = "score"  # P(positive), in [0, 1]
+    VALUE = "value"  # a regression's estimate, any finite number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """What decoding must know of a model: which series it has and what a category's index is.
+
+    The numeric series are the numeric features and, last, the answer (`score` of a binary
+    model, `value` of a regression) where the baseline has one.
+    """
+
+    numeric: tuple[str, ...]  # feature names, without the answer
+    categorical: tuple[str, ...]  # feature names
+    categories: tuple[tuple[str, ...], ...]  # per categorical feature; index in it = code
+    answer: Answer | None

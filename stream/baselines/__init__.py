@@ -1,0 +1,14 @@
+"""What counts as normal: cut from files or from live predictions, registered, looked up.
+
+columns.py      a table's columns as series: numbers, categories, times
+roles.py        which column is what: features, score, time
+files.py        CSV, gzipped CSV and Parquet into tables
+live.py         the newest predictions of a topic into columns
+create.py       columns into a baseline
+baseline.py     Baseline, as it lies in the topic `baselines`
+description.py  a baseline in words
+provenance.py   checksums, versions, commit, time of creation
+registry.py     the topic's entries by id; registering a new one
+layout.py       where each bin lies in a register
+definition.py   a baseline and the settings that decide what is counted where
+"""

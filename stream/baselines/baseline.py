@@ -1,0 +1,93 @@
+"""A baseline: the registered, versioned distribution of each series that counts as normal.
+
+Promise: what is stored here is all that counting and evaluating need: bin edges, counts,
+categories; no rows. Size: about 2 KB per numeric series with 110 fine bins.
+"""
+
+import msgspec
+
+from stream.records.prediction import ModelKey
+
+
+class NumericSeries(msgspec.Struct, frozen=True, kw_only=True, tag="numeric", tag_field="kind"):
+    """A numeric feature, or the model's answer, cut into fine bins that coarsen exactly to PSI's bins."""
+
+    name: str
+    inner_edges: tuple[float, ...]  # fine, ascending; the outer edges are -inf and +inf; bins = len + 1
+    coarse_starts: tuple[int, ...]  # first fine bin of each coarse bin; starts with 0
+    counts: tuple[int, ...]  # per fine bin
+    missing: int
+    invalid: int
+    minimum: float | None  # of the valid values; None if there is none
+    maximum: float | None
+    mean: float | None
+    deviation: float | None  # standard deviation, population
+
+    @property
+    def bins(self) -> int:
+        """How many fine bins."""
+        return len(self.counts)
+
+
+class CategoricalSeries(msgspec.Struct, frozen=True, kw_only=True, tag="categorical", tag_field="kind"):
+    """A categorical feature: its most frequent categories, the known rest as `other`."""
+
+    name: str
+    categories: tuple[str, ...]  # by baseline count, descending, ties by name; one bin each
+    other_categories: tuple[str, ...]  # known, but beyond the top K: counted in the bin `other`
+    counts: tuple[int, ...]  # per category of `categories`
+    other: int
+    missing: int
+    invalid: int
+
+    @property
+    def bins(self) -> int:
+        """One bin per kept category."""
+        return len(self.counts)
+
+
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a baseline comes from, so that it can be made again."""
+
+    created_at: str  # RFC 3339, UTC
+    rows: int
+    files: tuple[str, ...]  # names as given, or "topic/partition[begin, end)" for a live one
+    data_sha256: str  # of the files' bytes in order, or of the messages' values
+    git_hash: str | None  # of the working directory's repository, None where there is none
+    libraries: dict[str, str]  # name: version of driftline, python, numpy, pyarrow
+    seed: int  # of whatever chance was used; sampling, ties
+    from_ms: int | None = None  # event time of the first and last row, where the data have times
+    to_ms: int | None = None
+
+
+class Baseline(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of the registry; its `id` is the key in the topic `baselines` and is never overwritten."""
+
+    model: str
+    version: str
+    number: int  # 1, 2, ... per model and version
+    task: str  # binary | regression | multiclass
+    answer: str | None  # "score" | "value" | None: which answer the answer series describes
+    rows: int
+    series: tuple[NumericSeries | CategoricalSeries, ...]  # features in column order, the answer last
+    provenance: Provenance
+    schema: str = "driftline.baseline/1"
+
+    @property
+    def key(self) -> ModelKey:
+        """The model and version that it is a baseline of."""
+        return ModelKey(self.model, self.version)
+
+    @property
+    def id(self) -> str:
+        """`model@version#number`."""
+        return f"{self.model}@{self.version}#{self.number}"
+
+    def to_bytes(self) -> bytes:
+        """JSON, as it lies in the topic `baselines`."""
+        return msgspec.json.encode(self)
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Baseline":
+        """The baseline in a registry entry; raises `msgspec.DecodeError` if it is none."""
+        return msgspec.json.decode(data, type=cls)

@@ -1,0 +1,232 @@
+"""From columns to a baseline: where the bins are cut and what normal looks like.
+
+Promise: the same rows in any order give the same edges and counts.
+Cost: about 0.04 s per million rows and numeric column.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from detectors import fine_bins
+from detectors.bins import DEFAULT_BINS
+from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries, Provenance
+from stream.baselines.columns import (
+    CategoricalColumn,
+    Column,
+    Kind,
+    NumericColumn,
+    categorical_column,
+    kind_of,
+    numeric_column,
+    time_column_ms,
+)
+from stream.baselines.provenance import provenance as make_provenance
+from stream.baselines.provenance import sha256_of_table
+from stream.baselines.roles import Assigned, Roles, assign_roles
+from stream.errors import InputError
+from stream.records.prediction import CODE_INVALID, CODE_MISSING, Answer, ModelKey
+
+UNNUMBERED: Final = 0  # until the registry gives the entry its number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binning:
+    """How finely the series are cut."""
+
+    bins: int = DEFAULT_BINS  # quantile bins that PSI compares, >= 2
+    top_categories: int = 50  # categories with a bin of their own; the known rest is `other`
+
+
+DEFAULT_BINNING: Final = Binning()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PredictionColumns:
+    """The rows of a file or a topic as series: what a baseline is made of and a backtest counts."""
+
+    rows: int
+    features: tuple[Column, ...]  # in column order
+    answer_column: NumericColumn | None
+    answer: Answer | None
+    time_ms: npt.NDArray[np.int64] | None = None  # shape (rows,), event time
+    notes: tuple[str, ...] = field(default=())  # what was left out and why
+
+    @property
+    def series(self) -> tuple[Column, ...]:
+        """The features, then the answer."""
+        return self.features if self.answer_column is None else (*self.features, self.answer_column)
+
+
+def create_baseline(
+    table: pa.Table | Mapping[str, Any],
+    *,
+    model: str,
+    version: str,
+    roles: Roles | None = None,
+    binning: Binning = DEFAULT_BINNING,
+    provenance: Provenance | None = None,
+) -> Baseline:
+    """The baseline of a table's rows, without a number yet (`registry.register` gives it one).
+
+    Args:
+        table: a pyarrow Table, or column name -> array or list.
+        model: its name, as in the messages' `model`.
+        version: of the model, as in the messages' `version`.
+        roles: what the columns are; found by name unless told.
+        binning: ten quantile bins and the fifty most frequent categories unless told.
+        provenance: of the files, with the seed of whatever chance was used; made from the table's
+            checksum unless given.
+
+    Raises:
+        InputError: no rows, no such column, a score outside [0, 1].
+
+    >>> one = create_baseline({"hour": [1, 2, 3, 4], "score": [.1, .2, .3, None]}, model="m", version="1")
+    >>> [(s.name, s.missing) for s in one.series]
+    [('hour', 0), ('score', 1)]
+    """
+    if not isinstance(table, pa.Table):
+        table = pa.table(dict(table))
+    columns = read_columns(table, assign_roles(table, roles or Roles()))
+    check_answer(columns)
+    made = provenance or make_provenance(
+        rows=columns.rows, files=(), data_sha256=sha256_of_table(table), span_ms=span_ms(columns)
+    )
+    return baseline_of(columns, ModelKey(model, version), made, binning)
+
+
+def baseline_of(
+    columns: PredictionColumns,
+    key: ModelKey,
+    provenance: Provenance,
+    binning: Binning = DEFAULT_BINNING,
+    answer_name: str | None = None,
+) -> Baseline:
+    """The baseline of columns; arguments as for `create_baseline`.
+
+    `answer_name` names the answer's series; unless told otherwise as messages do, `score` or `value`.
+
+    Raises:
+        InputError: no rows, or a feature with the answer's name.
+    """
+    if columns.rows == 0:
+        raise InputError("there are no rows; a baseline needs at least one")
+    series = [_series(column, binning) for column in columns.features]
+    if columns.answer_column is not None:
+        name = answer_name or str(columns.answer)
+        if name in {s.name for s in series}:
+            raise InputError(f"feature {name!r} has the answer's name; rename it, or leave it out with --ignore")
+        series.append(_numeric_series(name, columns.answer_column.values, binning.bins))
+    return Baseline(
+        model=key.model,
+        version=key.version,
+        number=UNNUMBERED,
+        task="regression" if columns.answer is Answer.VALUE else "binary",
+        answer=str(columns.answer) if columns.answer else None,
+        rows=columns.rows,
+        series=tuple(series),
+        provenance=provenance,
+    )
+
+
+def read_columns(table: pa.Table, assigned: Assigned) -> PredictionColumns:
+    """The columns of a table that have a role.
+
+    Raises:
+        InputError: an answer that is no number, or times that are none.
+    """
+    answer = assigned.answer_column
+    if answer is not None and kind_of(table.schema.field(answer).type) not in (Kind.NUMERIC, Kind.EMPTY):
+        kind = table.schema.field(answer).type
+        raise InputError(f"column {answer!r} shall be the {assigned.answer} but holds {kind}; it must hold numbers")
+    return PredictionColumns(
+        rows=table.num_rows,
+        features=tuple(read_column(table, name, name in assigned.categorical) for name in assigned.features),
+        answer_column=numeric_column(answer, table.column(answer)) if answer is not None else None,
+        answer=assigned.answer,
+        time_ms=time_column_ms(assigned.time, table.column(assigned.time)) if assigned.time is not None else None,
+        notes=assigned.notes,
+    )
+
+
+def read_column(table: pa.Table, name: str, categorical: bool) -> Column:
+    """One feature's column."""
+    return (categorical_column if categorical else numeric_column)(name, table.column(name))
+
+
+def check_answer(columns: PredictionColumns) -> None:
+    """Refuse scores that no message may carry, so that a baseline describes what can come.
+
+    Raises:
+        InputError: a score outside [0, 1].
+    """
+    if columns.answer is not Answer.SCORE or columns.answer_column is None:
+        return
+    scores = columns.answer_column.values
+    wrong = np.flatnonzero((scores < 0) | (scores > 1))
+    if wrong.size:
+        row = int(wrong[0])
+        raise InputError(
+            f"column {columns.answer_column.name!r}, row {row}: a score must be in [0, 1], got {scores[row]:g}; "
+            "for a regression's estimate use --value instead of --score"
+        )
+
+
+def span_ms(columns: PredictionColumns) -> tuple[int, int] | None:
+    """Event time of the first and the last row; None without times."""
+    if columns.time_ms is None or not columns.time_ms.size:
+        return None
+    return int(columns.time_ms.min()), int(columns.time_ms.max())
+
+
+def _series(column: Column, binning: Binning) -> NumericSeries | CategoricalSeries:
+    if isinstance(column, NumericColumn):
+        return _numeric_series(column.name, column.values, binning.bins)
+    return _categorical_series(column, binning.top_categories)
+
+
+def _numeric_series(name: str, values: npt.NDArray[np.float64], bins: int) -> NumericSeries:
+    valid = np.sort(values[np.isfinite(values)])
+    cut = fine_bins(valid, bins)
+    return NumericSeries(
+        name=name,
+        inner_edges=cut.fine.inner,
+        coarse_starts=cut.coarse_starts,
+        counts=tuple(cut.fine.histogram(valid).tolist()),
+        missing=int(np.isnan(values).sum()),
+        invalid=int(np.isinf(values).sum()),
+        minimum=float(valid[0]) if valid.size else None,
+        maximum=float(valid[-1]) if valid.size else None,
+        mean=_finite(np.mean, valid),
+        deviation=_finite(np.std, valid),
+    )
+
+
+def _finite(statistic: Any, valid: npt.NDArray[np.float64]) -> float | None:
+    """A statistic of the valid values; None without any, or where it overflows."""
+    if not valid.size:
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = float(statistic(valid))
+    return found if np.isfinite(found) else None
+
+
+def _categorical_series(column: CategoricalColumn, top: int) -> CategoricalSeries:
+    times = np.bincount(column.codes[column.codes >= 0], minlength=len(column.categories)).tolist()
+    counted = Counter({category: n for category, n in zip(column.categories, times, strict=True) if n})
+    ranked: Sequence[tuple[str, int]] = sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))
+    kept, rest = ranked[:top], ranked[top:]
+    return CategoricalSeries(
+        name=column.name,
+        categories=tuple(category for category, _ in kept),
+        other_categories=tuple(sorted(category for category, _ in rest)),
+        counts=tuple(n for _, n in kept),
+        other=sum(n for _, n in rest),
+        missing=int((column.codes == CODE_MISSING).sum()),
+        invalid=int((column.codes == CODE_INVALID).sum()),
+    )

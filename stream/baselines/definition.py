@@ -1,0 +1,55 @@
+"""A definition: a baseline and every setting that decides what is counted where.
+
+Two definitions with one id count the same rows into the same counters, whoever counts. So the
+id is part of every register's key, and a change of any of it begins new registers.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+from weakref import WeakValueDictionary
+
+import msgspec
+
+from stream.baselines.baseline import Baseline
+from stream.baselines.layout import Layout
+from stream.records.prediction import ModelKey
+from stream.records.settings import CountingSettings
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What one model version is counted with."""
+
+    baseline: Baseline
+    settings: CountingSettings
+
+    @property
+    def key(self) -> ModelKey:
+        """The model and version that it counts."""
+        return self.baseline.key
+
+    @cached_property
+    def id(self) -> str:
+        """16 hex digits of SHA-256 over the baseline's entry and the settings."""
+        digest = hashlib.sha256(self.baseline.to_bytes())
+        digest.update(msgspec.json.encode(self.settings, order="deterministic"))
+        return digest.hexdigest()[:16]
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Where its counters lie."""
+        return Layout(self.baseline)
+
+
+_SHARED: Final[WeakValueDictionary[tuple[int, bytes], Definition]] = WeakValueDictionary()
+
+
+def shared_definition(baseline: Baseline, settings: CountingSettings) -> Definition:
+    """The process' one copy of a definition: its id and layout cost megabytes and are wanted in every partition."""
+    key = (id(baseline), msgspec.json.encode(settings, order="deterministic"))
+    held = _SHARED.get(key)
+    if held is None:  # a definition keeps its baseline alive, so no other can have the same id()
+        held = _SHARED[key] = Definition(baseline, settings)
+    return held

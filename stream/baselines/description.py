@@ -1,0 +1,88 @@
+"""A baseline in words: constants, atoms, missing values, categories."""
+
+import numpy as np
+
+from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries
+
+MOST_ATOMS_SHOWN = 3
+MOST_CATEGORIES_SHOWN = 5
+
+
+def describe(baseline: Baseline) -> str:
+    """Several lines: what the baseline is, then each series in words."""
+    made = baseline.provenance
+    facts = [
+        ("baseline", baseline.id if baseline.number else f"{baseline.key} (not registered)"),
+        ("rows", f"{baseline.rows:,}"),
+        ("answer", baseline.answer or "none"),
+        ("from", ", ".join(made.files) or "a table"),
+        ("sha256", made.data_sha256),
+        ("created", f"{made.created_at}, commit {made.git_hash or 'none'}, seed {made.seed}"),
+        ("with", ", ".join(f"{name} {version}" for name, version in made.libraries.items())),
+    ]
+    width = max([len(s.name) for s in baseline.series], default=0)
+    series = [f"  {s.name:<{width}}  {describe_series(s, baseline.rows)}" for s in baseline.series]
+    return "\n".join([*(f"{name:<8}  {fact}" for name, fact in facts), "series", *series])
+
+
+def describe_series(series: NumericSeries | CategoricalSeries, rows: int) -> str:
+    """One series in one line."""
+    found = _numeric(series, rows) if isinstance(series, NumericSeries) else _categorical(series, rows)
+    for count, word in ((series.missing, "missing"), (series.invalid, "invalid")):
+        if 0 < count < rows:
+            found.append(f"{_percent(count, rows)} {word}")
+    return ", ".join(found)
+
+
+def atoms(series: NumericSeries) -> list[tuple[float, int]]:
+    """Values with a bin of their own and their counts, the most frequent first.
+
+    A bin [v, nextafter(v)) holds v alone.
+    """
+    edges = np.array(series.inner_edges, np.float64)
+    alone = np.flatnonzero(np.nextafter(edges[:-1], np.inf) == edges[1:])
+    found = [(float(edges[i]), series.counts[i + 1]) for i in alone.tolist()]
+    return sorted(((v, n) for v, n in found if n), key=lambda atom: (-atom[1], atom[0]))
+
+
+def _numeric(series: NumericSeries, rows: int) -> list[str]:
+    if series.minimum is None or series.maximum is None:
+        return [f"numeric, never a value: {'all missing' if series.missing == rows else 'missing or invalid'}"]
+    if series.minimum == series.maximum:
+        return [f"numeric, constant {series.minimum:g}"]
+    found = [f"numeric, {series.minimum:g} to {series.maximum:g}"]
+    if series.mean is not None and series.deviation is not None:
+        found.append(f"mean {series.mean:.4g}, deviation {series.deviation:.4g}")
+    found.append(f"{len(series.coarse_starts)} bins ({series.bins} fine)")
+    shown = atoms(series)
+    if shown:
+        named = ", ".join(f"{v:g} ({_percent(n, rows)})" for v, n in shown[:MOST_ATOMS_SHOWN])
+        more = f" and {len(shown) - MOST_ATOMS_SHOWN} more" if len(shown) > MOST_ATOMS_SHOWN else ""
+        found.append(f"atoms {named}{more}")
+    return found
+
+
+def _categorical(series: CategoricalSeries, rows: int) -> list[str]:
+    known = len(series.categories) + len(series.other_categories)
+    if known == 0:
+        return ["categorical, never a value"]
+    if known == 1:
+        return [f"categorical, constant {series.categories[0]!r}"]
+    top = zip(series.categories, series.counts, strict=True)
+    named = [f"{category} {_percent(n, rows)}" for category, n in list(top)[:MOST_CATEGORIES_SHOWN]]
+    found = [f"categorical, {known} categories: {', '.join(named)}{', …' if known > len(named) else ''}"]
+    if series.other_categories:
+        found.append(f"{len(series.other_categories)} of them in `other` ({_percent(series.other, rows)})")
+    return found
+
+
+def _percent(count: int, rows: int) -> str:
+    """A count as people read it; a small one is never shown as none.
+
+    >>> _percent(1, 3), _percent(1, 100_000), _percent(99_999, 100_000)
+    ('33.3 %', '<0.1 %', '>99.9 %')
+    """
+    share = 100 * count / rows
+    if 0 < share < 0.1:
+        return "<0.1 %"
+    return ">99.9 %" if 99.9 < share < 100 else f"{share:.1f} %"

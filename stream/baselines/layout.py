@@ -1,0 +1,145 @@
+"""Where each series' bins lie in a register's flat vector of counts.
+
+A register of one pane is one int64 vector; per series it holds the bins and then, for a
+numeric series, `missing, invalid`, for a categorical one `other, missing, unseen, invalid`.
+Adding two panes is adding two vectors, and all series of a batch are counted by one `bincount`.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries
+from stream.records.prediction import CODE_INVALID, CODE_MISSING, CODE_UNSEEN, Answer, ModelColumns, Schema
+
+Counts = npt.NDArray[np.int64]
+Series = NumericSeries | CategoricalSeries
+
+NUMERIC_EXTRAS: Final = ("missing", "invalid")
+CATEGORICAL_EXTRAS: Final = ("other", "missing", "unseen", "invalid")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The flat vector of one baseline: series after series, in the baseline's order."""
+
+    baseline: Baseline
+
+    @cached_property
+    def series(self) -> tuple[Series, ...]:
+        """The features in column order, the answer last."""
+        return self.baseline.series
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The series' names, as in reports, metrics and alerts."""
+        return tuple(s.name for s in self.series)
+
+    @cached_property
+    def starts(self) -> npt.NDArray[np.int64]:
+        """Shape (series + 1,): where each series begins; the last one is `width`."""
+        return np.concatenate([[0], np.cumsum([_width(s) for s in self.series])]).astype(np.int64)
+
+    @property
+    def width(self) -> int:
+        """How many counters a register has."""
+        return int(self.starts[-1])
+
+    @cached_property
+    def coarse_starts(self) -> npt.NDArray[np.int64]:
+        """Shape (coarse bins,): where each bin that PSI compares begins in the flat vector."""
+        return np.array([at + g for at, s in self._placed() for g in _groups(s)], np.int64)
+
+    @cached_property
+    def series_coarse_starts(self) -> npt.NDArray[np.int64]:
+        """Shape (series,): where each series begins among the coarse bins."""
+        return np.searchsorted(self.coarse_starts, self.starts[:-1]).astype(np.int64)
+
+    @cached_property
+    def baseline_counts(self) -> Counts:
+        """Shape (width,): the baseline's own counts."""
+        return np.concatenate([np.array(_counts(s), np.int64) for s in self.series])
+
+    @cached_property
+    def baseline_coarse(self) -> Counts:
+        """Shape (coarse bins,): the baseline's counts in the bins that PSI compares."""
+        return self.coarsen(self.baseline_counts)
+
+    def coarsen(self, counts: Counts) -> Counts:
+        """Fine counts, shape (width,), summed to the bins that PSI compares."""
+        return np.add.reduceat(counts, self.coarse_starts)
+
+    @cached_property
+    def schema(self) -> Schema:
+        """What decoding must know."""
+        numeric = tuple(s.name for s in self.series if isinstance(s, NumericSeries) and not self._is_answer(s))
+        categorical = [s for s in self.series if isinstance(s, CategoricalSeries)]
+        return Schema(
+            numeric=numeric,
+            categorical=tuple(s.name for s in categorical),
+            categories=tuple(s.categories + s.other_categories for s in categorical),
+            answer=Answer(self.baseline.answer) if self.baseline.answer else None,
+        )
+
+    def flat_bins(self, columns: ModelColumns) -> npt.NDArray[np.int64]:
+        """The counter that each value of each row falls into, shape (rows, series)."""
+        out = np.empty((len(columns.row), len(self.series)), np.int64)
+        next_numeric = next_categorical = 0
+        for at, (j, s) in zip(self.starts.tolist(), enumerate(self.series), strict=False):
+            if isinstance(s, NumericSeries):
+                out[:, j] = at + _numeric_bins(self._inner_edges[j], columns.numeric[:, next_numeric])
+                next_numeric += 1
+            else:
+                out[:, j] = at + _categorical_bins(s, columns.categorical[:, next_categorical])
+                next_categorical += 1
+        return out
+
+    @cached_property
+    def _inner_edges(self) -> list[npt.NDArray[np.float64]]:
+        return [np.array(s.inner_edges if isinstance(s, NumericSeries) else (), np.float64) for s in self.series]
+
+    def _placed(self) -> list[tuple[int, Series]]:
+        return list(zip(self.starts[:-1].tolist(), self.series, strict=True))
+
+    def _is_answer(self, series: Series) -> bool:
+        return self.baseline.answer is not None and series is self.series[-1]
+
+
+def _width(series: Series) -> int:
+    extras = NUMERIC_EXTRAS if isinstance(series, NumericSeries) else CATEGORICAL_EXTRAS
+    return series.bins + len(extras)
+
+
+def _groups(series: Series) -> list[int]:
+    """Where each bin that PSI compares begins within the series."""
+    if isinstance(series, NumericSeries):
+        return [*series.coarse_starts, series.bins, series.bins + 1]
+    return list(range(_width(series)))
+
+
+def _counts(series: Series) -> tuple[int, ...]:
+    if isinstance(series, NumericSeries):
+        return (*series.counts, series.missing, series.invalid)
+    return (*series.counts, series.other, series.missing, 0, series.invalid)
+
+
+def _numeric_bins(inner_edges: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    # [a, b): a value on an edge belongs to the bin that begins there.
+    bins = np.searchsorted(inner_edges, values, side="right")
+    usual = np.isfinite(values)
+    if not usual.all():
+        missing = len(inner_edges) + 1
+        bins[np.isnan(values)] = missing
+        bins[np.isinf(values)] = missing + 1
+    return bins
+
+
+def _categorical_bins(series: CategoricalSeries, codes: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    kept = series.bins
+    bins = np.minimum(codes, kept).astype(np.int64)  # beyond the kept ones: `other`
+    for code, extra in ((CODE_MISSING, 1), (CODE_UNSEEN, 2), (CODE_INVALID, 3)):
+        bins[codes == code] = kept + extra
+    return bins

@@ -1,0 +1,178 @@
+"""The registry of baselines: an in-memory view of the compacted topic `baselines`.
+
+Promise: an entry under a key is never overwritten: of several the first counts, whoever reads
+and whenever. What cannot be read is remembered with its reason and stops nothing.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries
+from stream.durable.log import Log, Outgoing
+from stream.errors import InputError
+from stream.records.prediction import Answer, ModelKey
+from stream.records.source import Message, Source
+
+MAX_ENTRY_BYTES: Final = 1_000_000  # Kafka's default `max.message.bytes` is 1,048,588
+MAX_REGISTER_ATTEMPTS: Final = 20  # writers that race each other for a number
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenEntry:
+    """A record of the topic that is no baseline."""
+
+    offset: int
+    key: bytes | None
+    reason: str
+
+
+@dataclass(slots=True)
+class Registry:
+    """All baselines there are."""
+
+    broken: list[BrokenEntry] = field(default_factory=list)
+    _by_id: dict[str, Baseline] = field(default_factory=dict)
+    _in_force: dict[ModelKey, Baseline] = field(default_factory=dict)
+
+    def add(self, message: Message) -> Baseline | None:
+        """Take the topic's next record; the baseline if it is one that was not known."""
+        found = _read(message)
+        if isinstance(found, str):
+            self.broken.append(BrokenEntry(message.offset, message.key, found))
+            return None
+        if found.id in self._by_id:
+            return None
+        self._by_id[found.id] = found
+        newest = self._in_force.get(found.key)
+        if newest is None or found.number > newest.number:
+            self._in_force[found.key] = found
+        return found
+
+    def get(self, baseline_id: str) -> Baseline | None:
+        """The baseline with this id, `model@version#number`."""
+        return self._by_id.get(baseline_id)
+
+    def in_force(self, key: ModelKey) -> Baseline | None:
+        """The baseline that a model version is compared with: its largest number."""
+        return self._in_force.get(key)
+
+    def keys(self) -> list[ModelKey]:
+        """The model versions that have a baseline, sorted."""
+        return sorted(self._in_force)
+
+    def baselines(self) -> list[Baseline]:
+        """All entries by model, version and number."""
+        return sorted(self._by_id.values(), key=lambda b: (b.key, b.number))
+
+    def next_number(self, key: ModelKey) -> int:
+        """The number that the model version's next baseline gets."""
+        newest = self.in_force(key)
+        return 1 if newest is None else newest.number + 1
+
+
+async def read_registry(log: Log, source: Source) -> Registry:
+    """The registry as the topic holds it now."""
+    registry = Registry()
+    async for message in log.read(source, 0):
+        registry.add(message)
+    return registry
+
+
+async def register(log: Log, source: Source, baseline: Baseline) -> Baseline:
+    """Store a baseline under the model version's next number and return it with that number.
+
+    1. Read the topic to its end and take the next number.
+    2. Send the entry; await it.
+    3. Read back. If the first entry under the key is ours, it is registered.
+    4. Otherwise another writer was first: send *its* entry again, so that compaction, which keeps
+       the last one, keeps the one that counts; begin anew.
+
+    Raises:
+        InputError: the entry is larger than a topic takes, or would not be read back.
+    """
+    for _ in range(MAX_REGISTER_ATTEMPTS):
+        registry = await read_registry(log, source)
+        numbered = msgspec.structs.replace(baseline, number=registry.next_number(baseline.key))
+        _check_entry(numbered)
+        await log.send([_outgoing(source, numbered)])
+        kept = (await read_registry(log, source)).get(numbered.id)
+        if kept is not None and kept.to_bytes() == numbered.to_bytes():
+            return numbered
+        if kept is not None:
+            await log.send([_outgoing(source, kept)])
+    raise InputError(f"other writers registered baselines of {baseline.key} all the time; try again")
+
+
+def complaint(baseline: Baseline) -> str | None:
+    """Why a baseline cannot be counted with, or None; nobody's broken entry may stop a worker."""
+    names = [s.name for s in baseline.series]
+    if not names or len(set(names)) != len(names):
+        return "a baseline needs series, and their names must differ"
+    if baseline.number < 1 or baseline.rows < 1:
+        return "number and rows must be at least 1"
+    if baseline.answer is not None and baseline.answer not in list(Answer):
+        return f"answer must be score, value or null, got {baseline.answer!r}"
+    if baseline.answer is not None and not isinstance(baseline.series[-1], NumericSeries):
+        return "the answer's series must be numeric, and last"
+    for series in baseline.series:
+        wrong = _numeric_complaint(series) if isinstance(series, NumericSeries) else _categorical_complaint(series)
+        if wrong is not None:
+            return f"series {series.name!r}: {wrong}"
+    return None
+
+
+def _numeric_complaint(series: NumericSeries) -> str | None:
+    if len(series.counts) != len(series.inner_edges) + 1:
+        return "counts must be one more than inner_edges"
+    edges = np.array(series.inner_edges, np.float64)
+    if not np.isfinite(edges).all() or not (np.diff(edges) > 0).all():
+        return "inner_edges must be finite and ascending"
+    starts = np.array(series.coarse_starts, np.int64)
+    if not starts.size or starts[0] != 0 or not (np.diff(starts) > 0).all() or starts[-1] >= series.bins:
+        return "coarse_starts must ascend from 0 and lie within the bins"
+    if min(*series.counts, series.missing, series.invalid) < 0:
+        return "counts must not be negative"
+    return None
+
+
+def _categorical_complaint(series: CategoricalSeries) -> str | None:
+    if len(series.counts) != len(series.categories):
+        return "counts must be one per category"
+    known = series.categories + series.other_categories
+    if len(set(known)) != len(known):
+        return "categories must differ"
+    if min(*series.counts, series.other, series.missing, series.invalid) < 0:
+        return "counts must not be negative"
+    return None
+
+
+def _read(message: Message) -> Baseline | str:
+    if message.value is None:
+        return "deleted: an entry may not be, the ones before it still count"
+    try:
+        baseline = Baseline.from_bytes(message.value)
+    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        return f"no baseline: {problem}"
+    if message.key != baseline.id.encode():
+        return f"the key must be the entry's id, {baseline.id}"
+    return complaint(baseline) or baseline
+
+
+def _outgoing(source: Source, baseline: Baseline) -> Outgoing:
+    return Outgoing(to=source, key=baseline.id.encode(), value=baseline.to_bytes())
+
+
+def _check_entry(baseline: Baseline) -> None:
+    size = len(baseline.to_bytes())
+    if size > MAX_ENTRY_BYTES:
+        largest = max(baseline.series, key=lambda s: len(msgspec.json.encode(s)))
+        raise InputError(
+            f"the baseline takes {size} bytes, a topic takes {MAX_ENTRY_BYTES}; the largest series is "
+            f"{largest.name!r}: leave it out with --ignore (an id or free text is no category)"
+        )
+    wrong = complaint(baseline)
+    if wrong is not None:
+        raise InputError(f"the baseline cannot be registered: {wrong}")

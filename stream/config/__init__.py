@@ -1,0 +1,149 @@
+"""Configuration: the YAML file, the environment and the command line become one checked, frozen value.
+
+Promise: what `load_config` returns is complete and consistent; everything else it refuses
+with the key, the value, the rule and the fix, all refused keys at once. Secrets are never shown.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pydantic import Field, ValidationError
+
+from stream.config.keys import (
+    AppName,
+    CheckKeys,
+    CheckpointKeys,
+    FieldNames,
+    KafkaKeys,
+    Keys,
+    LimitKeys,
+    ModelKeys,
+    PsiKeys,
+    PsiLimits,
+    SmoothingName,
+    TopicKeys,
+    UnknownModels,
+    WebKeys,
+    WindowKeys,
+)
+from stream.config.refusals import refusals
+from stream.config.rules import broken_rules
+from stream.config.sources import Sources, read_sources
+from stream.errors import ConfigError, InputError
+
+__all__ = ["CheckKeys", "Config", "KafkaKeys", "ModelConfig", "PsiKeys", "PsiLimits", "TopicKeys", "WebKeys",
+           "WindowKeys", "load_config", "sasl_password"]  # fmt: skip
+
+LATER_KEYS: Final = {
+    "false_alarms": "the false-alarm budget",
+    "label_ttl": "joining labels",
+    "label_sample": "joining labels",
+    "revision_window": "joining labels",
+    "labels": "joining labels",
+    "latency": "latency",
+    "sla": "latency",
+    "segments": "segments",
+    "quality": "the quality check",
+    "auc": "the AUC check",
+}
+"""Keys that a later version will know: what they belong to, so that the refusal can say so."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """One model's settings with everything that it inherits filled in."""
+
+    name: str
+    task: str | None  # None: as its baseline says
+    rule: str
+    windows: WindowKeys
+    checks: CheckKeys
+
+
+class Config(Keys):
+    """All settings. Durations are integer milliseconds."""
+
+    kafka: KafkaKeys = KafkaKeys()
+    app: AppName = "driftline"
+    topics: TopicKeys = TopicKeys()
+    web: WebKeys = WebKeys()
+    windows: WindowKeys = WindowKeys()
+    unknown_models: UnknownModels = "dead-letter"
+    checkpoint: CheckpointKeys = CheckpointKeys()
+    limits: LimitKeys = LimitKeys()
+    fields: FieldNames = Field(default_factory=dict)
+    constants: FieldNames = Field(default_factory=dict)
+    smoothing: SmoothingName = "half"
+    models: dict[str, ModelKeys] = Field(default_factory=dict)
+
+    def model(self, name: str) -> ModelConfig:
+        """The settings of one model, listed or not.
+
+        >>> Config().model("fraud").windows.length
+        3600000
+        """
+        own = self.models.get(name, ModelKeys())
+        windows = self.windows.model_copy(update=own.windows.model_dump(exclude_none=True))
+        return ModelConfig(name=name, task=own.task, rule=own.rule, windows=windows, checks=own.checks)
+
+    def internal_topic(self, role: str) -> str:
+        """The name of a topic of our own.
+
+        >>> Config().internal_topic("partials")
+        'driftline.partials'
+        """
+        return f"{self.app}.{role}"
+
+
+def load_config(
+    path: Path | None = None,
+    overrides: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Config:
+    """The checked settings: defaults, then the file, then the environment, then `overrides`.
+
+    Args:
+        path: YAML file; None for none.
+        overrides: dotted key -> text (`{"windows.pane": "1h"}`).
+        environment: variables (`DRIFTLINE_KAFKA__BOOTSTRAP_SERVERS`); None for the process's own.
+
+    Raises:
+        ConfigError: the first key that is refused; the rest in its `others`.
+        InputError: the file cannot be read.
+    """
+    variables = os.environ if environment is None else environment
+    sources = read_sources(path, variables, overrides or {}, Config.model_fields)
+    try:
+        config = Config.model_validate(sources.tree)
+    except ValidationError as error:
+        raise _first(refusals(error, Config, LATER_KEYS), sources, path) from None
+    broken = list(broken_rules(config))
+    if broken:
+        raise _first(broken, sources, path)
+    return config
+
+
+def sasl_password(kafka: KafkaKeys) -> str | None:
+    """The password in clear, from wherever the configuration says.
+
+    Raises:
+        InputError: the file that should hold it cannot be read.
+    """
+    if kafka.sasl_password is not None:
+        return kafka.sasl_password.get_secret_value()
+    if kafka.sasl_password_file is None:
+        return None
+    try:
+        return Path(kafka.sasl_password_file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        where = f"kafka.sasl_password_file ({kafka.sasl_password_file})"
+        raise InputError(f"cannot read {where}; give a text file that this user may read") from error
+
+
+def _first(errors: list[ConfigError], sources: Sources, path: Path | None) -> ConfigError:
+    located = [e.located(sources.origin(e.key) or (str(path) if path else "")) for e in errors]
+    located[0].others = tuple(located[1:])
+    return located[0]

@@ -1,0 +1,13 @@
+"""Bytes to columns, or to rejections: the one place where a message is not trusted.
+
+    decode.py          Decoder: a MessageBatch becomes a PredictionBatch; read this first
+    typed_rows.py      the fast route: well-formed rows straight into columns
+    careful_rows.py    the slow route: every rule, one row at a time; alone it refuses
+    json_text.py       bytes to a JSON value, or why they are none
+    event_time.py      `ts` to milliseconds, or why it is no time
+    foreign_shape.py   other producers' messages, read through paths and constants
+    assemble.py        rows of both routes, back in log order
+    settings.py        what the operator can set
+
+Pure: numpy, msgspec, orjson. The rules, as users read them: docs/predictions.md.
+"""

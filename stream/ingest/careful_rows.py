@@ -1,0 +1,166 @@
+"""The slow route: one prediction at a time through every rule; it alone refuses.
+
+Promise: every JSON value becomes exactly one of a row, a `Fault`, or IGNORED. A broken envelope refuses
+the message; a wrong feature value is invalid in its own series and the row counts.
+Cost: about 7 us for 10 features, after parsing.
+The order of the checks is the order of the table in docs/predictions.md: the first complaint wins.
+"""
+
+import enum
+import math
+import re
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from stream.ingest.event_time import event_time
+from stream.ingest.fault import Fault, shown
+from stream.ingest.feature_values import MISSING_NUMBER, Codes, categorical_code, category_codes, numeric_value
+from stream.ingest.settings import IngestSettings
+from stream.records.prediction import Answer, ModelKey, Schema
+
+DEFAULT_VERSION: Final = "0"
+MAX_NAME_CHARACTERS: Final = 200  # of a model or a version: they are keys and metric labels
+_CONTROL_CHARACTER: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_ANSWER_FIELDS: Final = ("score", "value", "scores", "features")
+
+
+class Row(NamedTuple):
+    """One accepted prediction, its values in the order of the model's `Schema`."""
+
+    key: ModelKey
+    event_time_ms: int
+    numeric: list[float]  # numeric features, then the answer where the schema has one
+    categorical: list[int]
+
+
+class Ignored(enum.Enum):
+    """A prediction of an unknown model under `unknown_models: ignore`."""
+
+    IGNORED = enum.auto()
+
+
+IGNORED: Final = Ignored.IGNORED
+Outcome = Row | Fault | Ignored
+
+
+class CarefulRows:
+    """The rules, for the models of `schemas`."""
+
+    def __init__(self, schemas: Mapping[ModelKey, Schema], settings: IngestSettings) -> None:
+        self._schemas = dict(schemas)
+        self._settings = settings
+        self._codes: dict[ModelKey, list[Codes]] = {
+            key: [category_codes(categories) for categories in schema.categories] for key, schema in schemas.items()
+        }
+
+    def read(self, prediction: object, record_timestamp_ms: int) -> Outcome:
+        """What one prediction becomes; `prediction` is any JSON value."""
+        if not isinstance(prediction, dict):
+            return Fault("not_object", f"a prediction is a JSON object, got {shown(prediction)}")
+        key = _model_key(prediction)
+        if isinstance(key, Fault):
+            return key
+        schema = self._schemas.get(key)
+        if schema is None:
+            return self._unknown(key)
+        event_time_ms = event_time(
+            prediction.get("ts"),
+            record_timestamp_ms=record_timestamp_ms,
+            max_clock_skew_ms=self._settings.max_clock_skew_ms,
+        )
+        if isinstance(event_time_ms, Fault):
+            return event_time_ms
+        return _envelope_fault(prediction, schema) or self._row(key, schema, event_time_ms, prediction)
+
+    def time_of(self, prediction: object, record_timestamp_ms: int) -> int | None:
+        """Event time of a prediction that did not become a row; None if it names no model or no time.
+
+        Whatever becomes of it, it moves the watermark: else lateness would depend on which models an owner knows.
+        """
+        if not isinstance(prediction, dict) or isinstance(_model_key(prediction), Fault):
+            return None
+        found = event_time(
+            prediction.get("ts"),
+            record_timestamp_ms=record_timestamp_ms,
+            max_clock_skew_ms=self._settings.max_clock_skew_ms,
+        )
+        return None if isinstance(found, Fault) else found
+
+    def _unknown(self, key: ModelKey) -> Outcome:
+        if fault := _name_fault("model", key.model) or _name_fault("version", key.version):
+            return fault
+        if self._settings.unknown_models == "ignore":
+            return IGNORED
+        versions = sorted(other.version for other in self._schemas if other.model == key.model)
+        known = f"; versions with a baseline: {shown(', '.join(versions))}" if versions else ""
+        return Fault(
+            "unknown_model",
+            f"no baseline for model {shown(key.model)}, version {shown(key.version)}{known}; "
+            "register one with `driftline baseline create`, or set `unknown_models: ignore`",
+        )
+
+    def _row(self, key: ModelKey, schema: Schema, event_time_ms: int, prediction: dict[str, object]) -> Row:
+        features = prediction.get("features")
+        values: dict[str, object] = features if isinstance(features, dict) else {}
+        numeric = [numeric_value(values.get(name)) for name in schema.numeric]
+        if schema.answer is not None:
+            numeric.append(_answer(prediction.get(schema.answer.value)))
+        codes = self._codes[key]
+        categorical = [categorical_code(values.get(n), c) for n, c in zip(schema.categorical, codes, strict=True)]
+        return Row(key, event_time_ms, numeric, categorical)
+
+
+def _model_key(prediction: dict[str, object]) -> ModelKey | Fault:
+    model, version = prediction.get("model"), prediction.get("version")
+    if model is None or model == "":
+        return Fault("missing_model", "`model` is required, a text")
+    if not isinstance(model, str):
+        return Fault("wrong_type", f"model must be a text, got {shown(model)}")
+    if version is None:
+        return ModelKey(model, DEFAULT_VERSION)
+    if not isinstance(version, str):
+        return Fault("wrong_type", f'version must be a text such as "3", got {shown(version)}')
+    return ModelKey(model, version)
+
+
+def _name_fault(field: str, name: str) -> Fault | None:
+    if not 1 <= len(name) <= MAX_NAME_CHARACTERS:
+        return Fault("wrong_type", f"{field} must have 1 to {MAX_NAME_CHARACTERS} characters, got {len(name)}")
+    if _CONTROL_CHARACTER.search(name):
+        return Fault("wrong_type", f"{field} must not hold control characters, got {shown(name)}")
+    return None
+
+
+def _envelope_fault(prediction: dict[str, object], schema: Schema) -> Fault | None:
+    if all(prediction.get(field) is None for field in _ANSWER_FIELDS):
+        return Fault("missing_answer", "one of `score`, `value`, `scores`, `features` is required")
+    for field in ("score", "value"):
+        if not _is_number(prediction.get(field)):
+            return Fault("wrong_type", f"{field} must be a finite number, got {shown(prediction[field])}")
+    if not _is_scores(prediction.get("scores")):
+        return Fault("wrong_type", f"scores must hold numbers, by class or in order, got {shown(prediction['scores'])}")
+    if not isinstance(prediction.get("features"), dict | None):
+        return Fault("wrong_type", f"features must be an object, got {shown(prediction['features'])}")
+    score = prediction.get("score")
+    if schema.answer is Answer.SCORE and isinstance(score, int | float) and not 0 <= score <= 1:
+        return Fault("score_out_of_range", f"score must be in [0, 1], got {shown(score)}")
+    return None
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is null or a finite number; a boolean is none."""
+    if value is None:
+        return True
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_scores(value: object) -> bool:
+    """Whether it is null, or finite numbers in an object or an array."""
+    if value is None:
+        return True
+    numbers = list(value.values()) if isinstance(value, dict) else value
+    return isinstance(numbers, list) and all(one is not None and _is_number(one) for one in numbers)
+
+
+def _answer(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else MISSING_NUMBER

@@ -1,0 +1,63 @@
+"""Messages of other producers, read through paths and constants.
+
+`fields: {score: outputs.0.data.0, features.distance: inputs.distance}` and `constants: {model: fraud}`:
+a path is keys and list positions with dots between; what it does not find is absent. A field that is
+neither in `fields` nor in `constants` keeps its own place; constants win over the message.
+Limit: a key that itself holds a dot cannot be reached.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+_FEATURE: Final = "features."
+
+
+class ForeignShape:
+    """What the settings say about the messages' shape."""
+
+    def __init__(self, fields: Mapping[str, str], constants: Mapping[str, str]) -> None:
+        self._paths = [(target, path.split(".")) for target, path in fields.items()]
+        # `features` as a whole first, so that a single feature can be added to it.
+        self._paths.sort(key=lambda target_and_path: target_and_path[0].startswith(_FEATURE))
+        self._constants = dict(constants)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to translate."""
+        return bool(self._paths or self._constants)
+
+    def prediction(self, message: object) -> object:
+        """The message in our own shape; what is no object stays as it is.
+
+        >>> shape = ForeignShape({"score": "outputs.0.data.0"}, {"model": "fraud"})
+        >>> shape.prediction({"outputs": [{"data": [0.5]}], "version": "3"})["score"]
+        0.5
+        """
+        if not isinstance(message, dict):
+            return message
+        prediction: dict[str, object] = dict(message)
+        for target, path in self._paths:
+            _put(prediction, target, _find(message, path))
+        for target, value in self._constants.items():
+            _put(prediction, target, value)
+        return prediction
+
+
+def _find(value: object, path: list[str]) -> object:
+    for step in path:
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isdecimal() and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
+
+
+def _put(prediction: dict[str, object], target: str, value: object) -> None:
+    if not target.startswith(_FEATURE):
+        prediction[target] = value
+        return
+    features = prediction.get("features")
+    # A copy: the message's own object stays as it came. Whatever else stands there is replaced.
+    own = dict(features) if isinstance(features, dict) else {}
+    prediction["features"] = own | {target.removeprefix(_FEATURE): value}

@@ -1,0 +1,107 @@
+"""The flat vector of counters: every value has one place, and fine bins coarsen exactly."""
+
+import math
+
+import msgspec
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries
+from stream.baselines.layout import Layout
+from stream.records.prediction import CODE_INVALID, CODE_MISSING, CODE_UNSEEN, Answer, ModelColumns
+from tests.small_model import EDGES, baseline, categorical, numeric
+
+LAYOUT = Layout(baseline())  # x: 4 bins + 2; c: 2 + 4; score: 4 + 2
+FINE = Layout(
+    msgspec.structs.replace(
+        baseline(), series=(msgspec.structs.replace(numeric("x"), coarse_starts=(0, 2)), categorical("c"))
+    )
+)
+
+
+def columns(numeric_rows: list[list[float]], codes: list[int]) -> ModelColumns:
+    return ModelColumns(
+        row=np.arange(len(codes), dtype=np.int64),
+        numeric=np.array(numeric_rows, np.float64).reshape(len(codes), -1),
+        categorical=np.array(codes, np.int32).reshape(len(codes), 1),
+    )
+
+
+def test_series_lie_one_after_another_with_their_extras() -> None:
+    assert LAYOUT.starts.tolist() == [0, 6, 12, 18]
+    assert LAYOUT.width == 18
+    assert LAYOUT.names == ("x", "c", "score")
+
+
+def test_a_value_on_an_edge_belongs_to_the_bin_that_begins_there() -> None:
+    values = [-math.inf, 0.0, 0.25, math.nextafter(0.5, 0), 0.5, 0.75, 1e300, math.nan, math.inf]
+    flat = LAYOUT.flat_bins(columns([[v, 0.5] for v in values[1:]], [0] * 8))
+    assert flat[:, 0].tolist() == [0, 1, 1, 2, 3, 3, 4, 5]  # NaN is missing, +inf is invalid
+
+
+def test_categories_beyond_the_kept_ones_are_other_and_codes_have_their_own_bins() -> None:
+    codes = [0, 1, 2, CODE_MISSING, CODE_UNSEEN, CODE_INVALID]
+    flat = LAYOUT.flat_bins(columns([[0.1, 0.1]] * 6, codes))
+    assert (flat[:, 1] - 6).tolist() == [0, 1, 2, 3, 4, 5]  # a, b, other, missing, unseen, invalid
+
+
+@given(st.lists(st.tuples(st.floats(allow_nan=True), st.integers(-3, 2), st.floats(0, 1)), min_size=1, max_size=30))
+def test_each_row_has_one_counter_in_every_series(rows: list[tuple[float, int, float]]) -> None:
+    flat = LAYOUT.flat_bins(columns([[x, s] for x, _, s in rows], [c for _, c, _ in rows]))
+    assert flat.shape == (len(rows), 3)
+    for j in range(3):
+        assert ((LAYOUT.starts[j] <= flat[:, j]) & (flat[:, j] < LAYOUT.starts[j + 1])).all()
+
+
+@given(st.lists(st.floats(-1, 2), min_size=1, max_size=50))
+def test_bins_are_those_that_numpys_histogram_counts(values: list[float]) -> None:
+    flat = LAYOUT.flat_bins(columns([[v, 0.5] for v in values], [0] * len(values)))
+    counts = np.bincount(flat[:, 0], minlength=4)[:4]
+    assert counts.tolist() == np.histogram(values, [-9, *EDGES, 9])[0].tolist()
+
+
+def test_fine_bins_are_summed_to_those_that_psi_compares() -> None:
+    #  x:  [0 1 | 2 3] missing invalid     c:  a b other missing unseen invalid
+    coarse = FINE.coarsen(np.arange(12))
+    assert coarse.tolist() == [0 + 1, 2 + 3, 4, 5, 6, 7, 8, 9, 10, 11]
+    assert FINE.series_coarse_starts.tolist() == [0, 4]
+
+
+@given(st.lists(st.integers(0, 1_000), min_size=12, max_size=12))
+def test_coarsening_loses_no_row(counts: list[int]) -> None:
+    coarse = FINE.coarsen(np.array(counts))
+    parts = np.split(coarse, FINE.series_coarse_starts[1:])
+    assert [int(p.sum()) for p in parts] == [sum(counts[:6]), sum(counts[6:])]
+
+
+def test_the_baselines_own_counts_lie_where_rows_would_be_counted() -> None:
+    numeric_counts, category_counts = [100, 100, 100, 100, 0, 0], [200, 190, 10, 0, 0, 0]
+    assert LAYOUT.baseline_counts.tolist() == [*numeric_counts, *category_counts, *numeric_counts]
+    assert LAYOUT.baseline_coarse.sum() == LAYOUT.baseline_counts.sum()
+
+
+def test_decoding_is_told_the_features_without_the_answer() -> None:
+    schema = LAYOUT.schema
+    assert (schema.numeric, schema.categorical, schema.answer) == (("x",), ("c",), Answer.SCORE)
+    assert schema.categories == (("a", "b", "z"),)  # kept ones first: beyond them a code means `other`
+
+
+def test_a_model_without_an_answer_has_only_features() -> None:
+    without: Baseline = msgspec.structs.replace(baseline(), answer=None, series=baseline().series[:-1])
+    assert (Layout(without).schema.numeric, Layout(without).schema.answer) == (("x",), None)
+
+
+def test_a_constant_series_without_edges_has_one_bin() -> None:
+    constant = msgspec.structs.replace(numeric("x"), inner_edges=(), coarse_starts=(0,), counts=(400,))
+    layout = Layout(msgspec.structs.replace(baseline(), answer=None, series=(constant,)))
+    flat = layout.flat_bins(
+        ModelColumns(row=np.arange(2), numeric=np.array([[5.0], [math.nan]]), categorical=np.zeros((2, 0), np.int32))
+    )
+    assert flat.tolist() == [[0], [1]]
+
+
+def test_each_kind_of_series_names_its_bins() -> None:
+    for series in LAYOUT.series:
+        assert isinstance(series, NumericSeries | CategoricalSeries)
+        assert series.bins == len(series.counts)

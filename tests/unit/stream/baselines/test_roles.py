@@ -1,0 +1,79 @@
+"""Which column is what: by option, by name, and when it is refused."""
+
+import pyarrow as pa
+import pytest
+
+from stream.baselines.roles import Roles, assign_roles
+from stream.errors import InputError
+
+TABLE = pa.table({
+    "prediction_id": ["a", "b"],
+    "model": ["m", "m"],
+    "ts": ["2024-01-01T00:00:00Z", "2024-01-02T00:00:00Z"],
+    "distance": [1.0, 2.0],
+    "carrier": ["UA", "B6"],
+    "latency_ms": [3, 4],
+    "score": [0.1, 0.2],
+    "label": [0, 1],
+})  # fmt: skip
+
+
+def test_columns_are_found_by_name() -> None:
+    found = assign_roles(TABLE, Roles())
+    assert (found.features, found.categorical) == (("distance", "carrier"), {"carrier"})
+    assert (found.answer_column, found.time, found.label) == ("score", "ts", "label")
+    assert [note.split("'")[1] for note in found.notes] == ["model", "latency_ms"]
+
+
+def test_an_option_wins_over_a_name() -> None:
+    table = TABLE.append_column("p", pa.array([0.3, 0.4]))
+    found = assign_roles(table, Roles(score="p", label="carrier", ignore=("score",)))
+    assert (found.answer_column, found.label) == ("p", "carrier")
+    assert found.features == ("distance", "label")
+
+
+def test_named_features_come_in_the_tables_order_and_alone() -> None:
+    found = assign_roles(TABLE, Roles(features=("latency_ms", "distance")))
+    assert (found.features, found.notes) == (("distance", "latency_ms"), ())
+
+
+def test_small_numbers_named_time_are_a_feature() -> None:
+    assert assign_roles(pa.table({"time": [3, 4]}), Roles()).features == ("time",)
+    assert assign_roles(pa.table({"x": [1], "time": [1_700_000_000_000]}), Roles()).time == "time"
+
+
+def test_row_names_of_a_data_frame_are_left_out() -> None:
+    found = assign_roles(pa.table({"": [0, 1], "Unnamed: 0": [0, 1], "x": [1, 2]}), Roles())
+    assert found.features == ("x",)
+    assert len(found.notes) == 2
+
+
+@pytest.mark.parametrize(("roles", "message"), [
+    (Roles(score="scor"), "no column 'scor'.*did you mean 'score'"),
+    (Roles(features=("nope",)), "no column 'nope'; the columns are prediction_id, model"),
+    (Roles(ignore=("nope",)), "no column 'nope'"),
+    (Roles(categorical=("nope",)), "no column 'nope'"),
+    (Roles(time="when"), "no column 'when'"),
+    (Roles(score="distance", features=("distance",)), "one role; distance got more than one"),
+    (Roles(score="score", value="distance"), "a score or a value, not both"),
+])  # fmt: skip
+def test_what_does_not_fit_is_refused(roles: Roles, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        assign_roles(TABLE, roles)
+
+
+def test_repeated_names_are_refused() -> None:
+    table = pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["x", "x"])
+    with pytest.raises(InputError, match="x come more than once"):
+        assign_roles(table, Roles())
+
+
+def test_nothing_to_count_is_refused() -> None:
+    with pytest.raises(InputError, match="no feature and no score among the columns ts, model"):
+        assign_roles(TABLE.select(["ts", "model"]), Roles())
+
+
+def test_one_text_among_numbers_is_said_because_it_makes_categories_of_all_of_them() -> None:
+    table = pa.table({"amount": [str(i) for i in range(50)] + ["abc"], "code": [str(i) for i in range(51)]})
+    notes = assign_roles(table, Roles()).notes
+    assert [note for note in notes if "'abc'" in note and "'amount'" in note] == list(notes)

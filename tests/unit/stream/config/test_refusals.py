@@ -1,0 +1,149 @@
+"""A configuration that is refused: key, value, rule and fix, in the user's words."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from stream.config import load_config
+from stream.errors import ConfigError
+
+JARGON = re.compile(r"pydantic|validat|input should|type=|extra|NoneType|\bdict|literal|schema|\bstr\b|\bint\b", re.I)
+
+
+def refuse(tmp_path: Path, text: str, **environment: str) -> ConfigError:
+    path = tmp_path / "driftline.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as refused:
+        load_config(path, environment=environment)
+    return refused.value
+
+
+# text; key; what the sentence says after the key
+CASES = [
+    # names
+    ("kafka: {bootstrap_server: x}", "kafka.bootstrap_server", "there is no such key; try bootstrap_servers"),
+    ("modls: {}", "modls", "there is no such key; try models"),
+    ("web: {qqq: 1}", "web.qqq", "there is no such key; try one of host, port"),
+    ("models: {m: {check: {}}}", "models.m.check", "there is no such key; try checks"),
+    ("models: {m: {checks: {psi: {features: {f: {critcal: 1}}}}}}", "models.m.checks.psi.features.f.critcal",
+     "there is no such key; try critical"),
+    ("fields: {scor: a.b}", "fields", ": scor is no field of a prediction; try one of prediction_id"),
+    # durations
+    ("windows: {pane: 30}", "windows.pane", "= 30: needs a unit; try 30s"),
+    ("windows: {pane: '30'}", "windows.pane", "= '30': must be a number with its unit"),
+    ("windows: {idle: 5 minutes}", "windows.idle", "such as 250ms, 30s, 5m, 24h or 30d"),
+    ("windows: {idle: 0.5ms}", "windows.idle", "must be a whole number of milliseconds"),
+    ("windows: {idle: -5s}", "windows.idle", "must be a number with its unit"),
+    ("windows: {pane: [1m]}", "windows.pane", "needs a unit"),
+    ("windows: {pane: null}", "windows.pane", "= None: needs a unit"),
+    ("windows: {pane: 500ms}", "windows.pane", "= '500ms': must be at least 1s; try 1s"),
+    ("windows: {idle: 0s}", "windows.idle", "must be longer than nothing; try 30s"),
+    ("windows: {allowed_lateness: 0s}", "windows.allowed_lateness", "must be longer than nothing"),
+    ("windows: {max_clock_skew: 0s}", "windows.max_clock_skew", "must be longer than nothing"),
+    ("checkpoint: {interval: 0s}", "checkpoint.interval", "must be longer than nothing; try 500ms"),
+    # windows
+    ("windows: {pane: 7m, length: 1h}", "windows.length", "= '1h': must be a whole number of panes (7m); try 63m"),
+    ("windows: {pane: 2h, length: 1h}", "windows.length", "must be a whole number of panes (2h); try 2h"),
+    ("windows: {pane: 1m, length: 24h}", "windows.length",
+     "is 1440 panes of 1m, more than limits.max_panes (300); try a pane of 5m"),
+    ("models: {m: {windows: {pane: 2h}}}", "models.m.windows.length", "must be a whole number of panes (2h)"),
+    # numbers
+    ("web: {port: 70000}", "web.port", "= 70000: must be at most 65535; try 65535"),
+    ("web: {port: http}", "web.port", "= 'http': must be a whole number; try digits only"),
+    ("web: {port: 1.5}", "web.port", "must be a whole number; try 2"),
+    ("web: {port: true}", "web.port", "must be a number"),
+    ("limits: {max_panes: 0}", "limits.max_panes", "must be at least 1; try 1"),
+    ("models: {m: {checks: {psi: {warning: .nan}}}}", "models.m.checks.psi.warning", "must be a finite number"),
+    ("models: {m: {checks: {psi: {warning: -1}}}}", "models.m.checks.psi.warning", "must be greater than 0"),
+    ("models: {m: {checks: {psi: {warning: high}}}}", "models.m.checks.psi.warning", "must be a number"),
+    ("models: {m: {checks: {psi: {warning: }}}}", "models.m.checks.psi.warning", "is empty; try off, or a limit"),
+    ("models: {m: {checks: {psi: {warning: 0.3}}}}", "models.m.checks.psi.critical",
+     "= 0.25: must be at least the warning limit (0.3)"),
+    ("models: {m: {checks: {psi: {features: {f: {critical: 0.05}}}}}}", "models.m.checks.psi.features.f.critical",
+     "= 0.05: must be at least the warning limit (0.1)"),
+    # words
+    ("unknown_models: dead_letter", "unknown_models", "must be one of dead-letter, ignore; try dead-letter"),
+    ("kafka: {security_protocol: TLS}", "kafka.security_protocol", "must be one of PLAINTEXT, SSL"),
+    ("models: {m: {task: ranking}}", "models.m.task", "must be one of binary, regression, multiclass"),
+    ("smoothing: epsilon:2", "smoothing", "must be half, or epsilon: with a number between 0 and 1"),
+    ("smoothing: epsilon:1.2.3", "smoothing", "must be half, or epsilon:"),
+    ("app: 12", "app", "= 12: must be text; try the same in quotes"),
+    (f"app: {'x' * 201}", "app", "must be at most 200 characters long"),
+    ("kafka: {bootstrap_servers: 9092}", "kafka.bootstrap_servers", "= 9092: must be text; try the same in quotes"),
+    ("app: a b", "app", "must be a name that Kafka allows"),
+    ("topics: {alerts: 'my alerts!'}", "topics.alerts", "'.', '_' or '-'; try my-alerts"),
+    ("topics: {alerts: predictions}", "topics.alerts", "= 'predictions': is already topics.predictions"),
+    ("topics: {reports: driftline.partials}", "topics.reports", "is already an internal topic of app driftline"),
+    ("kafka: here", "kafka", "= 'here': must be a section with keys of its own"),
+    ("models: [a]", "models", ": must be a section with keys of its own"),
+    ("constants: {model: 3}", "constants.model", "must be text; try the same in quotes"),
+    ("fields: {model: a}\nconstants: {model: b}", "constants.model", "is also in `fields`; try one of the two"),
+    # kafka
+    ("kafka: {bootstrap_servers: localhost}", "kafka.bootstrap_servers", "must be host:port"),
+    ("kafka: {bootstrap_servers: 'localhost:99999'}", "kafka.bootstrap_servers", "must be host:port"),
+    ("kafka: {bootstrap_servers: 'http://a:9092'}", "kafka.bootstrap_servers", "must be host:port"),
+    ("kafka: {security_protocol: SASL_SSL}", "kafka.sasl_mechanism", "is needed with security_protocol SASL_SSL"),
+    ("kafka: {sasl_mechanism: PLAIN}", "kafka.sasl_mechanism", "has no effect with security_protocol PLAINTEXT"),
+    ("kafka: {ssl_keyfile: k}", "kafka.ssl_certfile", "is needed beside the other one"),
+    # what a later version will know
+    ("unknown_models: learn", "unknown_models", "learned baselines are not in this version yet; try dead-letter"),
+    ("models: {m: {rule: budget}}", "models.m.rule", "the false-alarm budget is not in this version yet"),
+    ("models: {m: {false_alarms: 1 per 30d}}", "models.m.false_alarms", "not in this version yet; try without it"),
+    ("models: {m: {label_ttl: 7d}}", "models.m.label_ttl", "joining labels is not in this version yet"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "key", "says"), CASES, ids=[text[:60] for text, _, _ in CASES])
+def test_a_refusal_names_key_value_rule_and_fix_in_one_line(tmp_path: Path, text: str, key: str, says: str) -> None:
+    error = refuse(tmp_path, text)
+    sentence = str(error).removeprefix(f"{tmp_path / 'driftline.yaml'}: ")
+    assert error.key == key
+    assert sentence.startswith(key)
+    assert says in sentence
+    assert "; try " in sentence
+    assert "\n" not in sentence
+    assert not JARGON.search(sentence.removeprefix(key)), sentence
+
+
+def test_all_refused_keys_are_told_at_once(tmp_path: Path) -> None:
+    error = refuse(tmp_path, "web: {port: x}\nwindows: {pane: 1, length: 2}\n")
+    assert {error.key, *(other.key for other in error.others)} == {"web.port", "windows.pane", "windows.length"}
+
+
+def test_all_broken_rules_are_told_at_once(tmp_path: Path) -> None:
+    error = refuse(tmp_path, "kafka: {security_protocol: SASL_PLAINTEXT}")
+    assert [error.key, *(o.key for o in error.others)] == [
+        "kafka.sasl_mechanism",
+        "kafka.sasl_username",
+        "kafka.sasl_password",
+    ]
+
+
+def test_a_value_from_the_environment_is_refused_under_the_variable_s_name(tmp_path: Path) -> None:
+    error = refuse(tmp_path, "web: {port: 1}", DRIFTLINE_WEB__PORT="x")
+    assert str(error).startswith("DRIFTLINE_WEB__PORT: web.port = 'x'")
+
+
+def test_a_misspelt_variable_is_refused_and_not_passed_over(tmp_path: Path) -> None:
+    error = refuse(tmp_path, "", DRIFTLINE_KAKFA__BOOTSTRAP_SERVERS="a:1")
+    assert error.key == "kakfa"
+    assert error.fix == "kafka"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kafka: {sasl_password: 12345678}",
+        "kafka: {sasl_pasword: '12345678'}",
+        "kafka: {sasl_password: {nested: 12345678}}",
+        "kafka: {sasl_password: '12345678', sasl_password_file: f}",
+    ],
+)
+def test_a_refusal_never_shows_a_secret(tmp_path: Path, text: str) -> None:
+    error = refuse(tmp_path, text)
+    assert "12345678" not in " ".join([str(error), *map(str, error.others)])
+
+
+def test_a_long_value_does_not_bury_the_sentence(tmp_path: Path) -> None:
+    assert len(str(refuse(tmp_path, f"unknown_models: {'x' * 10_000}"))) < 400

@@ -1,0 +1,36 @@
+"""The JSON Schema for editors is the one that the code makes, and it accepts what the code accepts."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from stream.config.schema import config_schema
+from tests.unit.stream.config.test_load import CONTRACT
+
+COMMITTED = Path(__file__).parents[4] / "schemas" / "config.schema.json"
+
+
+def test_the_committed_schema_is_up_to_date() -> None:
+    """Made by `make golden`."""
+    assert json.loads(COMMITTED.read_text(encoding="utf-8")) == config_schema()
+
+
+def test_the_schema_is_a_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(config_schema())
+
+
+@pytest.mark.parametrize("text", [CONTRACT, "{}", "kafka: {bootstrap_servers: ['a:1']}"])
+def test_what_may_be_written_fits_the_schema(text: str) -> None:
+    jsonschema.validate(yaml.safe_load(text), config_schema(), cls=jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["web: {port: 70000}", "windows: {pane: 30}", "modls: {}", "unknown_models: learn", "limits: {max_panes: 0}"],
+)
+def test_an_editor_marks_what_would_be_refused(text: str) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(yaml.safe_load(text), config_schema(), cls=jsonschema.Draft202012Validator)

@@ -1,0 +1,40 @@
+"""Which limits count for which subject of a model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from detectors import Threshold
+from stream.config import PsiKeys
+
+PSI: Final = "psi"
+INPUT_LOST: Final = "input_lost"  # records that retention cut away before they were read
+
+NEVER: Final = Threshold(warning=None, critical=None)
+"""The limits of a subject that is switched off: shown, never alerted on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The limits of one model's check."""
+
+    default: Threshold
+    subjects: Mapping[str, Threshold] = field(default_factory=dict)  # where they differ from the default
+
+    def limits(self, subject: str) -> Threshold:
+        """What counts for a feature, or for the answer."""
+        return self.subjects.get(subject, self.default)
+
+
+def rules_of(psi: PsiKeys) -> Rules:
+    """The limits that a model's configuration gives to PSI.
+
+    >>> rules_of(PsiKeys.model_validate({"features": {"note": "off"}})).limits("note") is NEVER
+    True
+    """
+    subjects = {}
+    for subject in psi.features:
+        own = psi.limits_of(subject)
+        subjects[subject] = NEVER if own is None else Threshold(**vars(own))
+    default = Threshold(warning=psi.warning, critical=psi.critical, min_count=psi.min_count)
+    return Rules(default=default, subjects=subjects)

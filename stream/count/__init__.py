@@ -1,0 +1,1 @@
+"""Count: the owner of one predictions partition turns rows into closed panes."""

@@ -1,0 +1,310 @@
+"""The count fold: messages of one predictions partition to closed panes, dead letters and a ledger."""
+
+import zlib
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from stream.count.dead_letter import dead_letter
+from stream.count.ledger import Ledger
+from stream.count.panes import Panes, pane_starts
+from stream.count.plan import Active, ActiveModel, ActivePlan, FindBaseline, Plan, may_hold
+from stream.durable.fold import Register
+from stream.durable.log import Outgoing
+from stream.ingest.settings import IngestSettings
+from stream.records.partial import NO_TIME, ActiveDefinition, PanePart, Partial, encode_partial
+from stream.records.prediction import ModelColumns, ModelKey, PredictionBatch
+from stream.records.source import MessageBatch, Source
+
+MAX_PARTIAL_BYTES = 512 * 1024  # below Kafka's default limit of 1 MiB a message
+
+Rows = npt.NDArray[np.bool_]
+Times = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountOutputs:
+    """Where a count sends what it made: names and numbers of partitions."""
+
+    partials: str
+    partials_partitions: int
+    dead_letters: str
+    dead_letters_partitions: int
+    max_dead_letter_bytes: int
+
+
+class CountProgress(msgspec.Struct, frozen=True, array_like=True):
+    """Everything of the state besides the registers, as it lies in `@`."""
+
+    newest_event_ms: int
+    ledger: Ledger
+    ingest: IngestSettings
+    models: list[ActiveModel]
+    idle: bool
+
+
+class CountFold:
+    """State of one predictions partition; a `Fold`.
+
+    `wanted()` says what this worker would count with, from its configuration and the registry;
+    it takes effect only through an activation, which the owner makes durable first.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        sources: int,
+        outputs: CountOutputs,
+        wanted: Callable[[], Plan],
+        find_baseline: FindBaseline,
+    ) -> None:
+        self.source = source
+        self.next_offset = 0
+        self.newest_event_ms = NO_TIME
+        self.ledger = Ledger()
+        self.idle = False
+        self.incarnation = 0
+        self.panes = Panes()
+        self._sources = sources
+        self._to = outputs
+        self._wanted = wanted
+        self._find = find_baseline
+        self.plan = ActivePlan(wanted().ingest, [], find_baseline)
+        self._closed: list[PanePart] = []
+        self._dead_letters: list[Outgoing] = []
+        self._announced: dict[str, int] = {}  # definition: the watermark's pane when last said
+        self._must_announce = False
+        self._considered: Plan | None = None  # the last plan that would have changed nothing
+
+    def set_incarnation(self, incarnation: int) -> None:
+        """How often an operator has declared the source to be a new topic; it goes with every partial."""
+        self.incarnation = incarnation
+
+    # -- the fold
+
+    def needs(self, batch: MessageBatch) -> str | None:
+        """Nothing: a model that is not known yet is a dead letter or ignored, by configuration."""
+        return None
+
+    def needs_to_restore(self, progress: bytes, activations: Sequence[bytes]) -> str | None:
+        """A baseline that the partition is counted with and that has not been read yet."""
+        state = msgspec.msgpack.decode(progress, type=CountProgress)
+        plans = [msgspec.msgpack.decode(payload, type=Plan) for payload in activations]
+        named = [m.baseline_id for m in state.models] + [m.baseline_id for plan in plans for m in plan.models]
+        return next((baseline_id for baseline_id in named if self._find(baseline_id) is None), None)
+
+    def proposal(self) -> bytes | None:
+        """What this worker would count with, if that differs from what is in force."""
+        plan = self._wanted()
+        if plan is self._considered:
+            return None
+        if self.plan.wants(plan):
+            return msgspec.msgpack.encode(plan)
+        self._considered = plan
+        return None
+
+    def activate(self, payload: bytes) -> None:
+        """Count with the plan from the next pane on."""
+        self.plan.activate(msgspec.msgpack.decode(payload, type=Plan), newest_event_ms=self.newest_event_ms)
+        self._drop_what_is_over()
+        self._must_announce = True
+
+    def fold(self, batch: MessageBatch) -> None:
+        """Decode, classify and count the rows; close the panes that the watermark has passed."""
+        decoded = self.plan.decoder.decode(batch)
+        # Everything with a time moves the watermark: what is late must not depend on which models are known.
+        newest = np.maximum.accumulate(np.maximum(decoded.time_ms, self.newest_event_ms))
+        running = newest[np.searchsorted(decoded.time_place, decoded.place)]
+        for key, columns in decoded.columns.items():
+            self._count_newest(key, columns, decoded, running)
+        if self.plan.predecessors:
+            again = self.plan.predecessor_decoder.decode(batch)
+            self._count_predecessors(again, newest[np.searchsorted(decoded.time_place, again.place)])
+        self._reject(decoded)
+        self.ledger.received += decoded.received
+        self.ledger.ignored += decoded.ignored
+        if len(newest):
+            self.newest_event_ms = int(newest[-1])
+        if self.idle:
+            self.idle, self._must_announce = False, True
+        self.next_offset = batch.end
+        self._close_panes()
+
+    def quiet(self) -> None:
+        """Say that the source is silent, once until it speaks again."""
+        if not self.idle:
+            self.idle, self._must_announce = True, True
+
+    def lost(self, begin: int) -> None:
+        """Go on behind a gap that retention has cut."""
+        self.ledger.lost += begin - self.next_offset
+        self.next_offset = begin
+        self._must_announce = True
+
+    # -- what is durable
+
+    def changed(self) -> Sequence[Register]:
+        """Open panes that changed."""
+        return self.panes.changed()
+
+    def live(self) -> Sequence[Register]:
+        """All open panes."""
+        return self.panes.live()
+
+    def progress(self) -> bytes:
+        """The rest of the state."""
+        return msgspec.msgpack.encode(
+            CountProgress(self.newest_event_ms, self.ledger, self.plan.ingest, self.plan.models, self.idle)
+        )
+
+    def restore(self, next_offset: int, progress: bytes, registers: Iterable[Register]) -> None:
+        """Become the state as of `next_offset`."""
+        state = msgspec.msgpack.decode(progress, type=CountProgress)
+        self.next_offset = next_offset
+        self.newest_event_ms, self.ledger, self.idle = state.newest_event_ms, state.ledger, state.idle
+        self.plan = ActivePlan(state.ingest, state.models, self._find)
+        self._considered = None
+        self.panes.restore(registers)
+        models = {a.definition.id: a.model for a in self.plan.active}
+        # A zombie that activated elsewhere may have counted panes that this `@` does not.
+        self.panes.keep(lambda key: key.definition in models and may_hold(models[key.definition], key.start_ms))
+        self._close_panes()
+        self._closed.clear()  # what `@` has closed was sent before `@` was
+
+    def outputs(self) -> Sequence[Outgoing]:
+        """Dead letters, and partials when a pane has closed or the watermark has passed a pane's end."""
+        letters, self._dead_letters = self._dead_letters, []
+        boundaries = {a.definition.id: self._watermark_ms(a) // a.model.settings.pane_ms for a in self.plan.active}
+        moved = any(at > self._announced.get(definition, NO_TIME) for definition, at in boundaries.items())
+        if not (self._closed or self._must_announce or moved):
+            return letters
+        closed, self._closed = self._closed, []
+        self._announced, self._must_announce = boundaries, False
+        return letters + self._partials(closed, self.panes.open_parts() if self.idle else [])
+
+    # -- the steps
+
+    def _watermark_ms(self, active: Active) -> int:
+        return self.newest_event_ms - active.model.settings.allowed_lateness_ms
+
+    def _count_newest(self, key: ModelKey, columns: ModelColumns, decoded: PredictionBatch, newest: Times) -> None:
+        active = self.plan.newest[key]
+        event_time_ms, running = decoded.event_time_ms[columns.row], newest[columns.row]
+        mine, late = _sorted_out(active.model, event_time_ms, running)
+        self._into_panes(active, columns, decoded, mine & ~late)
+        counted, known = mine & ~late, mine
+        predecessor = self.plan.predecessors.get(key)
+        if predecessor is not None:
+            older, older_late = _sorted_out(predecessor.model, event_time_ms, running)
+            counted, known = counted | (older & ~older_late), known | older
+        known = known | late  # late, whoever would have counted it: a predecessor retires at the end of some batch
+        self.ledger.counted += int(counted.sum())
+        self.ledger.late += int((known & ~counted).sum())
+        self.ledger.ignored += int((~known).sum())
+
+    def _count_predecessors(self, decoded: PredictionBatch, newest: Times) -> None:
+        for key, columns in decoded.columns.items():
+            active = self.plan.predecessors[key]
+            mine, late = _sorted_out(active.model, decoded.event_time_ms[columns.row], newest[columns.row])
+            self._into_panes(active, columns, decoded, mine & ~late)
+
+    def _into_panes(self, active: Active, columns: ModelColumns, decoded: PredictionBatch, taken: Rows) -> None:
+        if not taken.any():
+            return
+        layout = active.definition.layout
+        rows = columns.row[taken]
+        starts = pane_starts(decoded.event_time_ms[rows], pane_ms=active.model.settings.pane_ms)
+        flat_bins = layout.flat_bins(columns)[taken]
+        self.panes.count(active.definition.id, "", starts, flat_bins, decoded.offset[rows], width=layout.width)
+
+    def _reject(self, decoded: PredictionBatch) -> None:
+        to = Source(self._to.dead_letters, self.source.partition % self._to.dead_letters_partitions)
+        for rejection in decoded.rejections:
+            self.ledger.dead[rejection.reason] = self.ledger.dead.get(rejection.reason, 0) + 1
+            self._dead_letters.append(dead_letter(rejection, self.source, to, max_bytes=self._to.max_dead_letter_bytes))
+
+    def _close_panes(self) -> None:
+        self._closed += self.panes.close(
+            {a.definition.id: self._watermark_ms(a) - a.model.settings.pane_ms for a in self.plan.active}
+        )
+        if self.plan.retire(newest_event_ms=self.newest_event_ms):
+            self._drop_what_is_over()
+
+    def _drop_what_is_over(self) -> None:
+        active = {a.definition.id for a in self.plan.active}
+        self.panes.keep(lambda key: key.definition in active)
+
+    def _partials(self, closed: list[PanePart], still_open: list[PanePart]) -> list[Outgoing]:
+        homes: list[dict[str, ActiveDefinition]] = [{} for _ in range(self._to.partials_partitions)]
+        for active in (*self.plan.over, *self.plan.active):
+            home = partials_partition(active.definition.key, len(homes))
+            homes[home][active.definition.id] = active.announced
+        records: list[Outgoing] = []
+        for partition, definitions in enumerate(homes):
+            to = Source(self._to.partials, partition)
+            chunks = [(False, chunk) for chunk in _chunked(closed, definitions)]
+            chunks += [(True, chunk) for chunk in _chunked(still_open, definitions)]
+            for provisional, chunk in chunks[:-1]:
+                named = {part.definition: definitions[part.definition] for part in chunk}
+                partial = self._partial(named, chunk, provisional=provisional, last=False)
+                records.append(Outgoing(to=to, value=encode_partial(partial)))
+            provisional, chunk = chunks[-1] if chunks else (False, [])
+            partial = self._partial(definitions, chunk, provisional=provisional, last=True)
+            if partition == self.source.partition % len(homes):  # so that one evaluate, and only one, alerts
+                partial = msgspec.structs.replace(partial, lost=self.ledger.lost)
+            # If a chunk gets lost, the watermark must not come without it.
+            records.append(Outgoing(to=to, value=encode_partial(partial), after_others=len(chunks) > 1))
+        return records
+
+    def _partial(
+        self, definitions: dict[str, ActiveDefinition], panes: list[PanePart], *, provisional: bool, last: bool
+    ) -> Partial:
+        # The watermark comes with the last record: before it, evaluate has not heard of every pane.
+        return Partial(
+            source=str(self.source),
+            incarnation=self.incarnation,
+            sources=self._sources,
+            next_offset=self.next_offset,
+            newest_event_ms=self.newest_event_ms if last else NO_TIME,
+            lost=0,
+            idle=self.idle and last,
+            provisional=provisional,
+            definitions=definitions,
+            panes=panes,
+        )
+
+
+def partials_partition(key: ModelKey, partitions: int) -> int:
+    """The partials partition whose owner evaluates the model."""
+    return zlib.crc32(str(key).encode()) % partitions
+
+
+def _sorted_out(model: ActiveModel, event_time_ms: Times, running_newest_ms: Times) -> tuple[Rows, Rows]:
+    """Per row: does its pane belong to the definition, and had it closed when the row came?"""
+    pane_ms = model.settings.pane_ms
+    starts = pane_starts(event_time_ms, pane_ms=pane_ms)
+    mine = starts >= model.from_ms
+    watermark_ms = running_newest_ms - model.settings.allowed_lateness_ms
+    if model.until_ms is not None:
+        # Once its last pane has closed it is as if it had gone, wherever the batches are cut.
+        mine &= (starts < model.until_ms) & (watermark_ms < model.until_ms + pane_ms)
+    return mine, starts + pane_ms <= watermark_ms
+
+
+def _chunked(parts: list[PanePart], definitions: Collection[str]) -> list[list[PanePart]]:
+    """The parts of some definitions, in chunks that are each but the last as full as a record may be."""
+    chunks: list[list[PanePart]] = []
+    size = 0
+    for part in parts:
+        if part.definition not in definitions:
+            continue
+        if not chunks or size + len(part.counts) > MAX_PARTIAL_BYTES:
+            chunks.append([])
+            size = 0
+        chunks[-1].append(part)
+        size += len(part.counts)
+    return chunks

@@ -1,0 +1,130 @@
+"""Open panes of one source: registers of integer counts, keyed by definition and pane.
+
+Cost: a register is one int64 vector as wide as its baseline's layout (about 110 counters a
+numeric series). Open are only the panes that the watermark has not passed: allowed lateness /
+pane + 2 of them per definition. Rows of a batch are counted by one `bincount` per pane.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from stream.durable.fold import Register
+from stream.records.partial import NO_TIME, PanePart, pack_counts, unpack_counts
+
+Times = npt.NDArray[np.int64]
+
+
+class PaneKey(NamedTuple):
+    """Whose counts a register holds."""
+
+    definition: str  # id
+    segment: str
+    start_ms: int
+
+
+@dataclass(slots=True)
+class PaneCounts:
+    """One register: the rows of one pane with offset < next_offset."""
+
+    counts: npt.NDArray[np.int64]  # shape (layout.width,)
+    first_offset: int
+    next_offset: int
+
+
+def pane_starts(event_time_ms: Times, *, pane_ms: int) -> Times:
+    """Start of the pane [start, start + pane_ms) that holds each event; shape as given.
+
+    >>> pane_starts(np.array([59_999, 60_000, -1]), pane_ms=60_000).tolist()
+    [0, 60000, -60000]
+    """
+    return event_time_ms - event_time_ms % pane_ms
+
+
+class Panes:
+    """The open registers of one source."""
+
+    def __init__(self) -> None:
+        self._open: dict[PaneKey, PaneCounts] = {}
+        self._changed: set[PaneKey] = set()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def count(
+        self, definition: str, segment: str, starts_ms: Times, flat_bins: Times, offsets: Times, *, width: int
+    ) -> None:
+        """Count rows into their panes.
+
+        Args:
+            definition: id of the definition that cut the bins.
+            segment: "" for the whole traffic.
+            starts_ms: start of each row's pane, shape (rows,).
+            flat_bins: the counter of each series of each row, shape (rows, series).
+            offsets: of the rows in their source, shape (rows,), ascending.
+            width: how many counters the definition's layout has.
+        """
+        for start in np.unique(starts_ms).tolist():
+            mine = starts_ms == start
+            key = PaneKey(definition, segment, start)
+            rows, at = flat_bins[mine], offsets[mine]
+            counts = np.bincount(rows.ravel(), minlength=width)
+            held = self._open.get(key)
+            if held is None:
+                self._open[key] = PaneCounts(counts, int(at[0]), int(at[-1]) + 1)
+            else:
+                held.counts += counts
+                held.next_offset = int(at[-1]) + 1
+            self._changed.add(key)
+
+    def close(self, newest_closed_ms: Mapping[str, int]) -> list[PanePart]:
+        """Take out the panes that begin at or before their definition's limit, oldest first.
+
+        Args:
+            newest_closed_ms: by definition, the largest start of a pane that ends by the watermark.
+        """
+        closed = sorted(key for key in self._open if key.start_ms <= newest_closed_ms.get(key.definition, NO_TIME))
+        parts = [_part(key, self._open.pop(key)) for key in closed]
+        self._changed.difference_update(closed)
+        return parts
+
+    def keep(self, wanted: Callable[[PaneKey], bool]) -> None:
+        """Forget all panes but those wanted."""
+        self._open = {key: held for key, held in self._open.items() if wanted(key)}
+        self._changed.intersection_update(self._open)
+
+    def open_parts(self) -> list[PanePart]:
+        """What has been counted so far in panes that are not closed."""
+        return [_part(key, self._open[key]) for key in sorted(self._open)]
+
+    def changed(self) -> list[Register]:
+        """The registers that changed since the last call."""
+        changed, self._changed = self._changed, set()
+        return [_register(key, self._open[key]) for key in sorted(changed)]
+
+    def live(self) -> list[Register]:
+        """All registers."""
+        self._changed.clear()
+        return [_register(key, self._open[key]) for key in sorted(self._open)]
+
+    def restore(self, registers: Iterable[Register]) -> None:
+        """Become what the registers say."""
+        for register in registers:
+            key = PaneKey(*msgspec.msgpack.decode(register.key))
+            first_offset, packed = msgspec.msgpack.decode(register.value)
+            self._open[key] = PaneCounts(unpack_counts(packed), first_offset, register.next_offset)
+
+
+def _part(key: PaneKey, held: PaneCounts) -> PanePart:
+    return PanePart(
+        key.definition, key.segment, key.start_ms, held.first_offset, held.next_offset, pack_counts(held.counts)
+    )
+
+
+def _register(key: PaneKey, held: PaneCounts) -> Register:
+    value = msgspec.msgpack.encode((held.first_offset, pack_counts(held.counts)))
+    return Register(msgspec.msgpack.encode(key), held.next_offset, value)

@@ -1,0 +1,336 @@
+"""The course of one model: its panes, its sliding window, its evaluations and alerts.
+
+A window ends at every pane's end. It is evaluated once, when the watermark passes that end, and
+again, as a revision, when a source that had been idle brings rows for it afterwards. Revisions
+do not move alerts. The window's sum is kept by adding the newest pane and subtracting the
+oldest: integers, so exact for ever, and O(bins) whatever the window's length.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+
+from stream.alerts.lifecycle import Episode
+from stream.baselines.definition import Definition
+from stream.baselines.layout import Counts
+from stream.evaluate.evaluator import Evaluation, evaluate_window
+from stream.evaluate.panes import ModelPanes
+from stream.evaluate.settings import ModelSettings
+from stream.evaluate.sources import Sources
+from stream.records.partial import NO_TIME, ActiveDefinition
+from stream.records.settings import CountingSettings
+
+
+class CandidateProgress(msgspec.Struct, array_like=True):
+    """A definition that a course is counted with, without its panes."""
+
+    baseline_id: str
+    settings: CountingSettings
+    from_ms: dict[str, int]  # by source
+    until_ms: dict[str, int]
+    since: int  # offset of the partial that it came with
+
+
+class CourseProgress(msgspec.Struct, array_like=True):
+    """Everything of a course besides its panes, as it lies in `@`."""
+
+    model: str
+    version: str
+    segment: str
+    definitions: list[CandidateProgress]
+    first_ms: int | None  # start of the first pane evaluated
+    evaluated_to_ms: int | None  # end of the newest window evaluated
+    empty: bool  # whether that window had no rows
+    episodes: dict[str, Episode]  # by check|subject
+    revisions: dict[int, int]  # end of window: how often it was published again
+    missed: int  # parts that came when their pane had been forgotten
+
+
+@dataclass
+class Candidate:
+    """A definition that the sources count with."""
+
+    definition: Definition
+    from_ms: dict[str, int] = field(default_factory=dict)  # by source: panes before it were not counted
+    until_ms: dict[str, int] = field(default_factory=dict)  # by source that has a successor: panes from it on neither
+    since: int = -1  # offset of the partial that it came with; an earlier stay of the same definition is forgotten
+    panes: ModelPanes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.panes = ModelPanes(self.definition.layout.width, self.definition.settings.pane_ms)
+
+    def whole_from_ms(self) -> int:
+        """From where every source that has spoken counts with it."""
+        return max(self.from_ms.values(), default=NO_TIME)
+
+    def whole_to_ms(self, sources: Sources) -> float:
+        """To where every source counts with it; infinite if it has no successor.
+
+        A source that has not come to its end of it has no row beyond: an idle one holds nobody back.
+        """
+        ended = [until for name, until in self.until_ms.items() if sources.newest_event_ms(name) >= until]
+        return min(ended, default=math.inf)
+
+    def hear(self, source: str, announced: ActiveDefinition | None) -> None:
+        """What a source says of it; None: that it does not count with it."""
+        self.from_ms.pop(source, None)
+        self.until_ms.pop(source, None)
+        if announced is not None:
+            self.from_ms[source] = announced.from_ms
+            if announced.until_ms is not None:
+                self.until_ms[source] = announced.until_ms
+
+
+class RunningSum:
+    """The sum of a window's panes, moved on pane by pane."""
+
+    def __init__(self) -> None:
+        self._candidate: Candidate | None = None
+        self._start_ms = self._end_ms = 0
+        self._held: dict[int, Counts] = {}
+        self._total: Counts = np.zeros(0, np.int64)
+
+    def of(self, candidate: Candidate, start_ms: int, end_ms: int) -> Counts:
+        """The counts in [start_ms, end_ms), shape (width,); the caller must not change them."""
+        pane_ms = candidate.definition.settings.pane_ms
+        follows = (start_ms - self._start_ms, end_ms - self._end_ms) == (pane_ms, pane_ms)
+        if self._candidate is candidate and follows:
+            self._remove(self._start_ms)
+            self._insert(candidate, end_ms - pane_ms)
+        elif self._candidate is not candidate or (start_ms, end_ms) != (self._start_ms, self._end_ms):
+            self._candidate, self._held = candidate, {}
+            self._total = np.zeros(candidate.definition.layout.width, np.int64)
+            for pane_start in sorted(s for s in candidate.panes.by_start if start_ms <= s < end_ms):
+                self._insert(candidate, pane_start)
+        self._start_ms, self._end_ms = start_ms, end_ms
+        return self._total
+
+    def pane_changed(self, pane_start: int) -> None:
+        """If the pane lies inside, sum anew next time; one that is yet to come is added when it is due."""
+        if self._start_ms <= pane_start < self._end_ms:
+            self._candidate = None
+
+    def _insert(self, candidate: Candidate, pane_start: int) -> None:
+        pane = candidate.panes.by_start.get(pane_start)
+        if pane is not None:
+            self._held[pane_start] = pane.total()
+            self._total += self._held[pane_start]
+
+    def _remove(self, pane_start: int) -> None:
+        counts = self._held.pop(pane_start, None)
+        if counts is not None:
+            self._total -= counts
+
+
+class Course:
+    """One model version (and segment) as evaluate knows it."""
+
+    def __init__(self, progress: CourseProgress, settings_of: Callable[[str], ModelSettings], sources: Sources) -> None:
+        self.progress = progress
+        self.candidates: dict[str, Candidate] = {}  # by definition id, the one that is to be in force last
+        self._latest: Evaluation | None = None
+        self.revise: set[int] = set()  # starts of panes that changed after they were evaluated
+        self._sum = RunningSum()
+        self._settings_of = settings_of
+        self._sources = sources
+
+    @property
+    def latest(self) -> Evaluation | None:
+        """The newest window's evaluation; after a recovery it is made anew when somebody asks."""
+        if self._latest is None and self.progress.evaluated_to_ms is not None and self.candidates:
+            self._latest = self.evaluate(self.progress.evaluated_to_ms)
+        return self._latest
+
+    @latest.setter
+    def latest(self, evaluation: Evaluation) -> None:
+        self._latest = evaluation
+
+    @property
+    def settings(self) -> ModelSettings:
+        """How its windows are judged."""
+        return self._settings_of(self.progress.model)
+
+    def window_ms(self, candidate: Candidate) -> int:
+        """The window's length: whole panes of the definition, at least one."""
+        pane_ms = candidate.definition.settings.pane_ms
+        return max(self.settings.window_ms // pane_ms, 1) * pane_ms
+
+    def enter(self, definition: Definition, announced: ActiveDefinition, offset: int) -> Candidate | None:
+        """A source counts with a definition; None if that one's time is over."""
+        candidate = self.candidates.get(definition.id)
+        if candidate is None:
+            if announced.until_ms is not None and self.progress.evaluated_to_ms is not None:
+                return None  # forgotten: its successor is in force
+            candidate = self.candidates[definition.id] = Candidate(definition, since=offset)
+            self._order()
+        return candidate
+
+    def note_spans(self, source: str, definitions: Mapping[str, ActiveDefinition]) -> None:
+        """By a source's newest word: from when to when it counts with each definition.
+
+        Another owner of the source, a zombie now, may have said otherwise. What counts is the word that
+        came with the watermark: all panes that had closed for its owner lie before it.
+        """
+        for definition_id, candidate in self.candidates.items():
+            candidate.hear(source, definitions.get(definition_id))
+        if len(self.candidates) > 1:
+            self._order()
+
+    def _order(self) -> None:
+        # Settings may change without a new baseline, and back again: then what is not ended is newer.
+        self.candidates = dict(
+            sorted(self.candidates.items(), key=lambda item: (item[1].definition.baseline.number, not item[1].until_ms))
+        )
+
+    def note_definitions(self) -> None:
+        """Write into the progress what it is counted with."""
+        self.progress.definitions = [
+            CandidateProgress(
+                c.definition.baseline.id, c.definition.settings, _sorted(c.from_ms), _sorted(c.until_ms), c.since
+            )
+            for c in self.candidates.values()
+        ]
+
+    def pane_changed(self, candidate: Candidate, start_ms: int) -> None:
+        """The counts of a pane are not what they were."""
+        self._sum.pane_changed(start_ms)
+        evaluated_to = self.progress.evaluated_to_ms
+        if evaluated_to is not None and start_ms < evaluated_to and candidate is self.in_force(evaluated_to):
+            self.revise.add(start_ms)
+
+    def in_force(self, end_ms: int) -> Candidate:
+        """The definition that the window ending at `end_ms` is evaluated with.
+
+        The newest whose window every source has filled; until there is one, the oldest that is not
+        over: so no new baseline blinds a model.
+        """
+        for candidate in reversed(self.candidates.values()):
+            if self._is_everywhere(candidate) and candidate.whole_from_ms() <= end_ms - self.window_ms(candidate):
+                return candidate
+        going_on = (c for c in self.candidates.values() if end_ms <= c.whole_to_ms(self._sources))
+        return next(going_on, next(reversed(self.candidates.values())))
+
+    def due(self, newest_ms: int) -> Iterator[int]:
+        """Ends of the windows that the watermark has passed since the last one, oldest first.
+
+        A stretch without rows is one window that says so, not one for every pane.
+        """
+        while (following := self._next_end()) is not None:
+            end_ms, candidate = following
+            watermark_ms = newest_ms - candidate.definition.settings.allowed_lateness_ms
+            if end_ms > watermark_ms:
+                return
+            if self.progress.first_ms is None:
+                self.progress.first_ms = self._first_pane_ms()
+            rows = candidate.panes.any_between(end_ms - self.window_ms(candidate), end_ms)
+            publish = rows or not self.progress.empty
+            self.progress.evaluated_to_ms, self.progress.empty = end_ms, not rows
+            if publish:
+                yield end_ms
+            else:
+                self._skip_to(candidate, watermark_ms)
+
+    def evaluate(self, end_ms: int) -> Evaluation:
+        """Judge the window that ends at `end_ms`."""
+        candidate = self.in_force(end_ms)
+        start_ms = end_ms - self.window_ms(candidate)
+        first_ms = self.progress.first_ms
+        counted_from = max(candidate.whole_from_ms(), end_ms if first_ms is None else first_ms)
+        return evaluate_window(
+            candidate.definition.layout,
+            self._sum.of(candidate, start_ms, end_ms),
+            self.settings,
+            start_ms=start_ms,
+            end_ms=end_ms,
+            complete=self._is_everywhere(candidate)
+            and counted_from <= start_ms
+            and end_ms <= candidate.whole_to_ms(self._sources),
+        )
+
+    def revised_ends(self) -> list[int]:
+        """Ends of windows that must be published again, the newest last whether it changed or not."""
+        starts, self.revise = self.revise, set()
+        evaluated_to, first_ms = self.progress.evaluated_to_ms, self.progress.first_ms
+        if not starts or evaluated_to is None or first_ms is None:
+            return []
+        candidate = self.in_force(evaluated_to)
+        pane_ms, window_ms = candidate.definition.settings.pane_ms, self.window_ms(candidate)
+        ends = {
+            end_ms
+            for start in starts
+            for end_ms in range(start + pane_ms, min(start + window_ms, evaluated_to) + 1, pane_ms)
+            if end_ms > first_ms and self.in_force(end_ms) is candidate
+        }
+        return sorted(ends | {evaluated_to})
+
+    def forget(self) -> None:
+        """Drop panes and definitions that no window, nor a revision of one, needs any more."""
+        evaluated_to = self.progress.evaluated_to_ms
+        if evaluated_to is None:
+            return
+        current = self.in_force(evaluated_to)
+        for definition_id, candidate in list(self.candidates.items()):
+            if candidate is current:
+                break
+            del self.candidates[definition_id]
+        for candidate in self.candidates.values():
+            candidate.panes.forget_before(self.keep_from_ms(candidate))
+        keep_from = self.keep_from_ms(current)
+        self.progress.revisions = {e: n for e, n in self.progress.revisions.items() if e >= keep_from}
+
+    def keep_from_ms(self, candidate: Candidate) -> int:
+        """Start of the oldest pane kept: two windows, so that every window with a revisable pane can be summed."""
+        evaluated_to = self.progress.evaluated_to_ms
+        if evaluated_to is None:
+            return NO_TIME
+        keep_from = evaluated_to - 2 * self.window_ms(candidate)
+        return keep_from - keep_from % candidate.definition.settings.pane_ms
+
+    def keeps(self, candidate: Candidate, start_ms: int, next_offset: int) -> bool:
+        """Whether a register that was written once is of a pane that has not been forgotten since."""
+        return start_ms >= self.keep_from_ms(candidate) and next_offset > candidate.since
+
+    def revisable_from_ms(self, candidate: Candidate) -> int:
+        """Start of the oldest pane that may still change: every window that holds it has all its panes."""
+        evaluated_to = self.progress.evaluated_to_ms
+        return NO_TIME if evaluated_to is None else evaluated_to - self.window_ms(candidate)
+
+    def _is_everywhere(self, candidate: Candidate) -> bool:
+        return len(candidate.from_ms) >= self._sources.expected
+
+    def _next_end(self) -> tuple[int, Candidate] | None:
+        """The end of the next window, and what it is evaluated with."""
+        if not self.candidates:
+            return None
+        after = self.progress.evaluated_to_ms
+        if after is None:
+            after = self._first_pane_ms()
+        if after is None:
+            return None
+        candidate = self.in_force(after)
+        end_ms = _next_boundary(after, candidate)
+        successor = self.in_force(end_ms)  # its panes may have another length
+        return (end_ms, candidate) if successor is candidate else (_next_boundary(after, successor), successor)
+
+    def _first_pane_ms(self) -> int | None:
+        return min((s for c in self.candidates.values() for s in c.panes.by_start), default=None)
+
+    def _skip_to(self, candidate: Candidate, watermark_ms: int) -> None:
+        """Over a stretch without rows, to just before the next pane that has some."""
+        pane_ms = candidate.definition.settings.pane_ms
+        end_ms = self.progress.evaluated_to_ms or 0
+        ahead = [s for c in self.candidates.values() for s in c.panes.by_start if s >= end_ms]
+        reached = watermark_ms - watermark_ms % pane_ms
+        self.progress.evaluated_to_ms = max(end_ms, min([reached, *ahead]))
+
+
+def _sorted(by_source: dict[str, int]) -> dict[str, int]:
+    return dict(sorted(by_source.items()))
+
+
+def _next_boundary(after_ms: int, candidate: Candidate) -> int:
+    pane_ms = candidate.definition.settings.pane_ms
+    return after_ms - after_ms % pane_ms + pane_ms

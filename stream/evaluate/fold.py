@@ -1,0 +1,264 @@
+"""The evaluate fold: partials of all sources in, reports and alerts out; one partials partition.
+
+It evaluates on what the partials say (watermarks, idle records), never on a clock, so that its
+outputs are a function of the partials alone: a crash or a zombie repeats a message, bit for bit,
+under the same key.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from stream.baselines.baseline import Baseline
+from stream.baselines.definition import Definition
+from stream.durable.fold import Register
+from stream.durable.log import Outgoing
+from stream.errors import CallerError
+from stream.evaluate.course import Candidate, Course, CourseProgress
+from stream.evaluate.panes import PaneSum
+from stream.evaluate.publisher import EvaluateOutputs, PublishedAlert, Publisher
+from stream.evaluate.report import Judged, LostInput
+from stream.evaluate.settings import ModelSettings
+from stream.evaluate.sources import Sources, SourceState
+from stream.records.partial import NO_TIME, Partial, decode_partial
+from stream.records.prediction import ModelKey
+from stream.records.settings import CountingSettings
+from stream.records.source import MessageBatch
+
+
+class EvaluateProgress(msgspec.Struct, array_like=True):
+    """Everything of the state besides the panes, as it lies in `@`."""
+
+    sources: dict[str, SourceState]
+    expected: int
+    courses: list[CourseProgress]
+    unreadable: int
+    evaluations: int
+
+
+class EvaluateFold:
+    """State of one partials partition; a `Fold`."""
+
+    def __init__(
+        self,
+        *,
+        outputs: EvaluateOutputs,
+        settings_of: Callable[[str], ModelSettings],
+        find_baseline: Callable[[str], Baseline | None],
+    ) -> None:
+        self.next_offset = 0
+        self.sources = Sources()
+        self.courses: dict[tuple[ModelKey, str], Course] = {}
+        self.unreadable = 0  # records of the partials topic that are not partials
+        self.evaluations = 0
+        self._publisher = Publisher(outputs)
+        self._settings_of = settings_of
+        self._find = find_baseline
+        self._newest_ms = NO_TIME
+        self._definitions: dict[str, Definition] = {}  # by id
+
+    # -- the fold
+
+    def needs(self, batch: MessageBatch) -> str | None:
+        """A baseline that a partial was counted with and that has not been read yet."""
+        for value in batch.values:
+            partial = _read(value)
+            for active in partial.definitions.values() if partial else ():
+                if self._find(active.baseline_id) is None:
+                    return active.baseline_id
+        return None
+
+    def needs_to_restore(self, progress: bytes, activations: Sequence[bytes]) -> str | None:
+        """A baseline that a model is evaluated with and that has not been read yet."""
+        state = msgspec.msgpack.decode(progress, type=EvaluateProgress)
+        named = (known.baseline_id for course in state.courses for known in course.definitions)
+        return next((baseline_id for baseline_id in named if self._find(baseline_id) is None), None)
+
+    def proposal(self) -> bytes | None:
+        """Nothing: evaluate follows what count has activated."""
+        return None
+
+    def activate(self, payload: bytes) -> None:
+        """Never called: nothing is proposed."""
+
+    def fold(self, batch: MessageBatch) -> None:
+        """Take each partial, then evaluate whatever windows it completes."""
+        for offset, value in zip(batch.offsets.tolist(), batch.values, strict=True):
+            partial = _read(value)
+            if partial is None:
+                self.unreadable += 1
+                continue
+            lost = self.sources.newly_lost(partial)
+            if self.sources.hear(partial):
+                if lost:
+                    self._publisher.input_lost(LostInput(partial, lost))
+                touched = self._take(partial, offset + 1)
+                self._advance(touched)
+        self.next_offset = batch.end
+
+    def quiet(self) -> None:
+        """Nothing: silence of the partials is for count to explain."""
+
+    def lost(self, begin: int) -> None:
+        """Go on behind a gap; partials are kept without limit, so that it is an operator's doing."""
+        self.next_offset = begin
+
+    # -- what is durable
+
+    def changed(self) -> Sequence[Register]:
+        """Panes that changed."""
+        return self._registers(only_changed=True)
+
+    def live(self) -> Sequence[Register]:
+        """All panes."""
+        return self._registers(only_changed=False)
+
+    def outputs(self) -> Sequence[Outgoing]:
+        """Reports and alerts."""
+        return self._publisher.take_outputs()
+
+    def progress(self) -> bytes:
+        """The rest of the state."""
+        for course in self.courses.values():
+            course.note_definitions()
+        courses = [course.progress for _, course in sorted(self.courses.items(), key=lambda item: item[0])]
+        return msgspec.msgpack.encode(
+            EvaluateProgress(self.sources.heard, self.sources.expected, courses, self.unreadable, self.evaluations)
+        )
+
+    def restore(self, next_offset: int, progress: bytes, registers: Iterable[Register]) -> None:
+        """Become the state as of `next_offset`."""
+        state = msgspec.msgpack.decode(progress, type=EvaluateProgress)
+        self.next_offset = next_offset
+        self.sources = Sources(state.sources, state.expected)
+        self.unreadable, self.evaluations = state.unreadable, state.evaluations
+        candidates: dict[tuple[str, str], tuple[Course, Candidate]] = {}
+        for course_progress in state.courses:
+            course = self._course(course_progress)
+            for known in course_progress.definitions:
+                definition = self._learn(known.baseline_id, known.settings)
+                candidate = Candidate(definition, known.from_ms, known.until_ms, known.since)
+                course.candidates[definition.id] = candidate
+                candidates[definition.id, course_progress.segment] = course, candidate
+        for register in registers:
+            definition_id, segment, start_ms = msgspec.msgpack.decode(register.key)
+            if (held := candidates.get((definition_id, segment))) is None:
+                continue
+            course, candidate = held
+            if course.keeps(candidate, start_ms, register.next_offset):
+                candidate.panes.by_start[start_ms] = PaneSum.from_bytes(register.value, register.next_offset)
+        self._newest_ms = self.sources.newest_ms()
+
+    def take_published(self) -> list[PublishedAlert]:
+        """The alerts since the last call."""
+        return self._publisher.take_published()
+
+    # -- the steps
+
+    def _take(self, partial: Partial, next_offset: int) -> list[Course]:
+        source = partial.source if partial.incarnation == 0 else f"{partial.source}~{partial.incarnation}"
+        of_definition = self._enter(partial, next_offset - 1)
+        touched: dict[int, Course] = {}
+        for part in partial.panes:
+            if part.definition not in of_definition:
+                continue
+            course, candidate = of_definition[part.definition]
+            touched[id(course)] = course
+            if part.start_ms < course.revisable_from_ms(candidate):
+                course.progress.missed += 1
+            elif candidate.panes.add(source, part, provisional=partial.provisional, next_offset=next_offset):
+                course.pane_changed(candidate, part.start_ms)
+        return list(touched.values())
+
+    def _enter(self, partial: Partial, offset: int) -> dict[str, tuple[Course, Candidate]]:
+        """With what the source counts, by definition id; without those whose time is over."""
+        entered: dict[str, tuple[Course, Candidate]] = {}
+        for definition_id, announced in partial.definitions.items():
+            definition = self._definitions.get(definition_id) or self._learn(announced.baseline_id, announced.settings)
+            course = self._course_of(definition.key, "")
+            candidate = course.enter(definition, announced, offset)
+            if candidate is not None:
+                entered[definition_id] = course, candidate
+        if self.sources.is_newest_word(partial):
+            for course in self.courses.values():
+                course.note_spans(partial.source, partial.definitions)
+        return entered
+
+    def _advance(self, touched: list[Course]) -> None:
+        newest_ms = self.sources.newest_ms()
+        moved_on, self._newest_ms = newest_ms != self._newest_ms, newest_ms
+        for course in self.courses.values() if moved_on else touched:
+            for end_ms in course.revised_ends():
+                self._publish_revision(course, end_ms)
+            before = course.progress.evaluated_to_ms
+            for end_ms in course.due(newest_ms):
+                self._publish(course, end_ms)
+            if course.progress.evaluated_to_ms != before:  # only then: what is kept follows from the progress alone
+                course.forget()
+
+    def _publish(self, course: Course, end_ms: int) -> None:
+        evaluation = course.latest = course.evaluate(end_ms)
+        self.evaluations += 1
+        candidate = course.in_force(end_ms)
+        judged, episodes = Judged(evaluation, candidate.definition, course.progress.segment), course.progress.episodes
+        for check in evaluation.checks:
+            self._publisher.move_alert(judged, check, episodes, candidate.panes)
+        self._publisher.resolve_vanished(judged, episodes)
+        self._publisher.report(judged, revision=0, episodes=episodes)
+
+    def _publish_revision(self, course: Course, end_ms: int) -> None:
+        evaluation = course.evaluate(end_ms)
+        if end_ms == course.progress.evaluated_to_ms:
+            course.latest = evaluation
+        self.evaluations += 1
+        revision = course.progress.revisions[end_ms] = course.progress.revisions.get(end_ms, 0) + 1
+        judged = Judged(evaluation, course.in_force(end_ms).definition, course.progress.segment)
+        self._publisher.report(judged, revision=revision, episodes=course.progress.episodes)
+
+    def _course_of(self, key: ModelKey, segment: str) -> Course:
+        held = self.courses.get((key, segment))
+        return held or self._course(
+            CourseProgress(
+                model=key.model,
+                version=key.version,
+                segment=segment,
+                definitions=[],
+                first_ms=None,
+                evaluated_to_ms=None,
+                empty=True,
+                episodes={},
+                revisions={},
+                missed=0,
+            )
+        )
+
+    def _course(self, progress: CourseProgress) -> Course:
+        course = Course(progress, self._settings_of, self.sources)
+        self.courses[ModelKey(progress.model, progress.version), progress.segment] = course
+        return course
+
+    def _learn(self, baseline_id: str, settings: CountingSettings) -> Definition:
+        baseline = self._find(baseline_id)
+        if baseline is None:
+            raise CallerError(
+                f"baseline {baseline_id} is in use but no longer in the baselines topic; restore the topic"
+            )
+        definition = Definition(baseline, settings)
+        return self._definitions.setdefault(definition.id, definition)
+
+    def _registers(self, *, only_changed: bool) -> list[Register]:
+        registers: list[Register] = []
+        for (_, segment), course in sorted(self.courses.items(), key=lambda item: item[0]):
+            for definition_id, candidate in course.candidates.items():
+                panes = candidate.panes
+                starts = panes.changed if only_changed else set(panes.by_start)
+                registers += panes.registers((definition_id, segment), starts)
+                panes.changed = set()
+        return registers
+
+
+def _read(value: bytes | None) -> Partial | None:
+    try:
+        return decode_partial(value) if value else None
+    except msgspec.DecodeError:
+        return None

@@ -1,0 +1,15 @@
+"""How a model's windows are judged. Unlike a definition, this may change without counting anew."""
+
+from dataclasses import dataclass
+
+from detectors import Smoothing
+from stream.alerts.rules import Rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSettings:
+    """One model's window and limits."""
+
+    window_ms: int  # a whole number of panes
+    psi: Rules
+    smoothing: Smoothing

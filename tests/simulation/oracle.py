@@ -1,0 +1,354 @@
+"""The judge of one finished world: everything in its logs against brute force and an uncrashed run.
+
+Each function is one promise of the fold; what it raises says which.
+"""
+
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import orjson
+
+from stream.count.counter import CountProgress
+from stream.durable.changelog import Progress, decode_entry
+from stream.durable.log import Outgoing
+from stream.evaluate.fold import EvaluateFold
+from stream.records.partial import PanePart, Partial, decode_partial, unpack_counts
+from stream.records.source import MessageBatch, Source
+from tests.simulation.testimony import CountState, packed_evaluate
+from tests.simulation.traffic import LATENESS_MS, PANE_MS, WIDTH, WINDOW_MS, flat_bins
+from tests.simulation.truth import BASELINE_OF, DEFINITIONS, NEVER, Truth, truth
+from tests.simulation.worker import RecordedCount, RecordedEvaluate
+from tests.simulation.world import World
+
+
+def check(world: World) -> None:
+    """Every promise, once."""
+    assert not world.testimony.refused, f"refused: {world.testimony.refused}"
+    for source in world.sources:
+        fold = world.holder_of[source].fold
+        assert isinstance(fold, RecordedCount)
+        world.testimony.count_restored(fold)
+    for source in world.partials:
+        fold = world.holder_of[source].fold
+        assert isinstance(fold, RecordedEvaluate)
+        world.testimony.evaluate_restored(fold)
+    truths = Truths(world)
+    every_ledger_in_the_changelog_balances(world)
+    for state in world.testimony.count_states:
+        a_count_equals_brute_force(state, truths)
+    every_part_that_was_sent_is_right(world, truths)
+    every_closed_pane_was_sent(world, truths)
+    dead_letters_are_those_of_the_input(world, truths)
+    activations_survive(world)
+    uncrashed = {source: uncrashed_evaluate(world, source) for source in world.partials}
+    evaluate_equals_an_uncrashed_one(world, uncrashed)
+    for source in world.partials:
+        reports_equal_brute_force(world, source, uncrashed[source], truths)
+
+
+class Truths:
+    """Brute force for each partition and history, computed once."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._known: dict[tuple[Source, Any, int], Truth] = {}
+
+    def of(self, source: Source, history: Any, upto: int | None = None) -> Truth:
+        """What a partition with this history holds as of an offset; None: at the input's end."""
+        records = self._world.inputs[source]
+        upto = len(records) if upto is None else upto
+        key = source, history, upto
+        held = self._known.get(key)
+        if held is None:
+            held = self._known[key] = truth(records, history, upto)
+        return held
+
+    def final(self, source: Source) -> Truth:
+        """What the partition's last owner must hold."""
+        fold = self._world.holder_of[source].fold
+        assert isinstance(fold, RecordedCount)
+        return self.of(source, fold.history)
+
+
+def every_ledger_in_the_changelog_balances(world: World) -> None:
+    """`received = counted + late + ignored + dead` in each `@`."""
+    for source in world.sources:
+        for message in world.cluster.records(Source("count-changelog", source.partition)):
+            entry = decode_entry(message.value or b"")
+            if isinstance(entry, Progress):
+                ledger = msgspec.msgpack.decode(entry.state, type=CountProgress).ledger
+                _equal(f"balance of {source} at {entry.next_offset}, {ledger}", ledger.balance(), 0)
+
+
+def a_count_equals_brute_force(state: CountState, truths: Truths) -> None:
+    """What was recovered, and what is held in the end, is the fold of the prefix and nothing else."""
+    expected = truths.of(state.source, state.history, state.next_offset)
+    where = f"{state.source} at {state.next_offset}"
+    ledger = state.progress.ledger
+    found = {name: getattr(ledger, name) for name in ("received", "counted", "late", "ignored", "lost")}
+    _equal(f"ledger of {where}", found, {name: getattr(expected, name) for name in found})
+    _equal(f"dead letters in the ledger of {where}", ledger.dead, dict(expected.dead))
+    _equal(f"newest event of {where}", state.progress.newest_event_ms, expected.newest_ms)
+    models = sorted((m.baseline_id, m.from_ms, m.until_ms) for m in state.progress.models)
+    in_force = sorted((c.baseline.id, c.from_ms, c.until_ms) for of_model in expected.active.values() for c in of_model)
+    _equal(f"definitions of {where}", models, in_force)
+    _equal(f"open panes of {where}", state.panes, expected.open_panes())
+
+
+def every_part_that_was_sent_is_right(world: World, truths: Truths) -> None:
+    """Each copy of a closed pane equals every other, and brute force; so does what idle sources said of open ones."""
+    copies: dict[tuple[str, str, int], PanePart] = {}
+    for source, value, partial in _said(world):
+        if partial.provisional:
+            held = truths.of(source, world.testimony.said[value], partial.next_offset)
+        else:
+            held = truths.of(source, world.testimony.said[value])
+        for part in partial.panes:
+            what = f"pane {part.start_ms} of {part.definition} from {source} at {partial.next_offset}"
+            found = tuple(unpack_counts(part.counts).tolist()), part.first_offset, part.next_offset
+            counts, first, after = held.panes.get((part.definition, part.start_ms), ([], -1, -1))
+            _equal(what, found, (tuple(counts), first, after))
+            if partial.provisional or world.shape.retention:  # retention may cut between one owner and the next
+                continue
+            _equal(f"copies of {what}", copies.setdefault((str(source), part.definition, part.start_ms), part), part)
+            rows = len(held.rows[BASELINE_OF[part.definition].model, part.start_ms])
+            _equal(f"rows of {what}, counted whole or not at all", int(sum(found[0][:7])), rows)
+
+
+def every_closed_pane_was_sent(world: World, truths: Truths) -> None:
+    """Of the lineage that survived, each closed pane is in the partials of its model."""
+    final_words = [(str(source), partial) for source, _, partial in _said(world) if not partial.provisional]
+    sent = {(source, part.definition, part.start_ms) for source, partial in final_words for part in partial.panes}
+    for source in world.sources:
+        final = truths.final(source)
+        closed = {(str(source), d, start) for d, start in final.panes if final.closed(start)}
+        missing = {pane for pane in closed - sent if not _was_forgotten(pane, final)}
+        assert not missing, f"closed panes were never sent: {sorted(missing)}"
+
+
+def _was_forgotten(pane: tuple[str, str, int], final: Truth) -> bool:
+    """Whether it is of the first of three baselines within one window."""
+    baseline = BASELINE_OF[pane[1]]
+    return baseline.number < final.active[baseline.model][-1].baseline.number - 1
+
+
+def dead_letters_are_those_of_the_input(world: World, truths: Truths) -> None:
+    """None is missing, none is invented; what was unknown to one owner may have been known to another."""
+    letters: dict[Source, set[tuple[int, str, str]]] = defaultdict(set)
+    for message in world.cluster.records(Source("dead-letters", 0)):
+        headers = {name: value.decode() for name, value in message.headers}
+        source = Source(headers["topic"], int(headers["partition"]))
+        letters[source].add((int(headers["offset"]), headers["index"], headers["reason"]))
+        assert message.key == f"{source}/{headers['offset']}{'/' * bool(headers['index'])}{headers['index']}".encode()
+    for source in world.sources:
+        expected = sorted(truths.final(source).letters)
+        found = sorted((offset, reason) for offset, _, reason in letters[source])
+        missing = _minus(expected, found)
+        assert not missing, f"dead letters of {source} are missing: {missing}"
+        of_input = {
+            (offset, reason)
+            for offset, record in enumerate(world.inputs[source])
+            for prediction in record.predictions
+            for reason in (prediction.reason, "unknown_model" if prediction.model else None)
+        }
+        assert set(found) <= of_input, f"dead letters of {source} that are none: {sorted(set(found) - of_input)}"
+
+
+def activations_survive(world: World) -> None:
+    """What was sent under an activation was sent under one that every later owner makes at the same offset.
+
+    Only where nobody writes without having read what was written: no zombies, nothing that lands late.
+    """
+    if world.shape.zombies or world.shape.retention or world.shape.faults.land_late:
+        return
+    for source, value, partial in _said(world):
+        fold = world.holder_of[source].fold
+        assert isinstance(fold, RecordedCount)
+        told = set(world.testimony.said[value])
+        assert told <= set(fold.history), f"{source} at {partial.next_offset}: {told - set(fold.history)} is forgotten"
+
+
+@dataclass
+class Uncrashed:
+    """What an evaluate does that reads the partials one by one, in peace."""
+
+    outputs: list[Outgoing] = field(default_factory=list)
+    missed_ms: set[int] = field(default_factory=set)  # starts of panes that came when it was too late
+    words: dict[str, Partial] = field(default_factory=dict)  # the furthest of each source
+
+    def hear(self, partial: Partial) -> None:
+        """Note what a source says; nothing that is cut in chunks has ended before its last one."""
+        held = self.words.get(partial.source)
+        if held is None or (partial.next_offset, partial.idle) >= (held.next_offset, held.idle):
+            chunk = partial.newest_event_ms == NEVER and len(partial.panes) > 0
+            spans = held.definitions if chunk and held is not None else {} if chunk else partial.definitions
+            self.words[partial.source] = msgspec.structs.replace(partial, definitions=spans)
+
+
+def evaluate_equals_an_uncrashed_one(world: World, uncrashed: dict[Source, Uncrashed]) -> None:
+    """Reports and alerts are those of an evaluate that read the same partials in peace: repeated, but no others."""
+    expected = [output for of_partition in uncrashed.values() for output in of_partition.outputs]
+    for topic in ("reports", "alerts"):
+        found = {(m.key, m.value) for m in world.cluster.records(Source(topic, 0))}
+        _equal(f"set of {topic}", found, {(o.key, o.value) for o in expected if o.to.topic == topic})
+
+
+def uncrashed_evaluate(world: World, partials: Source) -> Uncrashed:
+    """Fold the partials one by one; on the way every state that somebody recovered is compared."""
+    states: dict[int, list[Any]] = defaultdict(list)
+    for state in world.testimony.evaluate_states:
+        if state.source == partials:
+            states[state.next_offset].append(state.packed)
+    fold = EvaluateFold(
+        outputs=world.evaluate_outputs,
+        settings_of=world.settings_of,
+        find_baseline=lambda i: DEFINITIONS[i].baseline,
+    )
+    peace = Uncrashed()
+    for message in world.cluster.records(partials):
+        missed = _missed(fold)
+        fold.fold(_single(partials, message.offset, message.value))
+        peace.outputs += fold.outputs()
+        partial = decode_partial(message.value or b"")
+        if _missed(fold) > missed:
+            peace.missed_ms |= {part.start_ms for part in partial.panes}
+        peace.hear(partial)
+        _furthest_words_count(fold, peace, f"at {fold.next_offset} of {partials}")
+        for packed in states.get(fold.next_offset, ()):
+            _equal(f"state of {partials} at {fold.next_offset}", packed, packed_evaluate(fold))
+    return peace
+
+
+def _furthest_words_count(fold: EvaluateFold, peace: Uncrashed, where: str) -> None:
+    """What evaluate holds of each source is what the one that had read most of it has said."""
+    heard = {source: (state.next_offset, state.idle) for source, state in fold.sources.heard.items()}
+    _equal(f"words {where}", heard, {source: (word.next_offset, word.idle) for source, word in peace.words.items()})
+    for course in fold.courses.values():
+        for definition, candidate in course.candidates.items():
+            for source, from_ms in candidate.from_ms.items():
+                said = peace.words[source].definitions.get(definition)
+                _equal(f"begin of {definition} in {source} {where}", from_ms, said and said.from_ms)
+
+
+class Window(NamedTuple):
+    """Which window of which model."""
+
+    model: str
+    definition: str
+    end_ms: int
+
+
+def reports_equal_brute_force(world: World, partials: Source, uncrashed: Uncrashed, truths: Truths) -> None:
+    """The last revision of each complete window counts every row of it; the first one too, if nobody was idle early."""
+    if world.shape.retention:
+        return
+    finals = [truths.final(s) for s in world.sources]
+    missed_ends = {end for start_ms in uncrashed.missed_ms for end in _ends(start_ms)}
+    for window, report in _last_reports(world, partials).items():
+        if world.shape.idle and not _counted_to_its_end(window, uncrashed.words.values()):
+            continue
+        if report["complete"] and window.end_ms not in missed_ends:
+            found = np.concatenate([np.array(check["evidence"]["current"]) for check in report["checks"]])
+            _equal(f"last report of {window}", found.tolist(), _window_counts(finals, window))
+    _everything_was_evaluated(world, partials, max((f.newest_ms for f in finals), default=NEVER))
+
+
+def _last_reports(world: World, partials: Source) -> dict[Window, dict[str, Any]]:
+    last: dict[Window, dict[str, Any]] = {}
+    for message in world.cluster.records(Source("reports", 0)):
+        if _home(message.value, world) != partials.partition:
+            continue
+        report = orjson.loads(message.value or b"")
+        window = Window(report["model"], report["definition"], _ms(report["window"]["end"]))
+        if not world.shape.idle and world.always_one_baseline:
+            _equal(f"revision of {window}, without an early idle source or a second baseline", report["revision"], 0)
+        if window not in last or report["revision"] >= last[window]["revision"]:
+            last[window] = report
+    return last
+
+
+def _everything_was_evaluated(world: World, partials: Source, reached: int) -> None:
+    fold = world.holder_of[partials].fold
+    assert isinstance(fold, RecordedEvaluate)
+    for course in fold.courses.values():
+        if course.progress.evaluated_to_ms is not None:
+            after = reached - LATENESS_MS
+            assert course.progress.evaluated_to_ms >= after - after % PANE_MS, (
+                f"{course.progress.model} was evaluated to {course.progress.evaluated_to_ms} only, not to {after}"
+            )
+
+
+def _counted_to_its_end(window: Window, words: Iterable[Partial]) -> bool:
+    """Whether each source counts the window's definition; one that was idle may not, when it speaks again."""
+    spans = [word.definitions.get(window.definition) for word in words]
+    return all(span is not None and (span.until_ms is None or window.end_ms <= span.until_ms) for span in spans)
+
+
+def _window_counts(finals: list[Truth], window: Window) -> list[int]:
+    counts = [0] * WIDTH
+    for final in finals:
+        for (model, start_ms), rows in final.rows.items():
+            for row in rows if model == window.model and window.end_ms in _ends(start_ms) else ():
+                for at in flat_bins(BASELINE_OF[window.definition], row):
+                    counts[at] += 1
+    return counts
+
+
+def _ends(start_ms: int) -> range:
+    """Of the windows that hold a pane."""
+    return range(start_ms + PANE_MS, start_ms + WINDOW_MS + 1, PANE_MS)
+
+
+def _ms(text: str) -> int:
+    return round(datetime.fromisoformat(text).timestamp() * 1_000)
+
+
+def _missed(fold: EvaluateFold) -> int:
+    return sum(course.progress.missed for course in fold.courses.values())
+
+
+def _said(world: World) -> list[tuple[Source, bytes, Partial]]:
+    """Every partial in the log, with its source."""
+    said = []
+    for partials in world.partials:
+        for message in world.cluster.records(partials):
+            partial = decode_partial(message.value or b"")
+            topic, _, partition = partial.source.partition("/")
+            said.append((Source(topic, int(partition)), message.value or b"", partial))
+    return said
+
+
+def _single(source: Source, offset: int, value: bytes | None) -> MessageBatch:
+    """A batch of one record."""
+    return MessageBatch(
+        source=source,
+        begin=offset,
+        chained=False,
+        offsets=np.array([offset]),
+        timestamps_ms=np.array([0]),
+        values=[value],
+    )
+
+
+def _home(value: bytes | None, world: World) -> int:
+    """The partials partition that a report comes from."""
+    model = orjson.loads(value or b"")["model"]
+    return zlib.crc32(f"{model}@0".encode()) % world.shape.partials
+
+
+def _minus(some: list[tuple[int, str]], others: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    left = list(some)
+    for other in others:
+        if other in left:
+            left.remove(other)
+    return left
+
+
+def _equal(what: str, found: object, expected: object) -> None:
+    assert found == expected, f"{what}: {found} is not {expected}"

@@ -1,0 +1,84 @@
+"""What the folds of one world have said of themselves, for the oracle to compare."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from stream.count.counter import CountProgress
+from stream.durable.log import Outgoing
+from stream.records.partial import unpack_counts
+from stream.records.source import Source
+
+if TYPE_CHECKING:
+    from tests.simulation.worker import History, RecordedCount, RecordedEvaluate
+
+Pane = tuple[tuple[int, ...], int, int]  # counts, first offset, next offset
+
+
+class CountState(NamedTuple):
+    """A count's state at an offset, and which activations and gaps it has come from."""
+
+    source: Source
+    next_offset: int
+    progress: CountProgress
+    panes: dict[tuple[str, int], Pane]  # open ones, by definition and start
+    history: "History"
+
+
+class EvaluateState(NamedTuple):
+    """An evaluate's state at an offset, packed."""
+
+    source: Source
+    next_offset: int
+    packed: tuple[Any, ...]
+
+
+class Testimony:
+    """Histories by what was written, and every state that somebody was restored to."""
+
+    def __init__(self) -> None:
+        self.workers: list[str] = []
+        self.refused: list[str] = []
+        self.count_states: list[CountState] = []
+        self.evaluate_states: list[EvaluateState] = []
+        self.acknowledged: dict[Source, int] = {}  # the largest `@` that a checkpoint has returned
+        self.said: dict[bytes, History] = {}  # by the bytes of a partial
+        self._written: dict[tuple[Source, int, bytes], History] = {}
+
+    def written(self, source: Source, next_offset: int, progress: bytes, history: "History") -> None:
+        """Somebody is about to write an `@`."""
+        self._written.setdefault((source, next_offset, progress), history)
+
+    def acknowledge(self, source: Source, next_offset: int) -> None:
+        """A checkpoint came to its end."""
+        self.acknowledged[source] = max(next_offset, self.acknowledged.get(source, 0))
+
+    def history_of(self, source: Source, next_offset: int, progress: bytes) -> "History":
+        """What the `@` has come from."""
+        return self._written[source, next_offset, progress]
+
+    def sent(self, source: Source, outputs: Sequence[Outgoing], history: "History") -> None:
+        """Somebody is about to send outputs."""
+        for output in outputs:
+            if output.to.topic == "partials" and output.value is not None:
+                self.said.setdefault(output.value, history)
+
+    def count_restored(self, fold: "RecordedCount") -> None:
+        """Somebody has recovered a count, or has come to its end."""
+        progress = msgspec.msgpack.decode(super(type(fold), fold).progress(), type=CountProgress)
+        panes: dict[tuple[str, int], Pane] = {}
+        for register in fold.live():
+            definition, _, start_ms = msgspec.msgpack.decode(register.key)
+            first_offset, packed = msgspec.msgpack.decode(register.value)
+            panes[definition, start_ms] = tuple(unpack_counts(packed).tolist()), first_offset, register.next_offset
+        self.count_states.append(CountState(fold.source, fold.next_offset, progress, panes, fold.history))
+
+    def evaluate_restored(self, fold: "RecordedEvaluate") -> None:
+        """Somebody has recovered an evaluate, or has come to its end."""
+        self.evaluate_states.append(EvaluateState(fold.source, fold.next_offset, packed_evaluate(fold)))
+
+
+def packed_evaluate(fold: Any) -> tuple[Any, ...]:
+    """Everything of an evaluate's state as bytes."""
+    return fold.progress(), [tuple(register) for register in fold.live()]

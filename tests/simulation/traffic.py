@@ -1,0 +1,114 @@
+"""What is in the input: random predictions whose fate is known without decoding them.
+
+Two models with baselines (`m`, which gets a second one, and `k`), a third without; in and out of
+order, late, very late, in the future, broken, in arrays; offsets without a record between them.
+"""
+
+import json
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Final, NamedTuple
+
+from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries, Provenance
+from stream.records.settings import CountingSettings
+from stream.records.source import Message
+
+PANE_MS: Final = 1_000
+WINDOW_MS: Final = 3 * PANE_MS
+LATENESS_MS: Final = 700
+SKEW_MS: Final = 60_000
+START_MS: Final = 1_700_000_000_000
+SETTINGS: Final = CountingSettings(pane_ms=PANE_MS, allowed_lateness_ms=LATENESS_MS, max_clock_skew_ms=SKEW_MS)
+
+
+class Prediction(NamedTuple):
+    """The truth about one prediction."""
+
+    model: str  # "" if it cannot be read
+    event_time_ms: int | None  # None if it cannot be read or lies in the future
+    reason: str | None  # of the dead letter that it becomes whatever is registered
+    x: float | None
+    category: str | None
+    score: float
+
+
+NOT_JSON: Final = Prediction("", None, "not_json", None, None, 0.0)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One offset of the input: a message and what it holds; no message: a transaction's marker."""
+
+    message: Message | None
+    predictions: tuple[Prediction, ...] = ()
+
+
+def _baseline(model: str, number: int, edges: tuple[float, ...]) -> Baseline:
+    def numeric(name: str, cuts: tuple[float, ...]) -> NumericSeries:
+        return NumericSeries(
+            name=name, inner_edges=cuts, coarse_starts=(0, 1, 2, 3, 4), counts=(100,) * 5,
+            missing=0, invalid=0, minimum=0.0, maximum=1.0, mean=0.5, deviation=0.3,
+        )  # fmt: skip
+
+    category = CategoricalSeries(
+        name="c", categories=("a", "b"), other_categories=("z",), counts=(250, 240), other=10, missing=0, invalid=0
+    )
+    provenance = Provenance(created_at="", rows=500, files=(), data_sha256="", git_hash=None, libraries={}, seed=0)
+    return Baseline(
+        model=model, version="0", number=number, task="binary", answer="score", rows=500,
+        series=(numeric("x", edges), category, numeric("score", (0.2, 0.4, 0.6, 0.8))), provenance=provenance,
+    )  # fmt: skip
+
+
+M1: Final = _baseline("m", 1, (0.2, 0.4, 0.6, 0.8))
+M2: Final = _baseline("m", 2, (0.1, 0.3, 0.5, 0.9))
+M3: Final = _baseline("m", 3, (0.15, 0.35, 0.65, 0.85))
+K1: Final = _baseline("k", 1, (0.25, 0.5, 0.6, 0.75))
+
+
+def flat_bins(baseline: Baseline, prediction: Prediction) -> tuple[int, int, int]:
+    """The counters of one prediction: x has 5 bins, missing, invalid; c a, b, other, missing, unseen, invalid."""
+    x, _, score = baseline.series
+    assert isinstance(x, NumericSeries)
+    assert isinstance(score, NumericSeries)
+    x_bin = 5 if prediction.x is None else sum(edge <= prediction.x for edge in x.inner_edges)
+    category_bin = {"a": 0, "b": 1, "z": 2, None: 3}.get(prediction.category, 4)
+    return x_bin, 7 + category_bin, 13 + sum(edge <= prediction.score for edge in score.inner_edges)
+
+
+WIDTH: Final = 20
+
+
+def input_log(random: Random, events: int, *, markers: bool) -> list[Record]:
+    """One partition's input."""
+    records: list[Record] = []
+    clock_ms = START_MS + random.randint(0, 1_500)
+    drift_from = random.randint(0, events)
+    for n in range(events):
+        while markers and random.random() < 0.12:
+            records.append(Record(None))
+        clock_ms += random.choice((0, 50, 150, 300, 300, 600, 600, 1_700 if random.random() < 0.3 else 300))
+        size = random.randint(1, 3) if random.random() < 0.1 else 0
+        made = [_prediction(random, clock_ms, drifted=n >= drift_from) for _ in range(size or 1)]
+        value = json.dumps([j for j, _ in made] if size else made[0][0]).encode()
+        truth = tuple(t for _, t in made)
+        if not size and random.random() < 0.04:
+            value, truth = b"{not json", (NOT_JSON,)
+        message = Message(offset=len(records), timestamp_ms=clock_ms, key=None, value=value)
+        records.append(Record(message, truth))
+    return records
+
+
+def _prediction(random: Random, clock_ms: int, *, drifted: bool) -> tuple[dict[str, Any], Prediction]:
+    back_ms = random.choice((0, 0, 0, 0, 100, 500, 900, 2_500, 12_000 if random.random() < 0.2 else 0))
+    ahead_ms = back_ms + SKEW_MS + 1 + random.randint(0, 50_000) if random.random() < 0.03 else 0
+    model = random.choices(("m", "k", "u"), (0.8, 0.15, 0.05))[0]
+    x = None if random.random() < 0.05 else round(random.random() * (0.3 if drifted else 1.0), 2)
+    category = random.choice(("a", "a", "a", "b", "b", "z", "new", None))
+    score = 1.5 if random.random() < 0.04 else round(random.random(), 2)
+    event_time_ms = clock_ms - back_ms + ahead_ms
+    features = {name: value for name, value in (("x", x), ("c", category)) if value is not None}
+    stated = {} if event_time_ms == clock_ms and random.random() < 0.3 else {"ts": event_time_ms}
+    reason = "future" if ahead_ms else "score_out_of_range" if score > 1 else None
+    truth = Prediction(model, None if ahead_ms else event_time_ms, reason, x, category, score)
+    return {"model": model, "score": score, "features": features, **stated}, truth

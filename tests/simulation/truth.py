@@ -1,0 +1,148 @@
+"""Brute force: what a partition's counts must be, in plain Python, one prediction at a time.
+
+It shares no code with the service but the ids of definitions and the settings' numbers.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from stream.baselines.baseline import Baseline
+from stream.baselines.definition import Definition
+from stream.count.plan import Plan
+from tests.simulation.traffic import (
+    K1,
+    LATENESS_MS,
+    M1,
+    M2,
+    M3,
+    PANE_MS,
+    SETTINGS,
+    WIDTH,
+    WINDOW_MS,
+    Prediction,
+    Record,
+    flat_bins,
+)
+
+NEVER = -(1 << 62)
+DEFINITIONS = {b.id: Definition(b, SETTINGS) for b in (M1, M2, M3, K1)}
+BASELINE_OF = {definition.id: definition.baseline for definition in DEFINITIONS.values()}
+
+
+@dataclass
+class Counted:
+    """One definition in one partition."""
+
+    baseline: Baseline
+    from_ms: int
+    until_ms: int | None = None
+
+    @property
+    def id(self) -> str:
+        """The definition's id."""
+        return DEFINITIONS[self.baseline.id].id
+
+    def owns(self, start_ms: int) -> bool:
+        """Whether it counts the pane."""
+        return self.from_ms <= start_ms and (self.until_ms is None or start_ms < self.until_ms)
+
+
+@dataclass
+class Truth:
+    """One partition's counts as of an offset."""
+
+    newest_ms: int = NEVER
+    received: int = 0
+    counted: int = 0
+    late: int = 0
+    ignored: int = 0
+    lost: int = 0
+    dead: Counter[str] = field(default_factory=Counter)
+    letters: list[tuple[int, str]] = field(default_factory=list)  # offset and reason of each dead letter
+    active: dict[str, list[Counted]] = field(default_factory=dict)  # by model, oldest first
+    panes: dict[tuple[str, int], tuple[list[int], int, int]] = field(default_factory=dict)  # also closed ones
+    rows: dict[tuple[str, int], list[Prediction]] = field(default_factory=lambda: defaultdict(list))  # not late
+
+    def open_panes(self) -> dict[tuple[str, int], tuple[tuple[int, ...], int, int]]:
+        """Those that the watermark has not passed, of definitions still in force."""
+        active = {c.id for of_model in self.active.values() for c in of_model if not self.is_over(c)}
+        return {
+            (definition, start): (tuple(counts), first, after)
+            for (definition, start), (counts, first, after) in self.panes.items()
+            if definition in active and not self.closed(start)
+        }
+
+    def is_over(self, counted: Counted) -> bool:
+        """Whether its last pane has closed."""
+        if counted.until_ms is None:
+            return False
+        return self.newest_ms - LATENESS_MS >= -(-counted.until_ms // PANE_MS) * PANE_MS
+
+    def closed(self, start_ms: int) -> bool:
+        """Whether the watermark has passed the pane."""
+        return start_ms + PANE_MS <= self.newest_ms - LATENESS_MS
+
+    def activate(self, payload: bytes) -> None:
+        """A plan takes effect."""
+        begins = NEVER if self.newest_ms == NEVER else self.newest_ms + 1
+        for planned in msgspec.msgpack.decode(payload, type=Plan).models:
+            baseline = DEFINITIONS[planned.baseline_id].baseline
+            held = self.active.setdefault(baseline.model, [])
+            if held and held[-1].baseline.number >= baseline.number:
+                continue
+            for before in held[-2:-1]:
+                if not self.is_over(before):  # it is cut short
+                    before.until_ms = (self.newest_ms - LATENESS_MS) // PANE_MS * PANE_MS
+            for before in held[-1:]:
+                before.until_ms = max(begins, before.from_ms) + 2 * WINDOW_MS
+            held.append(Counted(baseline, begins))
+
+    def take(self, offset: int, prediction: Prediction) -> None:
+        """Fold one prediction."""
+        self.received += 1
+        event_time_ms, model = prediction.event_time_ms, prediction.model
+        if event_time_ms is not None:
+            self.newest_ms = max(self.newest_ms, event_time_ms)
+        start_ms = 0 if event_time_ms is None else event_time_ms - event_time_ms % PANE_MS
+        if prediction.reason is None and not self.closed(start_ms):
+            self.rows[model, start_ms].append(prediction)
+        reason = prediction.reason if not model or model in self.active else "unknown_model"
+        if reason is not None:
+            self.dead[reason] += 1
+            self.letters.append((offset, reason))
+            return
+        owners = [c for c in self.active[model] if c.owns(start_ms)]
+        if self.closed(start_ms):
+            self.late += 1
+        elif owners:
+            self.counted += 1
+        else:
+            self.ignored += 1
+        for owner in [] if self.closed(start_ms) else owners:
+            counts, first, _ = self.panes.get((owner.id, start_ms), ([0] * WIDTH, offset, 0))
+            for at in flat_bins(owner.baseline, prediction):
+                counts[at] += 1
+            self.panes[owner.id, start_ms] = counts, first, offset + 1
+
+
+def truth(records: Sequence[Record], history: Sequence[tuple[str, int, bytes | int]], upto: int) -> Truth:
+    """What a partition that went through `history` has counted of the records below `upto`."""
+    state = Truth()
+    ahead = list(history)
+    offset = 0
+    while True:
+        while ahead and ahead[0][1] <= offset:
+            what, _, payload = ahead.pop(0)
+            if isinstance(payload, bytes):
+                state.activate(payload)
+            else:
+                state.lost += (what == "lost") * (payload - offset)
+                offset = payload
+        if offset >= upto:
+            return state
+        for prediction in records[offset].predictions:
+            state.take(offset, prediction)
+        offset += 1

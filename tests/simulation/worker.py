@@ -1,0 +1,260 @@
+"""One process: its owners, its consumer with all of Kafka's and Faust's habits, its place in the registry.
+
+What it does with an owner is what the service does: take, seek, offer; checkpoints from a timer
+beside the folding; an idle check of a source that was read to its end. Two recorders stand where
+the folds stand and tell the oracle which activations each state has come from.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from stream.baselines.baseline import Baseline
+from stream.count.counter import CountFold
+from stream.count.plan import Plan
+from stream.durable.fold import Register
+from stream.durable.log import Outgoing
+from stream.durable.owner import Owner
+from stream.evaluate.fold import EvaluateFold
+from stream.records.source import Message, MessageBatch, Source
+from tests.simulation.kernel import Task, pause
+from tests.simulation.log import Client
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+Happening = tuple[str, int, bytes | int]  # "activate", "lost" or "start", at which offset, what
+History = tuple[Happening, ...]
+
+
+class RecordedCount(CountFold):
+    """A count that remembers what it has come from, and tells the world what it says."""
+
+    def __init__(self, world: "World", worker: "Worker", source: Source) -> None:
+        super().__init__(
+            source=source,
+            sources=world.shape.sources,
+            outputs=world.count_outputs,
+            wanted=worker.wanted,
+            find_baseline=worker.find_baseline,
+        )
+        self.history: History = ()
+        self.restored = False
+        self._world = world
+
+    def activate(self, payload: bytes) -> None:
+        self.history += (("activate", self.next_offset, payload),)
+        super().activate(payload)
+
+    def lost(self, begin: int) -> None:
+        self.history += (("lost", self.next_offset, begin),)
+        super().lost(begin)
+
+    def outputs(self) -> Sequence[Outgoing]:
+        outputs = super().outputs()
+        self._world.testimony.sent(self.source, outputs, self.history)
+        return outputs
+
+    def progress(self) -> bytes:
+        if self.next_offset and not self.history and not self.ledger.received:
+            self.history = (("start", 0, self.next_offset),)  # retention had cut before the first owner came
+        assert self.ledger.balance() == 0, f"{self.source}: the ledger does not balance: {self.ledger}"
+        progress = super().progress()
+        self._world.testimony.written(self.source, self.next_offset, progress, self.history)
+        return progress
+
+    def restore(self, next_offset: int, progress: bytes, registers: Iterable[Register]) -> None:
+        self.restored = True
+        self.history = self._world.testimony.history_of(self.source, next_offset, progress)
+        super().restore(next_offset, progress, registers)
+        self._world.testimony.count_restored(self)
+
+
+class RecordedEvaluate(EvaluateFold):
+    """An evaluate that tells the world what it was restored to."""
+
+    def __init__(self, world: "World", worker: "Worker", source: Source) -> None:
+        super().__init__(
+            outputs=world.evaluate_outputs, settings_of=world.settings_of, find_baseline=worker.find_baseline
+        )
+        self.source = source
+        self.restored = False
+        self._world = world
+
+    def restore(self, next_offset: int, progress: bytes, registers: Iterable[Register]) -> None:
+        self.restored = True
+        super().restore(next_offset, progress, registers)
+        self._world.testimony.evaluate_restored(self)
+
+
+class Consumer:
+    """Fetches of one partition: cut at random, read ahead, lost at random, stale after a seek."""
+
+    def __init__(self, world: "World", source: Source) -> None:
+        self._world = world
+        self._source = source
+        self._position = 0
+        self._fetched: deque[MessageBatch] = deque()
+        self._previous_end: int | None = None
+
+    def ready(self) -> bool:
+        """Whether there is something to hand out."""
+        return bool(self._fetched) or self._world.cluster.partition(self._source).first_at(self._position) is not None
+
+    def seek(self, offset: int) -> None:
+        """Read on from there; what was fetched before may still come."""
+        self._position = offset
+        if self._world.random.random() < 0.5:
+            self._fetched.clear()
+
+    def next(self) -> MessageBatch | None:
+        """The next batch; None if it got lost."""
+        random = self._world.random
+        for _ in range(random.choice((0, 1, 1, 2))):
+            self._fetch()
+        if not self._fetched:
+            return None
+        batch = self._fetched.popleft()
+        return None if random.random() < self._world.cluster.faults.lose_batch else batch
+
+    def _fetch(self) -> None:
+        partition = self._world.cluster.partition(self._source)
+        self._position = max(self._position, partition.begin)
+        messages: list[Message] = []
+        size = self._world.random.choice((1, 2, 3, 5, 8, 20))
+        while len(messages) < size and (message := partition.first_at(self._position)) is not None:
+            messages.append(message)
+            self._position = message.offset + 1
+        if messages:
+            self._fetched.append(batch := message_batch(self._source, messages, self._previous_end))
+            self._previous_end = batch.end
+
+
+def message_batch(source: Source, messages: list[Message], previous_end: int | None) -> MessageBatch:
+    """As `stream.service.fetch_scheduler` packs and stamps them."""
+    first = messages[0].offset
+    return MessageBatch(
+        source=source,
+        begin=first,
+        chained=first == previous_end,
+        offsets=np.array([m.offset for m in messages], np.int64),
+        timestamps_ms=np.array([m.timestamp_ms for m in messages], np.int64),
+        values=[m.value for m in messages],
+    )
+
+
+class Holder:
+    """One partition in the hands of one process, which may be wrong about that: then it is a zombie."""
+
+    def __init__(self, world: "World", worker: "Worker", source: Source) -> None:
+        self.worker = worker
+        self.source = source
+        self.counts = source.topic == "predictions"
+        self.taken = False
+        self._world = world
+        self.client = Client(world.cluster)
+        self.consumer = Consumer(world, source)
+        self.fold: RecordedCount | RecordedEvaluate = (
+            RecordedCount(world, worker, source) if self.counts else RecordedEvaluate(world, worker, source)
+        )
+        self.owner = Owner(
+            fold=self.fold,
+            log=self.client,
+            source=source,
+            changelog=Source("count-changelog" if self.counts else "evaluate-changelog", source.partition),
+            learn=worker.learn,
+            min_snapshot_bytes=world.shape.min_snapshot_bytes,
+        )
+        self.name = f"{worker.name} {source}"
+        self.tasks = [Task(self.name, self._run(world))]
+
+    async def _run(self, world: "World") -> None:
+        if world.calm or world.random.random() < 0.5:
+            self.worker.seen = len(world.registered)  # `baselines` has been read to its end; else the reader is slow
+        acknowledged = world.testimony.acknowledged.get(self.source)
+        start = await self.owner.take(self.fold.set_incarnation if isinstance(self.fold, RecordedCount) else None)
+        if acknowledged is not None:
+            assert self.restored, f"{self.name}: the acknowledged @ = {acknowledged} is forgotten"
+            assert world.shape.zombies or start >= acknowledged, f"{self.name}: back to {start} from @ = {acknowledged}"
+        self.consumer.seek(start)
+        self.taken = True
+        while True:
+            await pause("fetch", self.consumer.ready)
+            batch = self.consumer.next()
+            if batch is not None and (seek_to := await self.owner.offer(batch)) is not None:
+                self.consumer.seek(seek_to)
+
+    def begin(self, what: str) -> None:
+        """Let a timer fire."""
+        if self.taken and len(self.tasks) < 4:
+            work = {"checkpoint": self._checkpoint, "settle": self.owner.settle, "idle": self._check_idle}[what]
+            self.tasks.append(Task(f"{self.name} {what}", work()))
+
+    async def _check_idle(self) -> None:
+        if not isinstance(self.fold, RecordedCount):
+            return
+        partition = self._world.cluster.partition(self.source)
+        held = partition.kept(0, partition.end)
+        must_have_read = held[-1].offset + 1 if held else partition.begin
+        if await self.owner.at_end():
+            assert self.fold.next_offset >= must_have_read, f"{self.source} is called idle, but was not read to its end"
+            self.fold.quiet()
+            await self._checkpoint()
+
+    async def _checkpoint(self) -> None:
+        offset = await self.owner.checkpoint()
+        self._world.testimony.acknowledge(self.source, offset)
+
+    @property
+    def restored(self) -> bool:
+        """Whether its state came from a changelog."""
+        return self.fold.restored
+
+    def behind(self) -> bool:
+        """Whether there are records that it has not folded."""
+        return self._world.cluster.partition(self.source).first_at(self.fold.next_offset) is not None
+
+    def stop(self) -> None:
+        """The process drops what it knows of the partition; what it has sent may still land, in part."""
+        for task in self.tasks:
+            task.crash()
+        self.tasks.clear()
+        self.worker.holders.remove(self)
+        self._world.cluster.drop(self.client)
+
+
+class Worker:
+    """One process."""
+
+    def __init__(self, world: "World", name: str) -> None:
+        self.name = name
+        self.paused = False
+        self.alive = True
+        self.holders: list[Holder] = []
+        self.seen = 0  # how many entries of `baselines` it has read
+        self._world = world
+
+    def wanted(self) -> Plan:
+        """What it would count with, from what it has read; the same object until it has read more."""
+        return self._world.plan_after(self.seen)
+
+    def find_baseline(self, baseline_id: str) -> Baseline | None:
+        """A baseline that it has read."""
+        return next((b for b in self._world.registered[: self.seen] if b.id == baseline_id), None)
+
+    async def learn(self, what: str) -> None:
+        """Wait until more of `baselines` has been read."""
+        seen = self.seen
+        await pause(f"learn {what}", lambda: self.seen > seen)
+
+    def tasks(self) -> list[Task]:
+        """What it is doing."""
+        return [] if self.paused else [task for holder in self.holders for task in holder.tasks]
+
+    def kill(self) -> None:
+        """`kill -9`: nothing more is done; what was sent may still land, in part."""
+        self.alive = False
+        for holder in list(self.holders):
+            holder.stop()

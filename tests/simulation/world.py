@@ -1,0 +1,362 @@
+"""A world: a few processes, a cluster, an input; and one schedule of everything that can go wrong in it.
+
+A seed decides the world's shape and every choice of its scheduler. `run_schedule` lets it run in
+two parts: chaos, in which processes are killed, paused, robbed of their partitions and woken again;
+then calm, in which whoever still owns a partition reads to the end. Then the oracle compares.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
+from unittest.mock import patch
+
+from detectors import Smoothing, Threshold
+from stream.alerts.rules import Rules
+from stream.baselines.baseline import Baseline
+from stream.count import counter
+from stream.count.counter import CountOutputs
+from stream.count.plan import Plan, PlannedModel
+from stream.durable import changelog
+from stream.errors import TopicRecreated
+from stream.evaluate.publisher import EvaluateOutputs
+from stream.evaluate.settings import ModelSettings
+from stream.ingest.settings import IngestSettings
+from stream.records.source import Source
+from tests.simulation.kernel import Task
+from tests.simulation.log import Cluster, Faults, SendFailed
+from tests.simulation.testimony import Testimony
+from tests.simulation.traffic import K1, M1, M2, M3, SETTINGS, SKEW_MS, WINDOW_MS, Record, input_log
+from tests.simulation.worker import Holder, Worker
+
+MODEL_SETTINGS = ModelSettings(
+    window_ms=WINDOW_MS,
+    psi=Rules(default=Threshold(warning=0.5, critical=2.0, min_count=4)),
+    smoothing=Smoothing(),
+)
+INGEST = IngestSettings(max_clock_skew_ms=SKEW_MS)
+STEPS_LIMIT = 20_000  # of the calm; beyond it something waits for ever
+
+
+class Stuck(AssertionError):
+    """The calm part did not come to an end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What kind of world a seed makes."""
+
+    sources: int
+    partials: int
+    promotions: int  # further baselines of the model, while it runs
+    events: int
+    markers: bool
+    steps: int
+    min_snapshot_bytes: int
+    max_record_bytes: int  # of deltas and partials, before they are cut
+    kills: int
+    zombies: bool
+    idle: bool  # also before the end
+    retention: bool
+    faults: Faults
+
+    @classmethod
+    def of(cls, random: Random) -> "Shape":
+        """A world of any kind."""
+        zombies = random.random() < 0.6
+        retention = not zombies and random.random() < 0.3
+        return cls(
+            sources=random.choice((1, 2, 2, 3)),
+            partials=random.choice((1, 1, 2)),
+            promotions=random.choice((0, 1, 1, 2)),
+            events=random.choice((8, 16, 30)),
+            markers=random.random() < 0.4,
+            steps=random.choice((150, 400, 900)),
+            min_snapshot_bytes=random.choice((0, 400, 1_500)),
+            max_record_bytes=random.choice((1, 60, 10_000)),
+            kills=random.choice((0, 1, 3, 6)),
+            zombies=zombies,
+            idle=random.random() < 0.5,
+            retention=retention,
+            faults=Faults(
+                fail=random.choice((0.0, 0.01)),
+                repeat=random.choice((0.0, 0.0, 0.1)),
+                low_end=0.0 if retention else random.choice((0.0, 0.3)),
+                lose_batch=random.choice((0.0, 0.1)),
+                land_late=0.0 if retention else random.choice((0.0, 0.7)),
+            ),
+        )
+
+
+class World:
+    """Everything that one seed makes."""
+
+    def __init__(self, seed: int, **shape: Any) -> None:
+        self.seed = seed
+        self.random = Random(seed)
+        self.shape = replace(Shape.of(self.random), **shape)
+        self.cluster = Cluster(self.random, self.shape.faults)
+        self.testimony = Testimony()
+        self.schedule: list[str] = []  # every decision, in words
+        self.calm = False
+        self.steps = 0
+        self.kills = 0
+        self.sources = [Source("predictions", p) for p in range(self.shape.sources)]
+        self.partials = [Source("partials", p) for p in range(self.shape.partials)]
+        self.inputs: dict[Source, list[Record]] = {
+            source: input_log(self.random, self.random.randint(1, self.shape.events), markers=self.shape.markers)
+            for source in self.sources
+        }
+        self.baselines = self._baselines()
+        early = 1 if self.random.random() < 0.7 else 0
+        self.registered: list[Baseline] = self.baselines[:early]
+        self.always_one_baseline = len(self.baselines) == early
+        self.workers: list[Worker] = []
+        self.holder_of: dict[Source, Holder] = {}  # whom the group knows as owner
+        self.count_outputs = CountOutputs(
+            partials="partials", partials_partitions=self.shape.partials, dead_letters="dead-letters",
+            dead_letters_partitions=1, max_dead_letter_bytes=1_000,
+        )  # fmt: skip
+        self.evaluate_outputs = EvaluateOutputs(
+            reports="reports", reports_partitions=1, alerts="alerts", alerts_partitions=1
+        )
+        self._plans: dict[int, Plan] = {}
+
+    def _baselines(self) -> list[Baseline]:
+        of_m = [M1, M2, M3][: 1 + self.shape.promotions]
+        if self.random.random() < 0.4:
+            of_m.insert(self.random.randint(0, len(of_m)), K1)
+        return of_m
+
+    def settings_of(self, model: str) -> ModelSettings:
+        """How windows are judged."""
+        return MODEL_SETTINGS
+
+    def plan_after(self, seen: int) -> Plan:
+        """What a worker that has read so much of the registry would count with."""
+        held = self._plans.get(seen)
+        if held is None:
+            newest = {b.key: b for b in self.registered[:seen]}
+            planned = [PlannedModel(b.id, SETTINGS, WINDOW_MS) for b in newest.values()]
+            held = self._plans[seen] = Plan(INGEST, sorted(planned, key=lambda p: p.baseline_id))
+        return held
+
+    # -- one schedule
+
+    def run(self) -> None:
+        """Chaos, then calm."""
+        limit = self.shape.max_record_bytes
+        with patch.object(counter, "MAX_PARTIAL_BYTES", limit), patch.object(changelog, "MAX_DELTA_BYTES", limit):
+            for _ in range(self.shape.steps):
+                self._choose()
+            self._calm()
+
+    def _choose(self) -> None:
+        dice = self.random.random()
+        if dice < 0.80:
+            self.go_on()
+            return
+        for share, act in self._acts():
+            if dice < 0.80 + share:
+                act()
+                return
+        self.go_on()
+
+    def _acts(self) -> tuple[tuple[float, Callable[[], None]], ...]:
+        """What else can happen, by cumulated share of the steps."""
+        return (
+            (0.05, self._produce),
+            (0.12, self._timer),
+            (0.14, self._place),
+            (0.15, self._register),
+            (0.17, self._tell),
+            (0.178, self._kill),
+            (0.185, self._pause),
+            (0.19, self._wake),
+            (0.193, self._cut),
+            (0.20, self._reposition),
+        )
+
+    def go_on(self) -> bool:
+        """One step of some task, or one record on its way lands; False if nothing can go on."""
+        tasks = [task for worker in self.workers for task in worker.tasks()]
+        choices = len(tasks) + len(self.cluster.under_way)
+        if not choices:
+            return False
+        start = self.random.randrange(choices)
+        for at in (*range(start, choices), *range(start)):
+            if at >= len(tasks):
+                self.say("lands: " + self.cluster.land(at - len(tasks)))
+                return True
+            if tasks[at].runnable():
+                self._step(tasks[at])
+                return True
+        return False
+
+    def _step(self, task: Task) -> None:
+        self.say(task.label)
+        self.steps += 1
+        owner = next(w for w in self.workers for h in w.holders if task in h.tasks)
+        try:
+            task.step()
+        except SendFailed as failure:
+            self.end(owner, f"a send to {failure} failed")
+        except TopicRecreated as refusal:
+            self.testimony.refused.append(str(refusal))
+            self.end(owner, "refused")
+        if task.over:
+            for holder in owner.holders:
+                if task in holder.tasks:
+                    holder.tasks.remove(task)
+
+    def end(self, worker: Worker, why: str) -> None:
+        """A process is no more."""
+        self.say(f"{worker.name} ends: {why}")
+        worker.kill()
+        self.workers.remove(worker)
+
+    # -- what can happen
+
+    def _produce(self) -> None:
+        source = self.random.choice(self.sources)
+        entries = self.cluster.partition(source).entries
+        more = self.inputs[source][len(entries) : len(entries) + self.random.choice((1, 2, 4, 12))]
+        entries += [record.message for record in more]
+        self.say(f"{source} has {len(entries)} offsets")
+
+    def _timer(self) -> None:
+        holders = [h for w in self.workers if not w.paused for h in w.holders]
+        if holders:
+            holder = self.random.choice(holders)
+            last = "idle" if self.shape.idle else "checkpoint"
+            what = self.random.choice(("checkpoint", "checkpoint", "settle", last))
+            self.say(f"timer: {holder.name} {what}")
+            holder.begin(what)
+
+    def _place(self) -> None:
+        """A rebalance: a partition, orphaned or not, gets an owner."""
+        sources = self.sources + self.partials
+        orphans = [s for s in sources if s not in self.holder_of or self.holder_of[s] not in self._holders()]
+        if not orphans and self.random.random() < (0.4 if self.shape.zombies else 0.7):
+            return
+        for source in orphans or [self.random.choice(sources)]:
+            self._give(source)
+
+    def _give(self, source: Source) -> None:
+        before = self.holder_of.get(source)
+        if len(self.workers) < 2 or (len(self.workers) < 4 and self.random.random() < 0.3):
+            self.workers.append(Worker(self, f"w{len(self.testimony.workers)}"))
+            self.testimony.workers.append(self.workers[-1].name)
+        worker = self.random.choice([w for w in self.workers if not w.paused] or self.workers)
+        if before is not None and before in self._holders():
+            if worker is before.worker or not self.shape.zombies:
+                before.stop()
+            else:
+                self.say(f"{before.name} is a zombie")
+        for holder in [h for h in worker.holders if h.source == source]:
+            holder.stop()
+        self.say(f"{worker.name} takes {source}")
+        self.holder_of[source] = holder = Holder(self, worker, source)
+        worker.holders.append(holder)
+
+    def _register(self) -> None:
+        if len(self.registered) < len(self.baselines) and self.random.random() < 0.5:
+            self.registered.append(self.baselines[len(self.registered)])
+            self.say(f"registered: {self.registered[-1].id}")
+
+    def _tell(self) -> None:
+        if self.workers:
+            worker = self.random.choice(self.workers)
+            worker.seen = min(worker.seen + 1, len(self.registered))
+            self.say(f"{worker.name} has read {worker.seen} baselines")
+
+    def _kill(self) -> None:
+        if self.workers and self.kills < self.shape.kills:
+            self.kills += 1
+            self.end(self.random.choice(self.workers), "kill -9")
+
+    def _pause(self) -> None:
+        if self.workers:
+            worker = self.random.choice(self.workers)
+            worker.paused = True
+            self.say(f"{worker.name} is paused")
+
+    def _wake(self) -> None:
+        for worker in self.workers:
+            if worker.paused:
+                worker.paused = False
+                self.say(f"{worker.name} wakes")
+
+    def _cut(self) -> None:
+        if self.shape.retention:
+            partition = self.cluster.partition(self.random.choice(self.sources))
+            everything = self.random.random() < 0.3
+            partition.begin = partition.end if everything else self.random.randint(partition.begin, partition.end)
+            self.say(f"retention: an input begins at {partition.begin}")
+
+    def _reposition(self) -> None:
+        """A pause of the consumer ends with a seek."""
+        holders = [h for h in self._holders() if h.taken]
+        if holders:
+            holder = self.random.choice(holders)
+            holder.consumer.seek(holder.fold.next_offset)
+
+    # -- the calm
+
+    def _calm(self) -> None:
+        self.say("-- calm")
+        self.calm = True
+        self.cluster.faults = Faults()
+        self._wake()
+        self.registered = list(self.baselines)
+        for source in self.sources:
+            entries = self.cluster.partition(source).entries
+            entries += [r.message for r in self.inputs[source][len(entries) :]]
+        for _ in range(self.random.choice((0, 50))):  # zombies go on for a while, then they learn of it
+            self.go_on()
+        known = set(map(id, self.holder_of.values()))
+        for holder in [h for h in self._holders() if id(h) not in known]:
+            holder.stop()
+        for worker in self.workers:
+            worker.seen = len(self.registered)
+        for topic in (self.sources, self.partials):
+            for what in ("settle", "checkpoint", "idle", "checkpoint"):
+                self._settle(topic)
+                for source in topic:
+                    self.holder_of[source].begin(what)
+            self._settle(topic)
+
+    def _settle(self, sources: list[Source]) -> None:
+        """Until nothing can go on and everything has been folded."""
+        limit = self.steps + STEPS_LIMIT
+        while True:
+            for source in sources:
+                if self.holder_of.get(source) not in self._holders():
+                    self._give(source)
+            while self.go_on():
+                if self.steps > limit:
+                    raise Stuck("there is always something left to do")
+            owners = [h for h in self._holders() if h.source in sources]
+            behind = [h for h in owners if h.behind()]
+            if len(owners) == len(sources) and not behind:
+                return
+            for holder in behind:  # what got lost is fetched again
+                self._seek_again(holder, limit)
+
+    def _seek_again(self, holder: Holder, limit: int) -> None:
+        if not holder.taken or self.steps > limit:
+            raise Stuck(f"{holder.name} stays at {holder.fold.next_offset}")
+        holder.consumer.seek(holder.fold.next_offset)
+        self.steps += 1
+
+    def close(self) -> None:
+        """Let go of every coroutine."""
+        for worker in self.workers:
+            worker.kill()
+
+    def _holders(self) -> list[Holder]:
+        return [holder for worker in self.workers for holder in worker.holders]
+
+    def say(self, what: str) -> None:
+        """Note a decision."""
+        self.schedule.append(what)

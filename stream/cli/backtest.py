@@ -1,0 +1,182 @@
+"""`driftline backtest`: the checks over a file, without Kafka."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from detectors import Smoothing
+from stream.alerts.rules import rules_of
+from stream.backtest.inputs import BacktestInput, read_input
+from stream.backtest.page import page
+from stream.backtest.result import BacktestResult, WindowResult
+from stream.backtest.windows import Hop, judge_windows
+from stream.baselines.create import Binning
+from stream.baselines.roles import Roles
+from stream.cli import EXIT_DRIFT, EXIT_FINE, json_option
+from stream.cli.baseline import names
+from stream.config import Config, load_config
+from stream.config.durations import parse_duration_ms
+from stream.errors import InputError
+from stream.evaluate.settings import ModelSettings
+
+LATER: Final = {
+    "label": "labels are joined in a later version; use --ignore COL so that it is no feature",
+    "label_time": "labels are joined in a later version; use --ignore COL so that it is no feature",
+    "false_alarms": "the false-alarm budget comes in a later version; leave it out",
+    "incidents": "scoring against incidents comes in a later version; leave it out",
+}
+
+
+def _duration(context: click.Context, option: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
+    try:
+        return parse_duration_ms(value)
+    except ValueError as problem:
+        raise click.BadParameter(f"{value!r} {problem}", context, option) from problem
+
+
+def _later(_context: click.Context, option: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        raise InputError(f"{option.opts[0]}: {LATER[option.name or '']}")
+
+
+def _path(*flags: str, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(*flags, metavar="FILE", type=click.Path(path_type=Path), help=text)
+
+
+@click.command(name="backtest")
+@click.argument("file", type=click.Path(path_type=Path))
+@_path("--baseline", "baseline_path", text="The rows that count as normal: CSV, CSV.gz or Parquet.")
+@click.option(
+    "--chunk-rows",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Windows of N rows in the file's order; a shorter rest never alerts.",
+)
+@click.option("--window", "window_ms", metavar="24h", callback=_duration, help="Windows by event time.")
+@click.option("--pane", "pane_ms", metavar="1h", callback=_duration, help="How far windows move on. Default: a window.")
+@click.option("--score", metavar="COL", help="The model's score. By name: score.")
+@click.option("--features", metavar="A,B,C", callback=names, help="The features. Default: all the other columns.")
+@click.option("--time", metavar="COL", help="Event time. By name: ts, timestamp, time. UTC without a zone.")
+@click.option("--ignore", metavar="A,B", callback=names, help="Columns to leave out.")
+@click.option("--categorical", metavar="A,B", callback=names, help="Features to count by their text.")
+@click.option("--bins", default="quantile:10", show_default=True, metavar="quantile:N", help="How the baseline is cut.")
+@click.option("--smoothing", metavar="half|epsilon:X", help="Of empty bins. Default: the configuration's, or half.")
+@click.option("--rule", type=click.Choice(["threshold", "budget"]), default="threshold", show_default=True)
+@_path("-c", "--config", text="Limits and windows (YAML).")
+@click.option("--model", metavar="NAME", help="Whose limits in the configuration. Default: the only one listed.")
+@_path("--html", "html_path", text="Also write a page with PSI over the windows.")
+@click.option("--label", hidden=True, callback=_later, expose_value=False)
+@click.option("--label-time", hidden=True, callback=_later, expose_value=False)
+@click.option("--false-alarms", hidden=True, callback=_later, expose_value=False)
+@click.option("--incidents", hidden=True, callback=_later, expose_value=False)
+@json_option
+def command(**options: Any) -> int:
+    """Judge the rows of FILE window by window against those of a baseline file.
+
+    Exit code 1 if any window alerts, 0 if none does, 2 if the two files or the options do not fit.
+    """
+    if options["rule"] == "budget":
+        raise InputError("--rule budget: the false-alarm budget comes in a later version; use --rule threshold")
+    if options["baseline_path"] is None:
+        raise InputError("--baseline FILE is needed: the rows that count as normal")
+    config = load_config(options["config"])
+    model = _model(config, options["model"])
+    hop = _hop(options, config, model)
+    settings = _settings(config, model, hop, options["smoothing"])
+    given = read_input(options["baseline_path"], options["file"], _roles(options), _binning(options["bins"]))
+    result = BacktestResult.of(given.baseline, list(judge_windows(given, hop, settings)))
+    _remark(given, result, settings)
+    if options["html_path"] is not None:
+        title = f"{options['file'].name} against {options['baseline_path'].name}"
+        _write(options["html_path"], page(result, settings, title))
+    click.echo(result.to_json() if options["as_json"] else _text(result))
+    return EXIT_DRIFT if result.alerting else EXIT_FINE
+
+
+def _roles(options: dict[str, Any]) -> Roles:
+    return Roles(
+        score=options["score"],
+        features=options["features"],
+        time=options["time"],
+        ignore=options["ignore"] or (),
+        categorical=options["categorical"] or (),
+    )
+
+
+def _binning(text: str) -> Binning:
+    kind, _, number = text.partition(":")
+    if kind != "quantile" or not number.isdecimal() or not 2 <= int(number) <= 1_000:
+        raise InputError(f"--bins = {text!r}: must be quantile:N with 2 <= N <= 1000; try quantile:10")
+    return Binning(bins=int(number))
+
+
+def _model(config: Config, name: str | None) -> str:
+    """The model whose limits count; "" for those that any model has."""
+    if name is None:
+        return next(iter(config.models)) if len(config.models) == 1 else ""
+    if name not in config.models:
+        raise InputError(f"--model {name}: the configuration lists {', '.join(config.models) or 'no model'}")
+    return name
+
+
+def _hop(options: dict[str, Any], config: Config, model: str) -> Hop:
+    rows, window_ms, pane_ms = options["chunk_rows"], options["window_ms"], options["pane_ms"]
+    if rows is not None:
+        if window_ms is not None or pane_ms is not None:
+            raise InputError("windows are cut by --chunk-rows or by --window and --pane, not by both; leave one out")
+        return Hop(window=rows, pane=rows, by_rows=True)
+    if window_ms is None and options["config"] is None:
+        raise InputError("say how to cut windows: --chunk-rows N, or --window 24h --pane 1h")
+    if window_ms is None:
+        windows = config.model(model).windows
+        window_ms, pane_ms = windows.length, pane_ms or windows.pane
+    return Hop(window=window_ms, pane=pane_ms or window_ms, by_rows=False)
+
+
+def _settings(config: Config, model: str, hop: Hop, smoothing: str | None) -> ModelSettings:
+    try:
+        parsed = Smoothing.parse(smoothing or config.smoothing)
+    except ValueError as problem:
+        raise InputError(f"--smoothing: {problem}") from problem
+    return ModelSettings(window_ms=hop.window, psi=rules_of(config.model(model).checks.psi), smoothing=parsed)
+
+
+def _remark(given: BacktestInput, result: BacktestResult, settings: ModelSettings) -> None:
+    """Say on stderr what the numbers do not say themselves."""
+    remarks = list(given.notes)
+    least = settings.psi.default.min_count
+    small = sum(w.n < least and not w.partial for w in result.windows)
+    if small:
+        remarks.append(f"{small} of {len(result.windows)} windows have fewer than min_count = {least} rows: not judged")
+    if result.windows and all(w.partial for w in result.windows):
+        remarks.append("the only window is partial, and a partial window never alerts; use a smaller --chunk-rows")
+    for remark in remarks:
+        click.echo(f"driftline: {remark}", err=True)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as problem:
+        raise InputError(f"{path} cannot be written: {problem.strerror}; give another --html") from problem
+
+
+def _text(result: BacktestResult) -> str:
+    rows = [("window", "start", "rows", "highest PSI", "alerts")]
+    rows += [_line(window) for window in result.windows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    alerting = sum(bool(w.alerts) for w in result.windows)
+    return "\n".join([*lines, f"{alerting} of {len(result.windows)} windows alert"])
+
+
+def _line(window: WindowResult) -> tuple[str, str, str, str, str]:
+    known = [(value, subject) for subject, value in window.psi.items() if value is not None]
+    highest = "{0[0]:.3f} {0[1]}".format(max(known)) if known else "undefined"
+    alerts = ", ".join(f"{a.subject} {a.severity}" for a in window.alerts)
+    rows = f"{window.n} (partial)" if window.partial else str(window.n)
+    return str(window.index), str(window.start), rows, highest, alerts

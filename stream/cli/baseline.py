@@ -1,0 +1,246 @@
+"""`driftline baseline create | list | show`: the registry of what counts as normal."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+import msgspec
+
+from stream.baselines.baseline import Baseline
+from stream.baselines.create import PredictionColumns, baseline_of, check_answer, read_columns, span_ms
+from stream.baselines.description import describe
+from stream.baselines.files import read_tables
+from stream.baselines.live import Selection, read_live
+from stream.baselines.provenance import provenance, sha256_of_files
+from stream.baselines.registry import Registry, read_registry, register
+from stream.baselines.roles import Roles, assign_roles
+from stream.cli import config_option, json_option
+from stream.config import Config
+from stream.durable.log import Log
+from stream.errors import InputError
+from stream.ingest.foreign_shape import ForeignShape
+from stream.records.prediction import ModelKey
+from stream.records.source import Source
+
+DEFAULT_LAST: Final = 100_000
+_Found = TypeVar("_Found")
+
+
+@click.group(name="baseline")
+def command() -> None:
+    """Create, list and show baselines: the distributions that count as normal.
+
+    `--version` is the model's version, as its messages say it.
+    """
+
+
+def names(_context: click.Context, _option: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    """`a,b,c` as ("a", "b", "c")."""
+    return None if value is None else tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+ROLE_OPTIONS: Final = (
+    click.option("--score", metavar="COL", help="The model's score in [0, 1]. By name: score."),
+    click.option("--value", metavar="COL", help="A regression's estimate, instead of a score."),
+    click.option("--features", metavar="A,B,C", callback=names, help="The features. Default: all the other columns."),
+    click.option("--time", metavar="COL", help="Event time. By name: ts, timestamp, time. UTC without a zone."),
+    click.option("--label", metavar="COL", help="The label; it is no feature. By name: label."),
+    click.option("--id", "id_", metavar="COL", help="The prediction's id; no feature. By name: prediction_id."),
+    click.option("--ignore", metavar="A,B", callback=names, help="Columns to leave out."),
+    click.option("--categorical", metavar="A,B", callback=names, help="Features to count by their text."),
+)
+
+
+def role_options(wrapped: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say what a file's columns are."""
+    for option in reversed(ROLE_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped
+
+
+def roles_of(options: dict[str, Any]) -> Roles:
+    """The roles in a command's arguments."""
+    return Roles(
+        score=options["score"],
+        value=options["value"],
+        features=options["features"],
+        time=options["time"],
+        label=options["label"],
+        id=options["id_"],
+        ignore=options["ignore"] or (),
+        categorical=options["categorical"] or (),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What `create` was asked for."""
+
+    key: ModelKey
+    files: tuple[Path, ...]
+    last: int
+    roles: Roles
+
+
+@command.command(name="create")
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(path_type=Path))
+@click.option("--model", required=True, help="Its name, as in the messages' `model`.")
+@click.option("--version", required=True, help="The model's version, as in the messages' `version`.")
+@click.option("--from-topic", is_flag=True, help="Use the newest predictions in the topic instead of files.")
+@click.option("--last", metavar="N", type=click.IntRange(min=1), help=f"With --from-topic. Default: {DEFAULT_LAST}.")
+@role_options
+@click.option("--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the entry to a file as well.")
+@click.option("--dry-run", is_flag=True, help="Make it and show it, but register nothing.")
+@config_option
+@json_option
+def create(**options: Any) -> None:
+    """Cut a baseline from CSV or Parquet FILEs, or from live predictions, and register it.
+
+    Running workers pick it up by themselves.
+    """
+    wanted = _wanted(options)
+    config: Config = options["config"]
+    baseline, notes = _make(config, wanted, live=options["from_topic"])
+    for note in notes:
+        click.echo(f"driftline: {note}", err=True)
+    if not options["dry_run"]:
+        baseline = _with_log(config, lambda log: register(log, _registry_source(config), baseline))
+    if options["output"] is not None:
+        _write(options["output"], baseline)
+    click.echo(_json(baseline) if options["as_json"] else describe(baseline))
+
+
+@command.command(name="list")
+@config_option
+@json_option
+def list_(config: Config, as_json: bool) -> None:
+    """List all baselines; `*` marks the ones in force."""
+    registry = _read(config)
+    if as_json:
+        click.echo(json.dumps({"baselines": [_summary(registry, b) for b in registry.baselines()]}, indent=2))
+        return
+    rows = [("", "baseline", "rows", "series", "created")]
+    for b in registry.baselines():
+        mark = "*" if registry.in_force(b.key) is b else ""
+        rows.append((mark, b.id, str(b.rows), str(len(b.series)), b.provenance.created_at))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+    for broken in registry.broken:
+        click.echo(f"driftline: offset {broken.offset} of the registry is passed over: {broken.reason}", err=True)
+
+
+@command.command(name="show")
+@click.argument("baseline_id", metavar="MODEL@VERSION[#NUMBER]")
+@config_option
+@json_option
+def show(baseline_id: str, config: Config, as_json: bool) -> None:
+    """Show one baseline; without a number the one in force."""
+    baseline = find(_read(config), baseline_id)
+    click.echo(_json(baseline) if as_json else describe(baseline))
+
+
+def find(registry: Registry, baseline_id: str) -> Baseline:
+    """The baseline with this id, or the one in force of a model version.
+
+    Raises:
+        InputError: there is none.
+    """
+    in_force = (b for key in registry.keys() if (b := registry.in_force(key)))  # noqa: SIM118  # not a dict
+    found = registry.get(baseline_id) or next((b for b in in_force if str(b.key) == baseline_id), None)
+    if found is None:
+        known = ", ".join(b.id for b in registry.baselines()[:20]) or "none"
+        raise InputError(f"there is no baseline {baseline_id!r}; registered are: {known}")
+    return found
+
+
+def _wanted(options: dict[str, Any]) -> Wanted:
+    if options["from_topic"] and options["files"]:
+        raise InputError("a baseline comes from FILEs or --from-topic, not from both; leave one out")
+    if not options["from_topic"] and not options["files"]:
+        raise InputError("give one or more FILEs (CSV, CSV.gz, Parquet), or --from-topic")
+    if options["last"] is not None and not options["from_topic"]:
+        raise InputError("--last goes with --from-topic; leave it out to use all rows of the files")
+    key = ModelKey(options["model"], options["version"])
+    for name, value in zip(("--model", "--version"), key, strict=True):
+        if not value or not value.isprintable():
+            raise InputError(f"{name} must be printable text, got {value!r}")
+    return Wanted(key=key, files=options["files"], last=options["last"] or DEFAULT_LAST, roles=roles_of(options))
+
+
+def _make(config: Config, wanted: Wanted, *, live: bool) -> tuple[Baseline, tuple[str, ...]]:
+    columns, made = _live(config, wanted) if live else _from_files(wanted)
+    check_answer(columns)
+    return baseline_of(columns, wanted.key, made), columns.notes
+
+
+def _from_files(wanted: Wanted) -> tuple[PredictionColumns, Any]:
+    table = read_tables(wanted.files)
+    columns = read_columns(table, assign_roles(table, wanted.roles))
+    made = provenance(
+        rows=columns.rows,
+        files=[str(f) for f in wanted.files],
+        data_sha256=sha256_of_files(wanted.files),
+        span_ms=span_ms(columns),
+    )
+    return columns, made
+
+
+def _live(config: Config, wanted: Wanted) -> tuple[PredictionColumns, Any]:
+    if wanted.roles != Roles():
+        raise InputError("messages say what their fields are; leave --score, --features and the like out")
+    shape = ForeignShape(config.fields, config.constants)
+    selection = Selection(key=wanted.key, last=wanted.last, own_shape=shape.prediction)
+
+    async def read(log: Any) -> tuple[PredictionColumns, Any]:
+        return await read_live(log, await log.sources(config.topics.predictions), selection)
+
+    return _with_log(config, read)
+
+
+def _read(config: Config) -> Registry:
+    return _with_log(config, lambda log: read_registry(log, _registry_source(config)))
+
+
+def _registry_source(config: Config) -> Source:
+    return Source(config.topics.baselines, 0)
+
+
+def _with_log(config: Config, act: Callable[[Log], Awaitable[_Found]]) -> _Found:
+    """Connect, see that the registry's topic is there, act, close."""
+    from stream.service.kafka_log import KafkaLog  # only here: `--help` and --dry-run need no Kafka client
+
+    async def run() -> _Found:
+        async with KafkaLog.connect(config.kafka) as log:
+            await log.sources(config.topics.baselines)
+            return await act(log)
+
+    return asyncio.run(run())
+
+
+def _write(path: Path, baseline: Baseline) -> None:
+    try:
+        path.write_bytes(msgspec.json.format(baseline.to_bytes()))
+    except OSError as problem:
+        raise InputError(f"{path} cannot be written: {problem.strerror}; give another --output") from problem
+
+
+def _json(baseline: Baseline) -> str:
+    return msgspec.json.format(baseline.to_bytes()).decode()
+
+
+def _summary(registry: Registry, baseline: Baseline) -> dict[str, Any]:
+    return {
+        "id": baseline.id,
+        "model": baseline.model,
+        "version": baseline.version,
+        "number": baseline.number,
+        "in_force": registry.in_force(baseline.key) is baseline,
+        "rows": baseline.rows,
+        "series": [s.name for s in baseline.series],
+        "created_at": baseline.provenance.created_at,
+    }

@@ -1,0 +1,1 @@
+"""The Kafka edge: the only folder that knows Faust, aiokafka and Prometheus."""

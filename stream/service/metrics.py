@@ -1,0 +1,202 @@
+"""Every metric, declared once, and the collector that reads them off the owners at each scrape.
+
+Totals are the ledgers of the partitions that this worker owns, so that a replay does not inflate
+them, and they carry the partition: when it moves, its series moves with it, at the same value.
+Gauges of a model come from its owner and vanish with it.
+"""
+
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Histogram, disable_created_metrics
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from detectors import Undefined, Verdict
+from stream.count.counter import CountFold
+from stream.count.ledger import Ledger
+from stream.durable.owner import Owner
+from stream.evaluate.course import Course
+from stream.evaluate.fold import EvaluateFold
+from stream.records.partial import NO_TIME
+from stream.records.source import Source
+
+PREFIX: Final = "driftline_"
+MAX_FEATURE_SERIES: Final = 20_000  # per metric and worker; what lies beyond is shown as feature="other"
+OTHER: Final = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricSpec:
+    """One line of the table in the README."""
+
+    name: str  # without prefix; `_total` marks a counter
+    labels: tuple[str, ...]
+    meaning: str
+
+
+_SOURCE: Final = ("topic", "partition")
+_MODEL: Final = ("model", "version")
+
+METRICS: Final = (
+    MetricSpec("predictions_received_total", _SOURCE, "predictions read: counted + late + ignored + dead letters"),
+    MetricSpec("predictions_counted_total", _SOURCE, "predictions in a pane"),
+    MetricSpec("predictions_late_total", _SOURCE, "predictions whose pane had closed"),
+    MetricSpec("predictions_ignored_total", _SOURCE, "of unknown models, or before a model's first whole pane"),
+    MetricSpec("predictions_lost_total", _SOURCE, "offsets that retention cut away before they were read"),
+    MetricSpec("dead_letters_total", ("reason", *_SOURCE), "predictions that could not be counted, by reason"),
+    MetricSpec("watermark_lag_seconds", _SOURCE, "wall clock less the newest event time of the partition"),
+    MetricSpec("consumer_lag_records", _SOURCE, "offsets between what is folded and the end of the partition"),
+    MetricSpec("psi", (*_MODEL, "feature"), "PSI of the newest window against the baseline, in nats"),
+    MetricSpec("kl_nats", (*_MODEL, "feature"), "KL divergence of the newest window from the baseline"),
+    MetricSpec("js_nats", (*_MODEL, "feature"), "Jensen-Shannon divergence of the newest window"),
+    MetricSpec("window_predictions", _MODEL, "predictions in the newest window"),
+    MetricSpec("window_end_seconds", _MODEL, "event time at which the newest window ends, Unix epoch"),
+    MetricSpec("alerts_firing", (*_MODEL, "severity"), "alerts that are firing"),
+    MetricSpec("evaluations_total", ("partition",), "windows evaluated, revisions included"),
+    MetricSpec("sources_waited_for", ("partition",), "predictions partitions that hold every window back"),
+    MetricSpec("series_refused", (), 'series beyond the cap, shown together as feature="other"'),
+    MetricSpec("partials_unreadable_total", ("partition",), "records of the partials topic that are no partials"),
+    MetricSpec("revisions_missed_total", _MODEL, "closed panes that came when no window needed them any more"),
+    MetricSpec("build_info", ("version", "python"), "1"),
+)
+
+HISTOGRAMS: Final = (
+    MetricSpec("evaluation_duration_seconds", (), "time to merge a batch of partials and evaluate what it completes"),
+    MetricSpec("checkpoint_duration_seconds", (), "time from the encoding of a checkpoint to its last acknowledgement"),
+    MetricSpec("event_to_alert_seconds", (), "wall clock at which an alert is durable less the end of its window"),
+)
+
+_BUCKETS: Final = {
+    "evaluation_duration_seconds": (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0),
+    "checkpoint_duration_seconds": (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0),
+    "event_to_alert_seconds": (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0),
+}
+
+
+class Metrics:
+    """The registry that `/metrics` shows."""
+
+    def __init__(self, owners: Callable[[], Mapping[Source, Owner]], lag: Callable[[], Mapping[Source, int]]) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # gauges that nobody asked for
+        self.registry = CollectorRegistry()
+        self._histograms = {
+            spec.name: Histogram(PREFIX + spec.name, spec.meaning, buckets=_BUCKETS[spec.name], registry=self.registry)
+            for spec in HISTOGRAMS
+        }
+        self.registry.register(OwnersCollector(owners, lag))
+
+    def observe(self, name: str, seconds: float) -> None:
+        """Add one observation to a histogram."""
+        self._histograms[name].observe(seconds)
+
+
+class OwnersCollector(Collector):
+    """Reads the owners of this worker when Prometheus asks."""
+
+    def __init__(self, owners: Callable[[], Mapping[Source, Owner]], lag: Callable[[], Mapping[Source, int]]) -> None:
+        self._owners = owners
+        self._lag = lag
+
+    def describe(self) -> Iterator[Metric]:
+        """The metrics without samples, so that a registry need not scrape to know the names."""
+        return iter(_families().values())
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics as they are now."""
+        families = _families()
+        families["build_info"].add_metric([version("driftline"), platform.python_version()], 1)
+        for source, owner in sorted(self._owners().items()):
+            if isinstance(owner.fold, CountFold):
+                _add_count(families, source, owner.fold)
+            elif isinstance(owner.fold, EvaluateFold):
+                _add_evaluate(families, source, owner.fold)
+        for source, records in sorted(self._lag().items()):
+            families["consumer_lag_records"].add_metric(_labels(source), records)
+        families["series_refused"].add_metric([], _cap(families))
+        return iter(families.values())
+
+
+Family = CounterMetricFamily | GaugeMetricFamily
+Families = dict[str, Family]
+
+
+def _families() -> Families:
+    return {
+        spec.name: (
+            CounterMetricFamily(PREFIX + spec.name, spec.meaning, labels=spec.labels)
+            if spec.name.endswith("_total")
+            else GaugeMetricFamily(PREFIX + spec.name, spec.meaning, labels=spec.labels)
+        )
+        for spec in METRICS
+    }
+
+
+def _labels(source: Source) -> list[str]:
+    return [source.topic, str(source.partition)]
+
+
+def _add_count(families: Families, source: Source, fold: CountFold) -> None:
+    ledger: Ledger = fold.ledger
+    for what in ("received", "counted", "late", "ignored", "lost"):
+        families[f"predictions_{what}_total"].add_metric(_labels(source), getattr(ledger, what))
+    for reason, count in sorted(ledger.dead.items()):
+        families["dead_letters_total"].add_metric([reason, *_labels(source)], count)
+    if fold.newest_event_ms != NO_TIME:
+        lag_s = time.time() - fold.newest_event_ms / 1_000
+        families["watermark_lag_seconds"].add_metric(_labels(source), lag_s)
+
+
+def _add_evaluate(families: Families, source: Source, fold: EvaluateFold) -> None:
+    families["evaluations_total"].add_metric([str(source.partition)], fold.evaluations)
+    families["partials_unreadable_total"].add_metric([str(source.partition)], fold.unreadable)
+    families["sources_waited_for"].add_metric([str(source.partition)], len(fold.sources.waiting_for()))
+    for course in fold.courses.values():
+        _add_course(families, course)
+
+
+def _add_course(families: Families, course: Course) -> None:
+    model = [course.progress.model, course.progress.version]
+    severities = [episode.severity for episode in course.progress.episodes.values()]
+    for severity in (Verdict.WARNING, Verdict.CRITICAL):
+        families["alerts_firing"].add_metric([*model, str(severity)], severities.count(severity))
+    families["revisions_missed_total"].add_metric(model, course.progress.missed)
+    latest = course.latest
+    if latest is None:
+        return
+    families["window_predictions"].add_metric(model, latest.n)
+    families["window_end_seconds"].add_metric(model, latest.end_ms / 1_000)
+    for check in latest.checks:
+        for name, value in (("psi", check.value), ("kl_nats", check.kl_nats), ("js_nats", check.js_nats)):
+            if not isinstance(value, Undefined):
+                families[name].add_metric([*model, check.subject], value)
+
+
+def _cap(families: Families) -> int:
+    """Keep the first MAX_FEATURE_SERIES of each metric; of the rest the largest value, as `other`."""
+    refused = 0
+    for name in ("psi", "kl_nats", "js_nats"):
+        samples = families[name].samples
+        rest = samples[MAX_FEATURE_SERIES:]
+        if rest:
+            families[name].samples = samples[:MAX_FEATURE_SERIES]
+            families[name].add_metric([OTHER, OTHER, OTHER], max(s.value for s in rest))
+            refused += len(rest)
+    return refused
+
+
+def markdown_table() -> str:
+    """The table of the README; `make golden` prints it, a test compares."""
+    rows = ["| metric | labels | meaning |", "|---|---|---|"]
+    for spec in (*METRICS, *HISTOGRAMS):
+        labels = ", ".join(f"`{label}`" for label in spec.labels)
+        rows.append(f"| `{PREFIX}{spec.name}` | {labels} | {spec.meaning} |")
+    return "\n".join(rows)
+
+
+if __name__ == "__main__":
+    print(markdown_table())

@@ -1,0 +1,181 @@
+"""The path as code: which topic is folded by what, and where what it makes goes.
+
+    predictions/p --count--> driftline.partials/hash(model), dead-letters     state: driftline.count-changelog/p
+    driftline.partials/q --evaluate--> reports, alerts                        state: driftline.evaluate-changelog/q
+
+The labels' join will stand between the two.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from detectors import Smoothing
+from stream.alerts.rules import rules_of
+from stream.config import Config
+from stream.count.counter import CountFold, CountOutputs
+from stream.count.plan import Plan, PlannedModel
+from stream.durable.log import Log
+from stream.durable.owner import Owner
+from stream.errors import CallerError
+from stream.evaluate.fold import EvaluateFold
+from stream.evaluate.publisher import EvaluateOutputs
+from stream.evaluate.settings import ModelSettings
+from stream.ingest.settings import IngestSettings
+from stream.records.settings import CountingSettings
+from stream.records.source import Source
+from stream.service.registry_tail import RegistryTail
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """Builds the owner of any partition of the two folded topics.
+
+    `partitions` says how many each topic has, as Kafka said when the worker started.
+    """
+
+    config: Config
+    log: Log
+    registry: RegistryTail
+    partitions: Mapping[str, int]
+    max_dead_letter_bytes: int  # of a dead letter's value; the rest of it is cut off
+    wanted: Callable[[], Plan]
+
+    @property
+    def predictions(self) -> str:
+        """The topic that count folds."""
+        return self.config.topics.predictions
+
+    @property
+    def partials(self) -> str:
+        """The topic that evaluate folds."""
+        return self.config.internal_topic("partials")
+
+    def owner(self, source: Source) -> Owner:
+        """A new owner, which has not taken its partition yet."""
+        role = "count" if source.topic == self.predictions else "evaluate"
+        changelog = self.config.internal_topic(f"{role}-changelog")
+        if source.partition >= self.partitions[changelog]:
+            raise CallerError(
+                f"{source} is new and has no place in {changelog}, which has {self.partitions[changelog]} partitions; "
+                "grow it with `driftline topics create -c FILE`, then start the workers again"
+            )
+        fold = self._count(source) if role == "count" else self._evaluate()
+        home = Source(changelog, source.partition)
+        return Owner(fold=fold, log=self.log, source=source, changelog=home, learn=self.registry.learn)
+
+    def _count(self, source: Source) -> CountFold:
+        topics = self.config.topics
+        outputs = CountOutputs(
+            partials=self.partials,
+            partials_partitions=self.partitions[self.partials],
+            dead_letters=topics.dead_letters,
+            dead_letters_partitions=self.partitions[topics.dead_letters],
+            max_dead_letter_bytes=self.max_dead_letter_bytes,
+        )
+        return CountFold(
+            source=source,
+            sources=self.partitions[self.predictions],
+            outputs=outputs,
+            wanted=self.wanted,
+            find_baseline=self.registry.registry.get,
+        )
+
+    def _evaluate(self) -> EvaluateFold:
+        topics = self.config.topics
+        outputs = EvaluateOutputs(
+            reports=topics.reports,
+            reports_partitions=self.partitions[topics.reports],
+            alerts=topics.alerts,
+            alerts_partitions=self.partitions[topics.alerts],
+        )
+        return EvaluateFold(
+            outputs=outputs,
+            settings_of=cached_settings(self.config),
+            find_baseline=self.registry.registry.get,
+        )
+
+
+DEAD_LETTER_HEADERS_BYTES: Final = 4_096  # more than key and headers of a dead letter ever take
+
+
+def dead_letter_bytes(topic: str, message_bytes: int) -> int:
+    """How much of a message fits into the dead-letter topic, beside its headers.
+
+    Raises:
+        CallerError: not even the headers do.
+
+    >>> dead_letter_bytes("dead-letters", 1_048_588)
+    1044492
+    """
+    if message_bytes < DEAD_LETTER_HEADERS_BYTES:
+        raise CallerError(
+            f"topic {topic} takes messages of at most {message_bytes} bytes, the headers of a dead letter alone may "
+            f"need {DEAD_LETTER_HEADERS_BYTES}; raise its max.message.bytes"
+        )
+    return message_bytes - DEAD_LETTER_HEADERS_BYTES
+
+
+def planner(config: Config, tail: RegistryTail) -> Callable[[], Plan]:
+    """What this worker would count with now; made anew only when the registry has changed."""
+    made: list[tuple[int, Plan]] = []
+
+    def plan() -> Plan:
+        if not made or made[-1][0] != tail.changes:
+            made[:] = [(tail.changes, plan_of(config, tail))]
+        return made[0][1]
+
+    return plan
+
+
+def plan_of(config: Config, tail: RegistryTail) -> Plan:
+    """Every registered model with its newest baseline and the settings that the configuration gives it."""
+    ingest = IngestSettings(
+        max_clock_skew_ms=config.windows.max_clock_skew,
+        unknown_models=config.unknown_models,
+        fields=config.fields,
+        constants=config.constants,
+        max_message_bytes=config.limits.max_message_bytes,
+    )
+    models = []
+    for key in tail.registry.keys():  # noqa: SIM118  # not a dict
+        baseline, windows = tail.registry.in_force(key), config.model(key.model).windows
+        if baseline is None:
+            continue
+        settings = CountingSettings(
+            pane_ms=windows.pane,
+            allowed_lateness_ms=windows.allowed_lateness,
+            max_clock_skew_ms=windows.max_clock_skew,
+            fields=config.fields,
+            constants=config.constants,
+        )
+        models.append(PlannedModel(baseline.id, settings, windows.length))
+    return Plan(ingest, sorted(models, key=lambda m: m.baseline_id))
+
+
+def settings_of(config: Config, model: str) -> ModelSettings:
+    """How a model's windows are judged."""
+    of_model = config.model(model)
+    psi = of_model.checks.psi
+    return ModelSettings(
+        window_ms=of_model.windows.length,
+        psi=rules_of(psi),
+        smoothing=Smoothing.parse(config.smoothing),
+    )
+
+
+def longest_window_ms(config: Config) -> int:
+    """The longest window of any model, listed or not."""
+    return max(config.windows.length, *(config.model(name).windows.length for name in config.models), 0)
+
+
+def cached_settings(config: Config) -> Callable[[str], ModelSettings]:
+    """`settings_of` that remembers: it is asked at every pane."""
+    held: dict[str, ModelSettings] = {}
+
+    def settings(model: str) -> ModelSettings:
+        if model not in held:
+            held[model] = settings_of(config, model)
+        return held[model]
+
+    return settings

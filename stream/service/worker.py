@@ -1,0 +1,299 @@
+"""One worker: takes partitions, hands batches to their owners, makes checkpoints, answers HTTP.
+
+Everything that decides what is counted lies in the owners and folds. Here is only when: a batch
+is folded as it comes; a checkpoint is made every `checkpoint.interval`, in the loop under load,
+by the timer when it is quiet, and before a partition is given up.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine, Iterable, Mapping
+from typing import Any, Final
+
+from aiohttp import web
+
+from stream.config import Config
+from stream.count.counter import CountFold
+from stream.durable.owner import Owner
+from stream.evaluate.fold import EvaluateFold
+from stream.records.source import MessageBatch, Source
+from stream.records.times import rfc3339
+from stream.service.admin import check_topics, message_limits
+from stream.service.app import App, add_agent, ending_the_process, make_app, run
+from stream.service.fetch_scheduler import RECORDS_PER_FETCH
+from stream.service.kafka_log import SILENCE_LIMIT_S, KafkaLog
+from stream.service.metrics import Metrics
+from stream.service.pacing import ahead_of_the_others
+from stream.service.partitions import Partitions
+from stream.service.registry_tail import RegistryTail
+from stream.service.topology import Topology, dead_letter_bytes, longest_window_ms, planner
+from stream.service.web import make_web, serve
+
+log = logging.getLogger("driftline.worker")
+
+LAG_EVERY_S: Final = 5.0
+BACKLOG_RECORDS: Final = RECORDS_PER_FETCH  # what live traffic never has waiting; a replay has
+WATCH_EVERY_S: Final = 1.0
+SILENT_UNREADY_S: Final = 5.0  # a broker that says nothing for so long: /readyz says so
+HEARTBEAT_LIMIT_S: Final = 30.0  # an event loop that has not come round for so long is not alive
+
+
+class Worker:
+    """The owners of this worker's partitions."""
+
+    def __init__(self, config: Config, log: KafkaLog, topology: Topology) -> None:
+        self.config = config
+        self.topology = topology
+        self.owners: dict[Source, Owner] = {}  # those that have taken their partition
+        self.metrics = Metrics(lambda: self.owners, lambda: self._lag)
+        self._log = log
+        self._lag: dict[Source, int] = {}
+        self._heard_at_s: dict[Source, float] = {}
+        self._checkpoint_at_s: dict[Source, float] = {}
+        self._hinted: dict[Source, int] = {}
+        self._held_back: frozenset[Source] = frozenset()
+        self._lead_ms = longest_window_ms(config)
+        self._heartbeat_s = time.monotonic()
+        self._silent_s = 0.0
+        self.app: App = make_app(config, self.topics)
+        self.partitions = Partitions(self.app, self.topics, on_taken=self.take, on_given_up=self.give_up)
+        add_agent(self.app, "count", topology.predictions, self.handle)
+        add_agent(self.app, "evaluate", topology.partials, self.handle)
+
+    @property
+    def topics(self) -> tuple[str, str]:
+        """The topics that are folded."""
+        return self.topology.predictions, self.topology.partials
+
+    # -- partitions come and go
+
+    async def take(self, owned: frozenset[Source]) -> None:
+        """Recover the owner of every partition, then place the consumer where each reads on."""
+        started_s = time.monotonic()
+        self.owners.clear()
+        await self.topology.registry.catch_up()
+        owners = {source: self.topology.owner(source) for source in sorted(owned)}
+        offsets = dict(zip(owners, await asyncio.gather(*(_take(o) for o in owners.values())), strict=True))
+        now_s = time.monotonic()
+        self._heard_at_s = dict.fromkeys(owners, now_s)
+        self._checkpoint_at_s = dict.fromkeys(owners, now_s)
+        self._held_back = frozenset()  # Faust has let go of every pause at the rebalance
+        # Before the seek: a batch that comes right behind it must find its owner, or it would be dropped for good.
+        self.owners = owners
+        await self.partitions.seek({source: owner.fold.next_offset for source, owner in owners.items()})
+        log.info(
+            "recovered",
+            extra={"offsets": {str(s): o for s, o in offsets.items()}, "seconds": round(now_s - started_s, 3)},
+        )
+
+    async def give_up(self, _: frozenset[Source]) -> None:
+        """The last checkpoint, while the partitions are still ours; then their state is dropped."""
+        owners, self.owners = self.owners, {}
+        self._lag = {}
+        await self._checkpoint(owners.items())  # waits for one that is under way
+
+    # -- batches
+
+    async def handle(self, batch: MessageBatch) -> None:
+        """Fold a batch, or go back to where its owner is."""
+        owner = self.owners.get(batch.source)
+        if owner is None:
+            return  # not recovered yet: the seek after recovery fetches it again
+        started_s = time.perf_counter()
+        seek_to = await owner.offer(batch)
+        if self.owners.get(batch.source) is not owner:
+            return  # given up meanwhile, and its last checkpoint with it
+        if seek_to is not None:
+            log.info("going back", extra={"source": str(batch.source), "offset": seek_to})
+            await self.partitions.seek({batch.source: seek_to})
+            return
+        now_s = time.monotonic()
+        self._heard_at_s[batch.source] = now_s
+        if isinstance(owner.fold, EvaluateFold):
+            self.metrics.observe("evaluation_duration_seconds", time.perf_counter() - started_s)
+            await self._checkpoint([(batch.source, owner)])  # an alert does not wait for the timer
+        elif self._is_due(batch.source, owner, now_s):
+            await self._checkpoint([(batch.source, owner)])
+
+    def _is_due(self, source: Source, owner: Owner, now_s: float) -> bool:
+        interval_s = self.config.checkpoint.interval / 1_000
+        waited = now_s - self._checkpoint_at_s.get(source, now_s) >= interval_s
+        return waited or owner.bytes_since_checkpoint >= self.config.checkpoint.max_bytes
+
+    async def _checkpoint(self, owners: Iterable[tuple[Source, Owner]]) -> None:
+        # Never cut short: what a checkpoint has taken out of a fold is written by it or by nobody, and the
+        # next one (when the timer is cancelled, the last) would write an `@` that claims it.
+        await asyncio.shield(asyncio.gather(*(self._checkpoint_one(source, owner) for source, owner in owners)))
+
+    async def _checkpoint_one(self, source: Source, owner: Owner) -> None:
+        started_s = time.perf_counter()
+        before = owner.durable_offset
+        alerts = owner.fold.take_published() if isinstance(owner.fold, EvaluateFold) else []
+        with ending_the_process():  # here, since nobody may be waiting any more
+            await owner.checkpoint()
+        self._checkpoint_at_s[source] = time.monotonic()
+        if owner.durable_offset != before:
+            self.metrics.observe("checkpoint_duration_seconds", time.perf_counter() - started_s)
+        for alert in alerts:
+            self.metrics.observe("event_to_alert_seconds", max(time.time() - alert.window_end_ms / 1_000, 0.0))
+            log.info(
+                "alert published",
+                extra={
+                    "id": alert.id,
+                    "status": alert.status,
+                    "subject": alert.subject,
+                    "window_end": rfc3339(alert.window_end_ms),
+                },
+            )
+
+    # -- the timer
+
+    async def tick(self) -> None:
+        """Every checkpoint interval: what no batch brings about."""
+        interval_s = self.config.checkpoint.interval / 1_000
+        while True:
+            await asyncio.sleep(interval_s)
+            owners = dict(self.owners)
+            for source, owner in owners.items():
+                if isinstance(owner.fold, CountFold):  # evaluate follows count, and may be waiting for a baseline
+                    await owner.settle()
+                await self._look_after_silence(source, owner)
+            await self._checkpoint(
+                (source, owner) for source, owner in owners.items() if self.owners.get(source) is owner
+            )
+            await self._commit_hints()
+            await self._pace()
+
+    async def _pace(self) -> None:
+        """Hold back the partitions that a replay has carried far ahead of the others."""
+        folds = {source: o.fold for source, o in self.owners.items() if isinstance(o.fold, CountFold)}
+        newest = {source: fold.newest_event_ms for source, fold in folds.items()}
+        # Idle: read to the end, whatever the lag says, which a transaction's marker keeps above 0.
+        behind = [s for s, fold in folds.items() if self._lag.get(s, 0) > BACKLOG_RECORDS and not fold.idle]
+        ahead = ahead_of_the_others(newest, behind, lead_ms=self._lead_ms)
+        for source in ahead - self._held_back:
+            log.info("partition held back", extra={"source": str(source), "newest_event": rfc3339(newest[source])})
+            self.partitions.pause(source)
+        released, self._held_back = self._held_back - ahead, ahead
+        for source in released & folds.keys():
+            if source in self.owners:  # a rebalance may come between two
+                await self.partitions.resume(source, self.owners[source].fold.next_offset)
+
+    async def _commit_hints(self) -> None:
+        """So that Kafka's own lag tools tell the truth; only what `@` has made durable."""
+        hints = {source: owner.durable_offset for source, owner in self.owners.items()}
+        if hints and hints != self._hinted:
+            await self.partitions.commit_hint(hints)
+            self._hinted = hints
+
+    async def _look_after_silence(self, source: Source, owner: Owner) -> None:
+        """A partition that brings nothing is at its end, held back, or its records must be asked for again."""
+        fold = owner.fold
+        if isinstance(fold, CountFold) and fold.idle:
+            return
+        silent_s = time.monotonic() - self._heard_at_s.get(source, time.monotonic())
+        if silent_s < self.config.windows.idle / 1_000:
+            return
+        at_end = await owner.at_end()
+        if self.owners.get(source) is not owner:
+            return  # given up meanwhile
+        self._heard_at_s[source] = time.monotonic()
+        if not at_end and source not in self._held_back:
+            await self.partitions.seek({source: fold.next_offset})
+        elif at_end and isinstance(fold, CountFold):
+            fold.quiet()
+            log.info("partition idle", extra={"source": str(source), "next_offset": fold.next_offset})
+
+    async def measure_lag(self) -> None:
+        """Keep `consumer_lag_records` fresh."""
+        while True:
+            for source, owner in list(self.owners.items()):
+                end = await self._log.end(source)
+                if source in self.owners:
+                    self._lag[source] = max(end - owner.fold.next_offset, 0)
+            await asyncio.sleep(LAG_EVERY_S)
+
+    async def watch_broker(self) -> None:
+        """End the process when Kafka has been silent for too long; the registry's tail asks it every second.
+
+        Counted in rounds, not by the clock: a process that was stopped for a minute has not waited.
+        """
+        heard_at_s = self._log.heard_at_s
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            self._heartbeat_s = time.monotonic()
+            self._silent_s = self._silent_s + WATCH_EVERY_S if self._log.heard_at_s == heard_at_s else 0.0
+            heard_at_s = self._log.heard_at_s
+            if self._silent_s > SILENCE_LIMIT_S:
+                raise self._log.silent()
+
+    # -- how it is
+
+    def alive(self) -> list[str]:
+        """What is wrong with the process; empty when nothing is."""
+        silent_s = time.monotonic() - self._heartbeat_s
+        return [f"the event loop, for {silent_s:.0f} s"] if silent_s > HEARTBEAT_LIMIT_S else []
+
+    def ready(self) -> list[str]:
+        """What consuming waits for; empty when every partition of this worker is recovered."""
+        if self.partitions.generation < 0:
+            return ["the consumer group to be joined"]
+        if self._silent_s > SILENT_UNREADY_S:
+            return [f"an answer of Kafka, for {self._silent_s:.0f} s"]
+        return [f"recovery of {source}" for source in sorted(self.partitions.owned - self.owners.keys())]
+
+
+async def _take(owner: Owner) -> int:
+    fold = owner.fold
+    return await owner.take(fold.set_incarnation if isinstance(fold, CountFold) else None)
+
+
+async def run_worker(config: Config) -> None:
+    """Run a worker until it is asked to stop."""
+    limits = await message_limits(config)
+    async with KafkaLog.connect(config.kafka, batch_bytes=min(limits.values())) as kafka:
+        worker = await _worker(config, kafka, limits)
+        runner, port = await serve(
+            make_web(worker.metrics.registry, alive=worker.alive, ready=worker.ready), config.web.host, config.web.port
+        )
+        log.info("worker started", extra={"app": config.app, "web": f"http://{config.web.host}:{port}"})
+        await _run(worker, runner)
+
+
+async def _worker(config: Config, kafka: KafkaLog, limits: Mapping[str, int]) -> Worker:
+    partitions = await check_topics(config, kafka)
+    registry = RegistryTail(kafka, await kafka.sources(config.topics.baselines))
+    dead_letters = config.topics.dead_letters
+    topology = Topology(
+        config=config,
+        log=kafka,
+        registry=registry,
+        partitions=partitions,
+        max_dead_letter_bytes=dead_letter_bytes(dead_letters, limits[dead_letters]),
+        wanted=planner(config, registry),
+    )
+    return Worker(config, kafka, topology)
+
+
+async def _chore(endless: Coroutine[Any, Any, None]) -> None:
+    with ending_the_process():
+        await endless
+
+
+async def _run(worker: Worker, runner: web.AppRunner) -> None:
+    chores = [
+        asyncio.create_task(_chore(chore))
+        for chore in (worker.tick(), worker.topology.registry.follow(), worker.measure_lag(), worker.watch_broker())
+    ]
+
+    async def before_stop() -> None:
+        for chore in chores:
+            chore.cancel()
+        await asyncio.wait(chores)
+        await worker.give_up(frozenset(worker.owners))
+
+    try:
+        await run(worker.app, before_stop=before_stop)
+    finally:
+        await runner.cleanup()

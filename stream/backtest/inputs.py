@@ -1,0 +1,171 @@
+"""Two files as columns that go together: what counts as normal, and what is judged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries
+from stream.baselines.columns import CategoricalColumn, Kind, NumericColumn, kind_of, numeric_column, time_column_ms
+from stream.baselines.create import Binning, baseline_of, read_column, read_columns, span_ms
+from stream.baselines.files import read_table
+from stream.baselines.provenance import provenance, sha256_of_files
+from stream.baselines.roles import Assigned, Roles, assign_roles, find_time, no_such_column
+from stream.errors import InputError
+from stream.records.prediction import ModelColumns, ModelKey
+
+BACKTEST_KEY: Final = ModelKey("backtest", "0")  # a file's baseline is registered nowhere
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BacktestInput:
+    """A baseline and the rows to judge, in the order of the baseline's series."""
+
+    baseline: Baseline
+    columns: ModelColumns
+    time_ms: npt.NDArray[np.int64] | None  # shape (rows,), event time; None: the file has none
+    notes: tuple[str, ...]  # what was left out and why
+
+    @property
+    def rows(self) -> int:
+        """How many rows are judged."""
+        return len(self.columns.row)
+
+
+def read_input(baseline_path: Path, path: Path, roles: Roles, binning: Binning) -> BacktestInput:
+    """Read both files and cut the bins.
+
+    Args:
+        baseline_path: the rows that count as normal.
+        path: the rows to judge.
+        roles: of both files' columns; time, label and id need to be in `path` only.
+        binning: how finely the baseline is cut.
+
+    Raises:
+        InputError: a file cannot be read, or the two do not go together.
+    """
+    normal, judged = _of_one_type(read_table(baseline_path), read_table(path))
+    _check_given(roles, normal, judged, path)
+    assigned = assign_roles(normal, _within(roles, normal))
+    _check_pair(assigned, normal, judged, (baseline_path, path))
+    columns = read_columns(normal, replace(assigned, time=None))
+    made = provenance(
+        rows=columns.rows,
+        files=[str(baseline_path)],
+        data_sha256=sha256_of_files([baseline_path]),
+        span_ms=span_ms(columns),
+    )
+    baseline = baseline_of(columns, BACKTEST_KEY, made, binning, answer_name=assigned.answer_column)
+    return BacktestInput(
+        baseline=msgspec.structs.replace(baseline, number=1),
+        columns=_judged_columns(judged, assigned, baseline),
+        time_ms=_times(judged, roles, assigned),
+        notes=assigned.notes + _left_out(judged, normal, roles),
+    )
+
+
+def _of_one_type(normal: pa.Table, judged: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """A column that is empty in one file has the type that it has in the other."""
+    for name in set(normal.column_names) & set(judged.column_names):
+        one, other = normal.schema.field(name).type, judged.schema.field(name).type
+        if kind_of(one) is Kind.EMPTY and one != other:
+            normal = _emptied(normal, name, other)
+        elif kind_of(other) is Kind.EMPTY and one != other:
+            judged = _emptied(judged, name, one)
+    return normal, judged
+
+
+def _emptied(table: pa.Table, name: str, column_type: pa.DataType) -> pa.Table:
+    column = pa.chunked_array([pa.nulls(table.num_rows, column_type)])
+    return table.set_column(table.column_names.index(name), name, column)
+
+
+def _check_given(roles: Roles, normal: pa.Table, judged: pa.Table, path: Path) -> None:
+    """Columns that the caller names must be there: time in the file to judge, others in one of the two."""
+    if roles.time is not None and roles.time not in judged.column_names:
+        raise _located(no_such_column(roles.time, judged.column_names), path)
+    for name in [n for n in (roles.label, roles.id, *roles.ignore) if n is not None]:
+        if name not in normal.column_names and name not in judged.column_names:
+            raise _located(no_such_column(name, judged.column_names), path)
+
+
+def _within(roles: Roles, table: pa.Table) -> Roles:
+    """The roles of the columns that the baseline's file has; the others matter for the judged file only."""
+
+    def held(name: str | None) -> str | None:
+        return name if name in table.column_names else None
+
+    return replace(
+        roles,
+        time=held(roles.time),
+        label=held(roles.label),
+        id=held(roles.id),
+        ignore=tuple(n for n in roles.ignore if n in table.column_names),
+    )
+
+
+def _check_pair(assigned: Assigned, normal: pa.Table, judged: pa.Table, paths: tuple[Path, Path]) -> None:
+    answer = () if assigned.answer_column is None else (assigned.answer_column,)
+    for name in (*assigned.features, *answer):
+        if name not in judged.column_names:
+            problem = no_such_column(name, judged.column_names)
+            raise InputError(f"{paths[1]}: {problem}; {paths[0]} has it: name the columns to compare with --features")
+        one, other = normal.schema.field(name).type, judged.schema.field(name).type
+        if name not in assigned.categorical and kind_of(one) is not kind_of(other):
+            raise _unlike(name, (one, other), paths)
+        if name in assigned.categorical and _is_text(one) != _is_text(other):
+            raise _unlike(name, (one, other), paths)
+
+
+def _is_text(column_type: pa.DataType) -> bool:
+    return kind_of(column_type) in (Kind.CATEGORICAL, Kind.EMPTY)
+
+
+def _unlike(name: str, types: tuple[pa.DataType, pa.DataType], paths: tuple[Path, Path]) -> InputError:
+    return InputError(
+        f"column {name!r} holds {types[0]} in {paths[0]} and {types[1]} in {paths[1]}; both must hold numbers, or both "
+        "text: mend one of the files, or leave the column out with --ignore"
+    )
+
+
+def _judged_columns(table: pa.Table, assigned: Assigned, baseline: Baseline) -> ModelColumns:
+    rows = table.num_rows
+    columns = [read_column(table, name, name in assigned.categorical) for name in assigned.features]
+    if assigned.answer_column is not None:
+        columns.append(numeric_column(assigned.answer_column, table.column(assigned.answer_column)))
+    numeric = [c.values for c in columns if isinstance(c, NumericColumn)]
+    codes = [
+        c.recoded(s.categories + s.other_categories)
+        for c, s in zip(columns, baseline.series, strict=True)
+        if isinstance(c, CategoricalColumn) and isinstance(s, CategoricalSeries)
+    ]
+    numeric_series = sum(isinstance(s, NumericSeries) for s in baseline.series)
+    assert len(numeric) == numeric_series, "columns and series must be of the same kinds"
+    return ModelColumns(
+        row=np.arange(rows, dtype=np.int64),
+        numeric=np.column_stack(numeric) if numeric else np.empty((rows, 0)),
+        categorical=np.column_stack(codes) if codes else np.empty((rows, 0), np.int32),
+    )
+
+
+def _times(table: pa.Table, roles: Roles, assigned: Assigned) -> npt.NDArray[np.int64] | None:
+    taken = {*assigned.features, assigned.answer_column, roles.label, *roles.ignore}
+    name = roles.time or find_time(table, [n for n in table.column_names if n not in taken])
+    return None if name is None else time_column_ms(name, table.column(name))
+
+
+def _left_out(judged: pa.Table, normal: pa.Table, roles: Roles) -> tuple[str, ...]:
+    if roles.features is not None:
+        return ()
+    known: Sequence[str] = [*normal.column_names, *roles.ignore, roles.time or "", roles.label or ""]
+    new = [name for name in judged.column_names if name not in known]
+    return (f"columns {', '.join(new)} are not in the baseline and are left out",) if new else ()
+
+
+def _located(problem: InputError, path: Path) -> InputError:
+    return InputError(f"{path}: {problem}")

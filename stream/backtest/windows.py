@@ -1,0 +1,191 @@
+"""Rows into panes, panes into windows, windows into evaluations: the service's own, over a file.
+
+Promise: `evaluate_window` sees for each window what it would see in the service once every row
+before the window's end has arrived.
+Cost: 0.7 s per million rows of ten series and 0.2 to 0.5 ms a window; memory is the file's columns
+and one window of panes.
+"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stream.backtest.inputs import BacktestInput
+from stream.baselines.definition import Definition
+from stream.config.durations import format_duration
+from stream.count.panes import Panes, pane_starts
+from stream.errors import InputError
+from stream.evaluate.course import Candidate, RunningSum
+from stream.evaluate.evaluator import Evaluation, evaluate_window
+from stream.evaluate.settings import ModelSettings
+from stream.records.partial import PanePart
+from stream.records.prediction import ModelColumns
+from stream.records.settings import CountingSettings
+from stream.records.times import rfc3339
+
+ROWS_AT_ONCE = 1 << 17  # counted by one pass; 12 MB of bin numbers for ten series
+MAX_WINDOWS = 1_000_000
+SOURCE = "file"
+
+Times = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hop:
+    """How the rows are cut: windows of `window` that move on by `pane`.
+
+    In milliseconds of event time, or, without times, in rows.
+    """
+
+    window: int
+    pane: int
+    by_rows: bool  # the row number is the event time
+
+    def __post_init__(self) -> None:
+        if self.pane < 1 or self.window < self.pane or self.window % self.pane:
+            window, pane = (str(n) if self.by_rows else format_duration(n) for n in (self.window, self.pane))
+            raise InputError(f"a window must be a whole number of panes, got --window {window} --pane {pane}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedWindow:
+    """One window of the file, [start, end)."""
+
+    evaluation: Evaluation
+    start: str | int  # RFC 3339, or a row number where the file has no times
+    end: str | int
+    partial: bool  # the rest of the file: shorter than a window, so it never alerts
+
+
+def judge_windows(given: BacktestInput, hop: Hop, settings: ModelSettings) -> Iterator[JudgedWindow]:
+    """Judge every window of the file, in order.
+
+    By rows: windows of `hop.window` rows in the file's order; a shorter rest is the last one.
+    By time: rows are sorted; the first window is the first full one, and each next one begins a
+    pane later, also where no row lies.
+
+    Raises:
+        InputError: by time, but the file has no times, spans no whole window, or far too many.
+    """
+    if hop.by_rows:
+        yield from _by_rows(given, hop, settings)
+    else:
+        yield from _by_time(given, hop, settings)
+
+
+def _by_rows(given: BacktestInput, hop: Hop, settings: ModelSettings) -> Iterator[JudgedWindow]:
+    rows = given.rows
+    whole_panes = -(-rows // hop.pane) * hop.pane
+    course = _FileCourse(
+        definition=_definition(given, hop),
+        columns=given.columns,
+        times=np.arange(rows, dtype=np.int64),
+        first_end=hop.window,
+        last_end=max(whole_panes, hop.window),
+        full_to=rows,
+    )
+    for evaluation in course.evaluations(settings):
+        first, end = evaluation.start_ms, min(evaluation.end_ms, rows)
+        start_at: str | int = first
+        end_at: str | int = end
+        if given.time_ms is not None:
+            times = given.time_ms[first:end]
+            start_at, end_at = rfc3339(int(times.min())), rfc3339(int(times.max()) + 1)
+        yield JudgedWindow(evaluation=evaluation, start=start_at, end=end_at, partial=not evaluation.complete)
+
+
+def _by_time(given: BacktestInput, hop: Hop, settings: ModelSettings) -> Iterator[JudgedWindow]:
+    if given.time_ms is None:
+        raise InputError("--window needs event times: name their column with --time, or use --chunk-rows N")
+    order = np.argsort(given.time_ms, kind="stable")
+    times = given.time_ms[order]
+    first_pane, last_pane = pane_starts(times[[0, -1]], pane_ms=hop.pane).tolist()
+    last_end = last_pane + hop.pane
+    _check_span(last_end - first_pane, hop)
+    course = _FileCourse(
+        definition=_definition(given, hop),
+        columns=_rows(given.columns, order),
+        times=times,
+        first_end=first_pane + hop.window,
+        last_end=last_end,
+        full_to=last_end,
+    )
+    for evaluation in course.evaluations(settings):
+        start, end = rfc3339(evaluation.start_ms), rfc3339(evaluation.end_ms)
+        yield JudgedWindow(evaluation=evaluation, start=start, end=end, partial=False)
+
+
+def _check_span(spans_ms: int, hop: Hop) -> None:
+    if spans_ms < hop.window:
+        raise InputError(
+            f"no window is full: the file's panes span {format_duration(spans_ms)}, --window is "
+            f"{format_duration(hop.window)}; use a shorter one"
+        )
+    if spans_ms // hop.pane > MAX_WINDOWS:
+        panes = spans_ms // hop.pane
+        raise InputError(f"the file spans {panes} panes of {format_duration(hop.pane)}; use a longer --pane")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _FileCourse:
+    """The course of a file's rows, sorted by `times`."""
+
+    definition: Definition
+    columns: ModelColumns
+    times: Times  # shape (rows,), ascending: event time in ms, or the row number
+    first_end: int  # of the first window
+    last_end: int  # of the last window
+    full_to: int  # a window that ends later is partial
+
+    def evaluations(self, settings: ModelSettings) -> Iterator[Evaluation]:
+        """One evaluation per window."""
+        candidate, total = Candidate(self.definition), RunningSum()
+        end = self.first_end
+        for parts, watermark in self._closed_panes():
+            for part in parts:
+                candidate.panes.add(SOURCE, part, provisional=False, next_offset=part.next_offset)
+            while end <= min(watermark, self.last_end):
+                start = end - settings.window_ms
+                yield evaluate_window(
+                    self.definition.layout,
+                    total.of(candidate, start, end),
+                    settings,
+                    start_ms=start,
+                    end_ms=end,
+                    complete=end <= self.full_to,
+                )
+                candidate.panes.forget_before(start)
+                end += self.definition.settings.pane_ms
+
+    def _closed_panes(self) -> Iterator[tuple[list[PanePart], int]]:
+        """The panes that close with each block of rows, and the watermark that closed them."""
+        panes, pane_ms = Panes(), self.definition.settings.pane_ms
+        starts = pane_starts(self.times, pane_ms=pane_ms)
+        for begin in range(0, len(starts), ROWS_AT_ONCE):
+            block = slice(begin, min(begin + ROWS_AT_ONCE, len(starts)))
+            self._count(panes, block, starts[block])
+            at_end = block.stop == len(starts)
+            watermark = self.last_end if at_end else int(starts[block.stop])
+            yield panes.close({self.definition.id: watermark - pane_ms}), watermark
+
+    def _count(self, panes: Panes, block: slice, starts: Times) -> None:
+        layout = self.definition.layout
+        flat_bins = layout.flat_bins(_rows(self.columns, block))
+        offsets = np.arange(block.start, block.stop, dtype=np.int64)
+        # One call a pane: the rows are sorted, so that each pane is one slice of the block.
+        cuts = [0, *(np.flatnonzero(np.diff(starts)) + 1).tolist(), len(starts)]
+        for begin, end in itertools.pairwise(cuts):
+            one = slice(begin, end)
+            panes.count(self.definition.id, "", starts[one], flat_bins[one], offsets[one], width=layout.width)
+
+
+def _definition(given: BacktestInput, hop: Hop) -> Definition:
+    settings = CountingSettings(pane_ms=hop.pane, allowed_lateness_ms=0, max_clock_skew_ms=0)
+    return Definition(given.baseline, settings)
+
+
+def _rows(columns: ModelColumns, which: slice | Times) -> ModelColumns:
+    return ModelColumns(row=columns.row[which], numeric=columns.numeric[which], categorical=columns.categorical[which])

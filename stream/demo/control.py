@@ -1,0 +1,69 @@
+"""The control: what PSI reads on healthy days of one season, without any fault.
+
+The odd days of January to March are compared, one by one, with all the even days of the same
+months, in the bins that a baseline of the even days gets, by the functions that the service uses. A
+series that passes its limits here wanders by itself: its alerts say that a day is not a sample of
+a quarter, and little else. Weather does so: a day is warm or cold as a whole.
+"""
+
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from detectors.divergence import divergences
+from stream.baselines.baseline import Baseline, CategoricalSeries
+from stream.baselines.create import create_baseline
+from stream.baselines.layout import Layout
+from stream.baselines.roles import Roles
+from stream.demo.delay_model import DAY_MS, DAY_START_MS, days
+from stream.demo.flights import CATEGORICAL, NUMERIC, Flights, Floats, Integers, Words
+from stream.demo.messages import MODEL, VERSION
+from stream.demo.results import PsiSeries
+from stream.records.prediction import CODE_UNSEEN, ModelColumns
+
+SCORE: Final = "score"
+
+
+def baseline(flights: Flights, scores: Floats) -> Baseline:
+    """The baseline of these flights and their scores, as `driftline baseline create` makes it."""
+    columns = {name: flights.numeric[name] for name in NUMERIC} | {"carrier": flights.carrier.tolist(), SCORE: scores}
+    roles = Roles(score=SCORE, features=(*NUMERIC, *CATEGORICAL))
+    return create_baseline(pa.table(columns), model=MODEL, version=VERSION, roles=roles)
+
+
+def odd_days_against_even(flights: Flights, scores: Floats) -> list[PsiSeries]:
+    """PSI of each odd day against all even days, per series."""
+    day = days(flights.event_time_ms)
+    even, odd = np.flatnonzero(day % 2 == 0), np.flatnonzero(day % 2 == 1)
+    return daily_psi(baseline(flights.rows(even), scores[even]), flights.rows(odd), scores[odd])
+
+
+def daily_psi(against: Baseline, flights: Flights, scores: Floats) -> list[PsiSeries]:
+    """PSI of each day's flights against a baseline, per series; days without flights are left out."""
+    layout = Layout(against)
+    bins = layout.flat_bins(_columns(against, flights, scores))
+    day, row_day = np.unique(days(flights.event_time_ms), return_inverse=True)
+    flat = (row_day[:, np.newaxis] * layout.width + bins).ravel()
+    counts = np.bincount(flat, minlength=len(day) * layout.width).reshape(len(day), layout.width)
+    coarse = np.add.reduceat(counts, layout.coarse_starts, axis=1)
+    psi = divergences(layout.baseline_coarse, coarse, layout.series_coarse_starts).psi
+    end_ms = (day + 1) * DAY_MS + DAY_START_MS
+    n = np.bincount(row_day)
+    return [PsiSeries(name=s, window_end_ms=end_ms, psi=psi[:, j], n=n) for j, s in enumerate(layout.names)]
+
+
+def _columns(against: Baseline, flights: Flights, scores: Floats) -> ModelColumns:
+    carriers = next(s for s in against.series if isinstance(s, CategoricalSeries))
+    return ModelColumns(
+        row=np.arange(len(flights)),
+        numeric=np.column_stack([*(flights.numeric[name] for name in NUMERIC), scores]),
+        categorical=_codes(carriers.categories + carriers.other_categories, flights.carrier)[:, np.newaxis].astype(
+            np.int32
+        ),
+    )
+
+
+def _codes(categories: tuple[str, ...], values: Words) -> Integers:
+    code_of = {category: code for code, category in enumerate(categories)}
+    return np.array([code_of.get(value, CODE_UNSEEN) for value in values.tolist()], np.int64)

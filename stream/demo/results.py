@@ -1,0 +1,188 @@
+"""What the service published, read back: PSI per series and window, and the alerts' episodes.
+
+Everything that the picture and the summary say about windows and alerts comes from here, that is
+from the messages in the topics `reports` and `alerts`; nothing is taken from what the demo knows beforehand.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+PSI: Final = "psi"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PsiSeries:
+    """The PSI of one series, window by window in order of time; every array has shape (windows,)."""
+
+    name: str
+    window_end_ms: npt.NDArray[np.int64]
+    psi: npt.NDArray[np.float64]  # NaN where it is undefined
+    n: npt.NDArray[np.int64]  # rows in the window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One evaluation of all series: what the service said about one window."""
+
+    window_start_ms: int
+    window_end_ms: int
+    n: int  # rows in the window
+    complete: bool  # False: the window began before counting did, and is not judged
+    psi: dict[str, float]  # by series, NaN where it is undefined
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertMessage:
+    """One message of the topic `alerts`."""
+
+    id: str
+    status: str  # firing | resolved
+    severity: str  # warning | critical
+    subject: str
+    window_end_ms: int  # of the window that the message is about
+    value: float
+    threshold: float
+    n: int  # rows in that window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A severity that an alert reached."""
+
+    severity: str  # warning | critical
+    at_ms: int  # end of the window that reached it
+    value: float
+    threshold: float
+    n: int  # rows in that window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """One alert from its first firing message to its resolution."""
+
+    id: str
+    subject: str
+    changes: tuple[Change, ...]  # at least one, in order of time
+    resolved_at_ms: int | None  # None: it still fires at the end of the replay
+
+    @property
+    def begins(self) -> Change:
+        """The first severity that it reached."""
+        return self.changes[0]
+
+
+@dataclass(slots=True)
+class Results:
+    """All reports and alerts so far, in the order in which they were published."""
+
+    reports: dict[int, Report] = field(default_factory=dict)  # by the window's end; a revision replaces
+    alerts: list[AlertMessage] = field(default_factory=list)
+    revised: int = 0  # reports that replaced one of the same window
+
+    def add_report(self, value: bytes) -> Report:
+        """Take the next message of the topic `reports`."""
+        report = parse_report(value)
+        self.revised += report.window_end_ms in self.reports
+        self.reports[report.window_end_ms] = report
+        return report
+
+    def add_alert(self, value: bytes) -> AlertMessage:
+        """Take the next message of the topic `alerts`."""
+        alert = parse_alert(value)
+        self.alerts.append(alert)
+        return alert
+
+    def series(self, names: Iterable[str]) -> list[PsiSeries]:
+        """The PSI of each series over all complete windows."""
+        windows = self.complete_windows()
+        ends_ms = np.array([w.window_end_ms for w in windows], np.int64)
+        n = np.array([w.n for w in windows], np.int64)
+        return [
+            PsiSeries(name=name, window_end_ms=ends_ms, psi=np.array([w.psi[name] for w in windows], np.float64), n=n)
+            for name in names
+        ]
+
+    def complete_windows(self) -> list[Report]:
+        """The newest report of each window that was counted from its start, in order of time."""
+        return [self.reports[end_ms] for end_ms in sorted(self.reports) if self.reports[end_ms].complete]
+
+    def episodes(self) -> list[Episode]:
+        """The alerts, in the order in which they began to fire."""
+        messages: dict[str, list[AlertMessage]] = {}
+        for alert in self.alerts:
+            messages.setdefault(alert.id, []).append(alert)
+        return sorted((_episode(of_one) for of_one in messages.values()), key=lambda e: (e.begins.at_ms, e.subject))
+
+
+def parse_report(value: bytes) -> Report:
+    """The part of a report that the demo shows."""
+    message = orjson.loads(value)
+    psi = {c["subject"]: c["value"] for c in message["checks"] if c["check"] == PSI}
+    return Report(
+        window_start_ms=epoch_ms(message["window"]["start"]),
+        window_end_ms=epoch_ms(message["window"]["end"]),
+        n=message["n"],
+        complete=message["complete"],
+        psi={name: np.nan if value is None else value for name, value in psi.items()},
+    )
+
+
+def parse_alert(value: bytes) -> AlertMessage:
+    """The part of an alert that the demo shows."""
+    message: dict[str, Any] = orjson.loads(value)
+    return AlertMessage(
+        id=message["id"],
+        status=message["status"],
+        severity=message["severity"],
+        subject=message["labels"]["subject"],
+        window_end_ms=epoch_ms(message["evidence"]["window"]["end"]),
+        value=message["value"],
+        threshold=message["threshold"],
+        n=message["evidence"]["n"],
+    )
+
+
+def epoch_ms(text: str) -> int:
+    """The milliseconds of an RFC 3339 time.
+
+    >>> epoch_ms("2013-10-01T04:00:00Z")
+    1380600000000
+    """
+    return round(datetime.fromisoformat(text).timestamp() * 1_000)
+
+
+def utc(at_ms: int) -> str:
+    """A time for people, to the minute.
+
+    >>> utc(1_380_600_000_000)
+    '2013-10-01 04:00'
+    """
+    return datetime.fromtimestamp(at_ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _episode(messages: list[AlertMessage]) -> Episode:
+    changes: list[Change] = []
+    for message in messages:
+        if message.status == "firing" and (not changes or changes[-1].severity != message.severity):
+            changes.append(
+                Change(
+                    severity=message.severity,
+                    at_ms=message.window_end_ms,
+                    value=message.value,
+                    threshold=message.threshold,
+                    n=message.n,
+                )
+            )
+    last = messages[-1]
+    return Episode(
+        id=last.id,
+        subject=last.subject,
+        changes=tuple(changes),
+        resolved_at_ms=last.window_end_ms if last.status == "resolved" else None,
+    )

@@ -1,0 +1,121 @@
+"""The demo from its first line to its summary.
+
+Promise: it ends by itself; everything that it started ends with it, whatever ends it; what it
+leaves behind lies in one folder. Cost on two cores, as fast as it goes: under a minute, 0.5 GB.
+"""
+
+import asyncio
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from stream.baselines.registry import register
+from stream.config import Config, load_config
+from stream.demo import picture
+from stream.demo.child import Child
+from stream.demo.fault import FAULT_IN_WORDS, FAULT_START_MS
+from stream.demo.prepare import Prepared, prepare
+from stream.demo.results import utc
+from stream.demo.screen import Screen
+from stream.demo.settings import ALERTED, LIMITS, PARTITIONS, WANDERING, WINDOW_HOURS, DemoSettings, config_text
+from stream.demo.summary import Replayed, summary
+from stream.demo.watch import Found, Watch
+from stream.errors import InputError
+from stream.records.source import Source
+from stream.service.admin import create_topics
+from stream.service.embedded import EmbeddedBroker
+from stream.service.kafka_log import KafkaLog
+
+CONFIG_FILE: Final = "demo.yaml"
+PICTURE_FILE: Final = "psi.png"
+SUMMARY_FILE: Final = "summary.txt"
+BROKER_LOG: Final = "broker.log"
+WORKER_LOG: Final = "worker.log"
+
+
+def run(settings: DemoSettings, console: Console) -> None:
+    """Run it all.
+
+    Raises:
+        CallerError: the port is in use, an extra is missing, the folder cannot be written, the
+            service ended early.
+    """
+    started_s = time.monotonic()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters of it is raised, and said in our words
+    _make_folder(settings.folder)
+    with EmbeddedBroker(settings.port, log_file=settings.folder / BROKER_LOG) as broker:
+        with console.status("Reading the flights of 2013 and training the model on January to March ..."):
+            prepared = prepare()
+        console.print(introduction(prepared, broker.bootstrap_servers), soft_wrap=True, highlight=False)
+        config_file = settings.folder / CONFIG_FILE
+        config_file.write_text(config_text(settings, broker.bootstrap_servers), encoding="utf-8")
+        found = asyncio.run(_serve(settings, prepared, load_config(config_file, environment={}), console))
+    with console.status("Drawing ..."):
+        text = _leave_behind(settings.folder, prepared, found)
+    console.print(f"\n{text}", soft_wrap=True, highlight=False, markup=False)
+    took_s = time.monotonic() - started_s
+    console.print(f"Took {took_s:.0f} s. Picture, alerts, reports and logs: {settings.folder}", soft_wrap=True)
+
+
+async def _serve(settings: DemoSettings, prepared: Prepared, config: Config, console: Console) -> Found:
+    """The service, from its topics to its last report.
+
+    1. Create the topics and register the baseline, so that the service finds both.
+    2. Start the service.
+    3. Replay, and read what it publishes, until the last window is reported.
+    4. End the service.
+    """
+    async with KafkaLog.connect(config.kafka) as log:
+        await create_topics(config, log, partitions=PARTITIONS)
+        await register(log, Source(config.topics.baselines, 0), prepared.baseline)
+        command = [sys.executable, "-m", "stream", "worker", "-c", str(settings.folder / CONFIG_FILE)]
+        with Child(command, settings.folder / WORKER_LOG) as worker, Screen(console) as screen:
+            watch = Watch(settings=settings, prepared=prepared, config=config, worker=worker, screen=screen)
+            return await watch.until_the_end(log)
+
+
+def introduction(prepared: Prepared, bootstrap_servers: str) -> str:
+    """What is going to happen, the fault included."""
+    return (
+        f"A model learned from {prepared.trained_on:,} departures from New York, January to March 2013, whether a "
+        "flight will arrive more than 15 minutes late; those flights and their out-of-fold scores are its baseline.\n"
+        f"Now {len(prepared.published.values):,} predictions, April to December, go through Kafka "
+        f"({bootstrap_servers}, embedded) and the service.\n"
+        f"Announced: from {utc(FAULT_START_MS)} UTC on, {FAULT_IN_WORDS}.\n"
+        f"Alerts: {', '.join(ALERTED)}, PSI over {WINDOW_HOURS} h windows, limits {LIMITS['warning']} and "
+        f"{LIMITS['critical']}. Drawn only, because they wander by themselves: {', '.join(WANDERING)}."
+    )
+
+
+def _leave_behind(folder: Path, prepared: Prepared, found: Found) -> str:
+    """Write the picture and the summary; returns the summary."""
+    results = found.results
+    replayed = Replayed(
+        event_time_ms=prepared.published.event_time_ms,
+        cancelled=prepared.cancelled,
+        dead_letters=found.dead_letters,
+    )
+    text = summary(results, replayed, prepared.control)
+    (folder / SUMMARY_FILE).write_text(text, encoding="utf-8")
+    picture.draw(
+        folder / PICTURE_FILE,
+        replayed=results.series([*ALERTED, *WANDERING]),
+        control=prepared.control,
+        episodes=results.episodes(),
+        limits=dict.fromkeys(ALERTED, LIMITS),
+        window_hours=WINDOW_HOURS,
+    )
+    return text
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / SUMMARY_FILE).unlink(missing_ok=True)  # a summary of another run must not be taken for this one's
+        (folder / PICTURE_FILE).unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write to {folder} ({error.strerror}); choose another folder with --out") from error

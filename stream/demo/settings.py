@@ -1,0 +1,62 @@
+"""What the demo runs with: its own settings, and the configuration that it writes for the service."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from stream.demo.control import SCORE
+from stream.demo.flights import CATEGORICAL, NUMERIC
+from stream.demo.messages import MODEL
+from stream.demo.replay import AS_FAST_AS_IT_GOES
+
+ALERTED: Final = ("distance", "hour", "carrier", "temp")
+WANDERING: Final = (SCORE, *(n for n in (*NUMERIC, *CATEGORICAL) if n not in ALERTED))
+LIMITS: Final = {"warning": 0.1, "critical": 0.25}  # PSI in nats, the defaults of the service
+WINDOW_HOURS: Final = 24
+ALLOWED_LATENESS_MINUTES: Final = 30
+PARTITIONS: Final = 4
+LONGEST_QUIET_HOURS: Final = 10  # of a partition, at night: what a slowed replay must not take for its end
+LEAST_IDLE_S: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemoSettings:
+    """What the caller chose."""
+
+    folder: Path  # gets everything that the demo leaves behind
+    speed: float  # seconds of event time per second; AS_FAST_AS_IT_GOES for no pacing
+    port: int | None  # of the embedded broker on 127.0.0.1; None: a free one
+
+    @property
+    def idle_s(self) -> int:
+        """How long a partition must be silent to be idle, in wall time."""
+        if self.speed == AS_FAST_AS_IT_GOES:
+            return LEAST_IDLE_S
+        return max(LEAST_IDLE_S, math.ceil(LONGEST_QUIET_HOURS * 3_600 / self.speed))
+
+
+def config_text(settings: DemoSettings, bootstrap_servers: str) -> str:
+    """The configuration of the service for this demo, as YAML."""
+    switched_off = "".join(f"          {name}: off\n" for name in WANDERING)
+    return f"""\
+# Written by `driftline demo`. The series that are `off` are reported and drawn, and never alert.
+kafka:
+  bootstrap_servers: {bootstrap_servers}
+app: driftline-demo
+web:
+  port: 0  # any free one
+windows:
+  pane: 1h
+  length: {WINDOW_HOURS}h
+  allowed_lateness: {ALLOWED_LATENESS_MINUTES}m
+  idle: {settings.idle_s}s
+models:
+  {MODEL}:
+    checks:
+      psi:
+        warning: {LIMITS["warning"]}
+        critical: {LIMITS["critical"]}
+        min_count: 200
+        features:
+{switched_off}"""

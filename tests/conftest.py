@@ -1,0 +1,67 @@
+"""Fixtures of all tests: the session's broker, and topics that no other test uses."""
+
+import re
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from stream.service.connection import client_arguments
+from stream.service.kafka_log import KafkaLog
+from tests.brokers import Broker, Rung, rung, running_broker
+
+MakeTopic = Callable[..., Awaitable[str]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much of the simulation is run."""
+    parser.addoption("--schedules", type=int, default=0, help="simulation: how many schedules (default 10,000)")
+    parser.addoption("--first-seed", type=int, default=0, help="simulation: the first schedule's seed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes the broker is marked `embedded`; what is marked `kafka` needs a real one."""
+    for item in items:
+        if "broker" in getattr(item, "fixturenames", ()):
+            item.add_marker("embedded")
+        if item.get_closest_marker("kafka") and rung() is Rung.EMBEDDED:
+            item.add_marker(pytest.mark.skip(reason="needs Apache Kafka: `make kafka`"))
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    """One broker for the whole run."""
+    with running_broker() as running:
+        yield running
+
+
+@pytest.fixture
+def unique(request: pytest.FixtureRequest) -> str:
+    """A name that no other test has, for topics and consumer groups."""
+    readable = re.sub(r"[^a-zA-Z0-9]+", "-", request.node.name)[:60].strip("-")
+    return f"{readable}-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+async def make_topic(broker: Broker, unique: str) -> AsyncIterator[MakeTopic]:
+    """`await make_topic("in", partitions=4, **topic_settings)` -> the new topic's name."""
+    admin = AIOKafkaAdminClient(**client_arguments(broker.kafka))
+    await admin.start()
+
+    async def make(role: str = "log", *, partitions: int = 1, **settings: str) -> str:
+        name = f"{unique}-{role}"
+        dotted = {key.replace("_", "."): value for key, value in settings.items()}
+        answer = await admin.create_topics([NewTopic(name, partitions, 1, topic_configs=dotted)])
+        assert all(error[1] == 0 for error in answer.topic_errors), answer
+        return name
+
+    yield make
+    await admin.close()
+
+
+@pytest.fixture
+async def kafka_log(broker: Broker) -> AsyncIterator[KafkaLog]:
+    """A connected log."""
+    async with KafkaLog.connect(broker.kafka) as log:
+        yield log

@@ -1,0 +1,100 @@
+"""The service as one crash run deploys it: topics of its own, configuration files, baselines."""
+
+import subprocess
+import sys
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+import yaml
+
+from stream.baselines.registry import register
+from stream.config import Config, load_config
+from stream.records.source import Source
+from stream.service.kafka_log import KafkaLog
+from tests.crash.models import make_baseline, make_models
+from tests.crash.scenario import ALLOWED_LATENESS_MS, PANE_MS, PARTITIONS, WINDOW_PANES, Scenario
+
+MIN_COUNT: Final = 50
+REPOSITORY: Final = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One app: a consumer group with its topics. Several may read the same predictions."""
+
+    config: Config
+    file: Path
+
+    @classmethod
+    def write(
+        cls, folder: Path, bootstrap_servers: str, run: str, name: str, scenario: Scenario, *, idle_s: int
+    ) -> Self:
+        """A configuration in the folder; apps of one run share predictions and baselines."""
+        app = f"{run}-{name}"
+        settings: dict[str, Any] = {
+            "kafka": {"bootstrap_servers": bootstrap_servers},
+            "app": app,
+            "topics": {
+                "predictions": f"{run}-predictions",
+                "labels": f"{run}-labels",
+                "baselines": f"{run}-baselines",
+                "alerts": f"{app}.alerts",
+                "reports": f"{app}.reports",
+                "dead_letters": f"{app}.dead-letters",
+            },
+            "web": {"port": 0},
+            "windows": {
+                "pane": f"{PANE_MS}ms",
+                "length": f"{WINDOW_PANES * PANE_MS}ms",
+                "allowed_lateness": f"{ALLOWED_LATENESS_MS}ms",
+                "idle": f"{idle_s}s",
+            },
+            "unknown_models": scenario.unknown_models,
+            "models": {
+                name: {"checks": {"psi": {"min_count": MIN_COUNT}}}
+                for name in sorted({m.name for m in make_models(scenario.models)})
+            },
+        }
+        file = folder / f"{name}.yaml"
+        file.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+        return cls(load_config(file), file)
+
+    @property
+    def written_topics(self) -> list[str]:
+        """What the app writes, the changelogs included."""
+        topics = self.config.topics
+        return [self.partials, self.count_changelog, self.evaluate_changelog, topics.alerts, topics.reports,
+                topics.dead_letters]  # fmt: skip
+
+    @property
+    def partials(self) -> str:
+        """From count to evaluate."""
+        return self.config.internal_topic("partials")
+
+    @property
+    def count_changelog(self) -> str:
+        """State of count."""
+        return self.config.internal_topic("count-changelog")
+
+    @property
+    def evaluate_changelog(self) -> str:
+        """State of evaluate."""
+        return self.config.internal_topic("evaluate-changelog")
+
+    def create_topics(self) -> None:
+        """As an operator makes them; what is there stays."""
+        command = ["topics", "create", "-c", str(self.file), "--partitions", str(PARTITIONS)]
+        subprocess.run([sys.executable, "-m", "stream", *command], cwd=REPOSITORY, check=True, capture_output=True)
+
+
+def new_run_name() -> str:
+    """A prefix that no other run on this Kafka has."""
+    return f"crash-{uuid.uuid4().hex[:8]}"
+
+
+async def register_baselines(log: KafkaLog, config: Config, scenario: Scenario) -> None:
+    """One baseline for every model, before anybody counts."""
+    for model in make_models(scenario.models):
+        await register(log, Source(config.topics.baselines, 0), make_baseline(model))

@@ -1,0 +1,239 @@
+"""One crash run from beginning to verdict.
+
+1. Topics, baselines, configurations: two apps over the same predictions.
+2. The producer starts; two workers of the first app start, and die, and are started anew.
+3. When the last of them has folded everything, its topics and metrics are compared with the truth.
+4. One worker of the second app reads the same predictions in peace; the two must agree.
+"""
+
+import asyncio
+import statistics
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+
+from stream.records.source import Source
+from stream.service.kafka_log import KafkaLog
+from tests.crash import evidence
+from tests.crash.chaos import run_moves
+from tests.crash.deployment import Deployment, new_run_name, register_baselines
+from tests.crash.findings import Findings
+from tests.crash.fleet import Fleet, Samples
+from tests.crash.producer import Producer
+from tests.crash.replay import recoveries, replayed
+from tests.crash.scenario import CALM_IDLE_S, IDLE_S, PARTITIONS, Scenario, actions, expected_duration_s
+from tests.crash.tail import Tail
+from tests.crash.traffic import Traffic
+from tests.crash.truth import Truth
+from tests.crash.verify_counts import CountCheck, check_metrics
+from tests.crash.verify_dead_letters import check_dead_letters
+from tests.crash.verify_reports import (
+    Alerts,
+    Windows,
+    check_alerts,
+    check_reports,
+    compare_runs,
+    read_alerts,
+    read_windows,
+)
+
+FOLDED_LIMIT_S: Final = 300.0  # from the last death, or the last record, until everything is folded
+LOOK_EVERY_S: Final = 0.5
+
+Spoil = Callable[[Truth], None] | None
+
+
+@dataclass
+class Result:
+    """What a run has shown."""
+
+    findings: Findings
+    folder: Path
+    lines: list[str]  # for people
+
+
+@dataclass
+class _Run:
+    """What the steps of a run share."""
+
+    scenario: Scenario
+    folder: Path
+    traffic: Traffic
+    log: KafkaLog
+    web: aiohttp.ClientSession
+    findings: Findings
+
+    @property
+    def truth(self) -> Truth:
+        return self.traffic.truth
+
+
+async def crash_run(scenario: Scenario, bootstrap_servers: str, folder: Path, *, spoil: Spoil = None) -> Result:
+    """Do it all.
+
+    Args:
+        scenario: how much, and how many deaths.
+        bootstrap_servers: of a real Kafka; the topics are the run's own.
+        folder: for configurations and the workers' logs.
+        spoil: changes the truth before anything is compared with it; for the negative control.
+    """
+    run_name = new_run_name()
+    crashed, calm = (
+        Deployment.write(folder, bootstrap_servers, run_name, name, scenario, idle_s=idle_s)
+        for name, idle_s in (("crashed", IDLE_S), ("calm", CALM_IDLE_S))
+    )
+    async with AsyncExitStack() as stack:
+        for deployment in (crashed, calm):
+            await asyncio.to_thread(deployment.create_topics)
+        log = await stack.enter_async_context(KafkaLog.connect(crashed.config.kafka))
+        await register_baselines(log, crashed.config, scenario)
+        web = await stack.enter_async_context(aiohttp.ClientSession())
+        run = _Run(scenario, folder, Traffic(scenario), log, web, Findings())
+        async with _tailed(run, crashed) as tail:
+            fleet = Fleet.of(crashed, folder, scenario, web, size=2)
+            lines, metrics = await _crashes(run, crashed, fleet, tail)
+            if spoil:
+                spoil(run.truth)
+            windows, alerts = await _verified(run, crashed, tail, run.findings)
+        check_metrics(metrics, run.truth, run.findings)
+        await _compare_with_calm_run(run, calm, windows, alerts)
+    return Result(run.findings, folder, lines)
+
+
+@asynccontextmanager
+async def _tailed(run: _Run, deployment: Deployment) -> AsyncIterator[Tail]:
+    sources = [source for topic in deployment.written_topics for source in await run.log.sources(topic)]
+    async with Tail(deployment.config.kafka, sources) as tail:
+        yield tail
+
+
+async def _crashes(run: _Run, deployment: Deployment, fleet: Fleet, tail: Tail) -> tuple[list[str], Samples]:
+    """Step 2; what it was like, and the metrics after it."""
+    scenario, began_s = run.scenario, time.monotonic()
+    producer = Producer(deployment.config, run.traffic)
+    sending = asyncio.create_task(producer.run(expected_duration_s(scenario)))
+    supervising = asyncio.create_task(fleet.supervise())
+    try:
+        for worker in fleet.workers:
+            fleet.start(worker.number)
+        await _unless_failed(run_moves(fleet, actions(scenario), scenario.seed), sending, supervising)
+        sent_ratio = producer.sent_slices / run.traffic.slice_count
+        print(
+            f"{time.monotonic() - began_s:6.1f} s  the last death; {sent_ratio:.0%} of the events were sent", flush=True
+        )
+        producer.hurry.set()
+        await sending
+        await _unless_failed(fleet.whole(), supervising)
+        await _folded(run, deployment, tail)
+        await fleet.whole()
+        metrics = await fleet.samples()
+        _say(began_s, "everything is folded")
+        supervising.cancel()
+        await fleet.end()
+    finally:
+        supervising.cancel()
+        sending.cancel()
+        fleet.kill_all()
+    run.findings.expect("workers that ended by themselves", fleet.ended_by_themselves, [])
+    return _told(run, fleet, deployment), metrics
+
+
+async def _unless_failed(work: Awaitable[None], *others: "asyncio.Task[None]") -> None:
+    """Await the work; if one of the others fails meanwhile, fail with it."""
+    task = asyncio.ensure_future(work)
+    running = {task, *others}
+    while not task.done():
+        done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        failed = [t for t in done if t is not task and t.exception()]
+        if failed:
+            task.cancel()
+            failed[0].result()
+    await task
+
+
+async def _folded(run: _Run, deployment: Deployment, tail: Tail) -> None:
+    """Return when every `@` is at its log's end, every source is idle, and the tail has read it all."""
+    deadline_s = time.monotonic() + FOLDED_LIMIT_S
+    missing = ["the tail of its topics"]
+    while not await tail.is_complete() or (missing := _not_folded(run, deployment, tail)):
+        assert time.monotonic() < deadline_s, f"{deployment.config.app} has not folded {missing}"
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _not_folded(run: _Run, deployment: Deployment, tail: Tail) -> list[str]:
+    """What `@` has not reached yet."""
+    missing = []
+    for p, records in tail.of(deployment.count_changelog).items():
+        end, at = run.truth.partitions[p].next_offset, evidence.newest_progress(records)
+        if at != end:
+            missing.append(f"predictions/{p}: @ = {at} of {end}")
+    partials = tail.of(deployment.partials)
+    for q, records in tail.of(deployment.evaluate_changelog).items():
+        end, at = len(partials[q]), evidence.newest_progress(records)
+        if at != end:
+            missing.append(f"partials/{q}: @ = {at} of {end}")
+    if not evidence.everybody_idle(tail, deployment, PARTITIONS):
+        missing.append("the end: somebody is not idle")
+    return missing
+
+
+async def _verified(run: _Run, deployment: Deployment, tail: Tail, findings: Findings) -> tuple[Windows, Alerts]:
+    """Step 3 for one app, its metrics apart."""
+    findings.expect("records trimmed before they were read", tail.gaps(), [])
+    changelogs = {deployment.count_changelog, deployment.evaluate_changelog}
+    begins = {source: await run.log.begin(source) for source in tail.records if source.topic in changelogs}
+    findings.numbers["changelog records trimmed"] = sum(begins.values())
+    for p, truth in enumerate(run.truth.partitions):
+        end = await run.log.end(Source(deployment.config.topics.predictions, p))
+        findings.expect("predictions in Kafka", end, truth.next_offset, p)
+    CountCheck(run.truth, run.traffic.models, deployment, tail, findings).run(begins)
+    check_dead_letters(run.truth, deployment, tail, findings)
+    windows = read_windows(deployment, tail, findings)
+    check_reports(run.truth, run.traffic.models, windows, findings)
+    alerts = read_alerts(deployment, tail, findings)
+    check_alerts(run.traffic.models, windows, alerts, findings)
+    return windows, alerts
+
+
+async def _compare_with_calm_run(run: _Run, calm: Deployment, windows: Windows, alerts: Alerts) -> None:
+    """Step 4."""
+    findings = Findings()
+    began_s = time.monotonic()
+    async with _tailed(run, calm) as tail:
+        fleet = Fleet.of(calm, run.folder, Scenario(gap_ms=0), run.web, size=1)
+        try:
+            fleet.start(0)
+            await _folded(run, calm, tail)
+            await fleet.end()
+        finally:
+            fleet.kill_all()
+        _say(began_s, "an uncrashed worker has folded the same")
+        findings.expect("workers that ended by themselves", fleet.ended_by_themselves, [])
+        calm_windows, calm_alerts = await _verified(run, calm, tail, findings)
+    run.findings.merge(findings, "uncrashed run: ")
+    compare_runs(windows, calm_windows, run.findings)
+    run.findings.expect("alerts of both runs", alerts, calm_alerts)
+
+
+def _told(run: _Run, fleet: Fleet, deployment: Deployment) -> list[str]:
+    ledger = run.truth.ledger()
+    found = recoveries(run.folder, deployment.config.topics.predictions)
+    inside = sum(not death.was_ready for death in fleet.deaths)
+    again = replayed(fleet.deaths, found, run.truth)
+    ready = sorted(fleet.recovery_s) or [0.0]
+    return [
+        f"events      {ledger['received']:,} predictions, {dict(sorted(ledger.items()))}",
+        f"deaths      {fleet.kills} kill -9 and {fleet.stops} SIGSTOP, {inside} of them before the worker was ready",
+        f"replayed    at least {again:,} predictions were folded twice or more; {len(found)} recoveries",
+        f"recovery    from start to ready: min {ready[0]:.1f} s, median {statistics.median(ready):.1f} s, "
+        f"max {ready[-1]:.1f} s ({len(fleet.recovery_s)} times)",
+    ]
+
+
+def _say(began_s: float, what: str) -> None:
+    print(f"{time.monotonic() - began_s:6.1f} s  {what}", flush=True)

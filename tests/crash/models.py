@@ -1,0 +1,164 @@
+"""The models that predict: their baselines, and the values that each of their bins is written as.
+
+A value is chosen by its bin, and its text follows; so what the service must count is known
+without binning anything. All models have the same three series:
+
+    x      numeric, 20 fine bins of which PSI sees 10, then missing, invalid
+    c      categorical: a, b, c; then other (d), missing, unseen, invalid
+    score  numeric, 10 bins, then missing, invalid
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries, Provenance
+
+Shares = npt.NDArray[np.float64]
+
+X_BINS: Final = 20
+X_EDGES: Final = tuple(k / 4 for k in range(1, X_BINS))  # binary fractions: what is sent is what is read
+X_COARSE: Final = tuple(range(0, X_BINS, 2))
+SCORE_BINS: Final = 8
+SCORE_EDGES: Final = tuple(k / 8 for k in range(1, SCORE_BINS))
+CATEGORIES: Final = ("a", "b", "c")
+
+# Per series: (text of the JSON value, counter within the series): the middle of each bin, its lower edge, the odd ones.
+X_VALUES: Final = (
+    *((b"%r" % (k / 4 + 0.125), k) for k in range(X_BINS)),
+    *((b"%r" % (k / 4), k) for k in range(1, X_BINS)),
+    (b"null", X_BINS),
+    (b'"far"', X_BINS + 1),
+)
+C_VALUES: Final = ((b'"a"', 0), (b'"b"', 1), (b'"c"', 2), (b'"d"', 3), (b"null", 4), (b'"q"', 5), (b"[]", 6))
+SCORE_VALUES: Final = (
+    *((b"%r" % (k / 8 + 0.0625), k) for k in range(SCORE_BINS)),
+    (b"null", SCORE_BINS),
+)
+
+X_WIDTH: Final = X_BINS + 2
+C_WIDTH: Final = len(CATEGORIES) + 4
+SCORE_WIDTH: Final = SCORE_BINS + 2
+C_START: Final = X_WIDTH
+SCORE_START: Final = X_WIDTH + C_WIDTH
+WIDTH: Final = X_WIDTH + C_WIDTH + SCORE_WIDTH
+
+# The counters that PSI compares, as (first, after the last) of the flat vector, by series.
+COARSE: Final = {
+    "x": [(k, k + 2) for k in X_COARSE] + [(X_BINS, X_BINS + 1), (X_BINS + 1, X_BINS + 2)],
+    "c": [(C_START + k, C_START + k + 1) for k in range(C_WIDTH)],
+    "score": [(SCORE_START + k, SCORE_START + k + 1) for k in range(SCORE_WIDTH)],
+}
+
+BASELINE_ROWS: Final = 4_000
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model version."""
+
+    name: str
+    version: str
+    drifts: bool  # in the middle of the run its x moves
+
+    @property
+    def key(self) -> str:
+        """`model@version`, as the reports are keyed."""
+        return f"{self.name}@{self.version}"
+
+
+def make_models(count: int) -> list[Model]:
+    """Half as many names as models, each with two versions; every third model drifts."""
+    return [Model(f"model-{i // 2:02}", str(i % 2 + 1), drifts=i % 3 == 0) for i in range(count)]
+
+
+def x_shares(*, drifted: bool) -> Shares:
+    """How probable each entry of X_VALUES is, shape (values,)."""
+    rare = 0.1 if drifted else 1.0
+    weights = np.array([rare if counter < X_BINS // 2 else 1.0 for _, counter in X_VALUES])
+    weights[-2:] = 0.2
+    return _shares(weights)
+
+
+def c_shares() -> Shares:
+    """How probable each entry of C_VALUES is, shape (values,)."""
+    weights = np.array([8, 4, 2, 1, 0.5, 0.2, 0.1])
+    return _shares(weights)
+
+
+def score_shares() -> Shares:
+    """How probable each entry of SCORE_VALUES is, shape (values,)."""
+    weights = np.array([*range(1, SCORE_BINS + 1), 0.3])
+    return _shares(weights)
+
+
+def _shares(weights: npt.NDArray[np.float64]) -> Shares:
+    shares: Shares = weights / weights.sum()
+    return shares
+
+
+def baseline_counts() -> npt.NDArray[np.int64]:
+    """What the baselines say of BASELINE_ROWS undrifted rows, shape (WIDTH,)."""
+    counts = np.zeros(WIDTH, np.int64)
+    for start, values, shares in (
+        (0, X_VALUES, x_shares(drifted=False)),
+        (C_START, C_VALUES, c_shares()),
+        (SCORE_START, SCORE_VALUES, score_shares()),
+    ):
+        for (_, counter), share in zip(values, shares.tolist(), strict=True):
+            counts[start + counter] += round(share * BASELINE_ROWS)
+    counts[C_START + 5] = 0  # no baseline has rows of a category that it has not
+    return counts
+
+
+def make_baseline(model: Model) -> Baseline:
+    """The model's baseline, still without its number."""
+    counts = baseline_counts().tolist()
+    x, c, score = counts[:C_START], counts[C_START:SCORE_START], counts[SCORE_START:]
+    return Baseline(
+        model=model.name,
+        version=model.version,
+        number=1,
+        task="binary",
+        answer="score",
+        rows=BASELINE_ROWS,
+        series=(
+            _numeric("x", X_EDGES, X_COARSE, x),
+            CategoricalSeries(
+                name="c",
+                categories=CATEGORIES,
+                other_categories=("d",),
+                counts=tuple(c[:3]),
+                other=c[3],
+                missing=c[4],
+                invalid=c[6],
+            ),
+            _numeric("score", SCORE_EDGES, tuple(range(SCORE_BINS)), score),
+        ),
+        provenance=Provenance(
+            created_at="2026-01-01T00:00:00Z",
+            rows=BASELINE_ROWS,
+            files=(),
+            data_sha256="",
+            git_hash=None,
+            libraries={},
+            seed=0,
+        ),
+    )
+
+
+def _numeric(name: str, edges: tuple[float, ...], coarse: tuple[int, ...], counts: list[int]) -> NumericSeries:
+    return NumericSeries(
+        name=name,
+        inner_edges=edges,
+        coarse_starts=coarse,
+        counts=tuple(counts[:-2]),
+        missing=counts[-2],
+        invalid=counts[-1],
+        minimum=0.0,
+        maximum=edges[-1],
+        mean=edges[len(edges) // 2],
+        deviation=1.0,
+    )

@@ -1,0 +1,63 @@
+"""Sends the traffic so that it lasts while workers die, and as fast as it goes after that."""
+
+import asyncio
+import time
+
+from aiokafka import AIOKafkaProducer
+
+from stream.config import Config
+from stream.service.connection import client_arguments
+from tests.crash.traffic import Slice, Traffic
+
+_BATCH_BYTES = 1024 * 1024
+RESERVE = 0.1  # of the traffic is kept for the case that the deaths take longer than expected
+SLOW = 6  # how many times slower the reserve is sent
+
+
+class Producer:
+    """The only writer of the predictions, so that it knows the offset of each."""
+
+    def __init__(self, config: Config, traffic: Traffic) -> None:
+        self.sent_slices = 0
+        self.hurry = asyncio.Event()  # set when nobody will be killed any more
+        self._traffic = traffic
+        self._topic = config.topics.predictions
+        self._producer = AIOKafkaProducer(
+            **client_arguments(config.kafka),
+            acks="all",
+            enable_idempotence=True,
+            max_batch_size=_BATCH_BYTES,
+        )
+
+    async def run(self, duration_s: float) -> None:
+        """Send everything; most of it within `duration_s`, evenly."""
+        step_s = duration_s / self._traffic.slice_count
+        async with self._producer:
+            due_s = time.monotonic()
+            for piece in self._traffic.slices():
+                await self._send(piece)
+                self.sent_slices += 1
+                in_reserve = self.sent_slices > (1 - RESERVE) * self._traffic.slice_count
+                due_s += step_s * (SLOW if in_reserve else 1)
+                await self._until(due_s)
+
+    async def _until(self, due_s: float) -> None:
+        wait_s = due_s - time.monotonic()
+        if wait_s > 0 and not self.hurry.is_set():
+            waiting = asyncio.create_task(self.hurry.wait())
+            await asyncio.wait([waiting], timeout=wait_s)
+            waiting.cancel()
+        await asyncio.sleep(0)
+
+    async def _send(self, piece: Slice) -> None:
+        acknowledged = []
+        for partition, values in enumerate(piece.values):
+            batch = self._producer.create_batch()
+            for value in values:
+                # A key, since Kafka's client takes no record without both; it may be any.
+                appended = batch.append(key=b"any", value=value, timestamp=None)
+                assert appended is not None, "a slice is larger than a batch may be"
+            if values:
+                acknowledged.append(await self._producer.send_batch(batch, self._topic, partition=partition))
+        for outcome in acknowledged:
+            await outcome

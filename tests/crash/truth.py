@@ -1,0 +1,168 @@
+"""What must be counted, known from how the traffic was made; no production code takes part.
+
+One prefix of a partition determines everything: `counts`, `ledger` and the dead letters of the
+records below an offset are asked of the rows that the generator wrote down, in log order.
+"""
+
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tests.crash.models import C_START, SCORE_START, WIDTH
+from tests.crash.scenario import ALLOWED_LATENESS_MS, PANE_MS
+
+Integers = npt.NDArray[np.int64]
+
+COLUMNS = ("offset", "model", "time_ms", "x", "c", "score")
+NO_ROW = -1  # for `model`: only its time counts
+
+
+@dataclass(frozen=True)
+class BrokenOne:
+    """A prediction that must become a dead letter."""
+
+    offset: int
+    index: int | None  # in an array message
+    reason: str
+    value: bytes | None
+
+
+class PaneId(NamedTuple):
+    """A pane of a model, as one partition counts it."""
+
+    model: int
+    start_ms: int
+
+
+@dataclass
+class PartitionTruth:
+    """Everything that was sent to one partition of predictions."""
+
+    next_offset: int = 0
+    broken: list[BrokenOne] = field(default_factory=list)
+    ignored: list[int] = field(default_factory=list)  # offsets of predictions of unknown models
+    rows: dict[str, "array[int]"] = field(default_factory=lambda: {name: array("q") for name in COLUMNS})
+
+    def add_row(self, *values: int) -> None:
+        """A prediction that can be counted; values in the order of COLUMNS."""
+        for column, value in zip(self.rows.values(), values, strict=True):
+            column.append(value)
+
+    def add_time(self, time_ms: int) -> None:
+        """What is no row but names a model and a time: it moves the watermark on."""
+        self.add_row(self.next_offset, NO_ROW, time_ms, 0, 0, 0)
+
+    def column(self, name: str) -> Integers:
+        """One value of each row, shape (rows,)."""
+        return np.frombuffer(self.rows[name], np.int64)[self.is_row]
+
+    @cached_property
+    def is_row(self) -> npt.NDArray[np.bool_]:
+        """Which of the entries in `rows` are rows."""
+        mask: npt.NDArray[np.bool_] = np.frombuffer(self.rows["model"], np.int64) != NO_ROW
+        return mask
+
+    @cached_property
+    def newest_ms(self) -> Integers:
+        """The newest event time up to and with each entry of `rows`."""
+        return np.maximum.accumulate(np.frombuffer(self.rows["time_ms"], np.int64))
+
+    @cached_property
+    def starts_ms(self) -> Integers:
+        """The pane of each row, shape (rows,)."""
+        return self.column("time_ms") // PANE_MS * PANE_MS
+
+    @cached_property
+    def is_late(self) -> npt.NDArray[np.bool_]:
+        """Whether a row's pane had closed when it came, shape (rows,)."""
+        return self.starts_ms + PANE_MS <= self.newest_ms[self.is_row] - ALLOWED_LATENESS_MS
+
+    @cached_property
+    def watermark_ms(self) -> int:
+        """After the last row."""
+        return int(self.newest_ms[-1]) - ALLOWED_LATENESS_MS
+
+    @cached_property
+    def panes(self) -> dict[PaneId, tuple[Integers, Integers]]:
+        """Offsets, shape (rows,), and counters, shape (rows, 3), of the counted rows of each pane."""
+        counted = ~self.is_late
+        model, start = self.column("model")[counted], self.starts_ms[counted]
+        offsets = self.column("offset")[counted]
+        bins = np.stack([self.column("x"), C_START + self.column("c"), SCORE_START + self.column("score")], axis=1)
+        bins = bins[counted]
+        order = np.lexsort((np.arange(len(model)), start, model))
+        cuts = np.flatnonzero((np.diff(model[order]) != 0) | (np.diff(start[order]) != 0)) + 1
+        return {
+            PaneId(int(model[rows[0]]), int(start[rows[0]])): (offsets[rows], bins[rows])
+            for rows in np.split(order, cuts)
+        }
+
+    def counts(self, pane: PaneId, before: int) -> Integers | None:
+        """What a pane holds of the records below offset `before`, shape (WIDTH,); None: no row of them."""
+        if pane not in self.panes:
+            return None
+        offsets, bins = self.panes[pane]
+        rows = int(np.searchsorted(offsets, before))
+        return np.bincount(bins[:rows].ravel(), minlength=WIDTH) if rows else None
+
+    def span(self, pane: PaneId, before: int) -> tuple[int, int]:
+        """First offset, and offset after the last, of the pane's rows below `before`."""
+        offsets = self.panes[pane][0]
+        return int(offsets[0]), int(offsets[np.searchsorted(offsets, before) - 1]) + 1
+
+    def is_closed(self, pane: PaneId) -> bool:
+        """Whether the watermark has passed it in the end."""
+        return pane.start_ms + PANE_MS <= self.watermark_ms
+
+    def ledger(self, before: int) -> Counter[str]:
+        """What became of the predictions below offset `before`; dead letters as `dead:reason`."""
+        rows = int(np.searchsorted(self.column("offset"), before))
+        late = int(self.is_late[:rows].sum())
+        found = Counter(counted=rows - late, late=late, ignored=int(np.searchsorted(self.ignored, before)))
+        for reason, offsets in self._dead_offsets.items():
+            found[f"dead:{reason}"] = int(np.searchsorted(offsets, before))
+        found["received"] = found.total()
+        return +found
+
+    @cached_property
+    def _dead_offsets(self) -> dict[str, list[int]]:
+        offsets: dict[str, list[int]] = {}
+        for one in self.broken:
+            offsets.setdefault(one.reason, []).append(one.offset)
+        return offsets
+
+
+@dataclass
+class Truth:
+    """All partitions."""
+
+    partitions: list[PartitionTruth]
+
+    def ledger(self) -> Counter[str]:
+        """Of everything that was sent."""
+        return sum((p.ledger(p.next_offset) for p in self.partitions), start=Counter())
+
+    @cached_property
+    def panes(self) -> dict[PaneId, Integers]:
+        """Every pane's counts over all partitions, shape (WIDTH,) each."""
+        totals: dict[PaneId, Integers] = {}
+        for partition in self.partitions:
+            for pane in partition.panes:
+                counts = partition.counts(pane, partition.next_offset)
+                assert counts is not None
+                totals[pane] = totals.get(pane, np.zeros(WIDTH, np.int64)) + counts
+        return totals
+
+    def watermark_ms(self) -> int:
+        """Where evaluate ends: when every source is idle, the newest of them decides."""
+        return max(p.watermark_ms for p in self.partitions)
+
+    def window_ends_ms(self) -> list[int]:
+        """The windows that every model must have been evaluated for: one ends at each pane's end."""
+        first_ms = min(pane.start_ms for pane in self.panes)
+        return list(range(first_ms + PANE_MS, self.watermark_ms() + 1, PANE_MS))

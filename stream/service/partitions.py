@@ -47,10 +47,16 @@ class Partitions:
         self._on_taken = on_taken
         self._on_given_up = on_given_up
         self._taking: asyncio.Task[None] | None = None
+        self._stopped = False
         self.owned: frozenset[Source] = frozenset()
         self.generation = -1  # counts the group's rebalances; -1: not a member, or one is under way
         app.after_rebalance = self._take
         app.on_partitions_revoked.connect(self._give_up)
+
+    async def stop(self) -> None:
+        """Give everything up for good: what the group still says, while the app stops, is not heard."""
+        self._stopped = True
+        await self._give_up()
 
     async def seek(self, offsets: Mapping[Source, int]) -> None:
         """The next batch of each begins at the offset, or a stale one comes first."""
@@ -72,6 +78,8 @@ class Partitions:
         await consumer.commit_hint({_tp(source): offset for source, offset in offsets.items()})
 
     def _take(self) -> None:
+        if self._stopped:
+            return
         assignment = self._app.consumer.assignment()
         self.generation = self._app.consumer_generation_id
         self.owned = frozenset(Source(tp.topic, tp.partition) for tp in assignment if tp.topic in self._topics)

@@ -291,7 +291,7 @@ async def _run(worker: Worker, runner: web.AppRunner) -> None:
         for chore in chores:
             chore.cancel()
         await asyncio.wait(chores)
-        await worker.give_up(frozenset(worker.owners))
+        await worker.partitions.stop()
 
     try:
         await run(worker.app, before_stop=before_stop)

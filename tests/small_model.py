@@ -6,7 +6,7 @@ import orjson
 
 from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries, Provenance
 from stream.count.counter import CountFold, CountOutputs
-from stream.count.plan import Plan, PlannedModel
+from stream.ingest.plan import Plan, PlannedModel
 from stream.ingest.settings import IngestSettings
 from stream.records.settings import CountingSettings
 from stream.records.source import Source

@@ -21,7 +21,9 @@ ARROWS = {
     "durable": {"errors", "config", "records"},
     "baselines": {"errors", "config", "records", "durable"},
     "ingest": {"errors", "config", "records", "durable", "baselines"},
-    "count": {"errors", "config", "records", "baselines", "ingest", "durable"},
+    "outcomes": {"errors", "config", "records", "durable", "baselines", "ingest"},
+    "count": {"errors", "config", "records", "baselines", "ingest", "durable", "outcomes"},
+    "labels": {"errors", "config", "records", "baselines", "ingest", "durable", "outcomes"},
     "alerts": {"errors", "config", "records", "baselines", "ingest", "durable"},
     "evaluate": {"errors", "config", "records", "baselines", "ingest", "durable", "alerts"},
 }

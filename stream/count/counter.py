@@ -8,13 +8,14 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from stream.count.dead_letter import dead_letter
-from stream.count.ledger import Ledger
 from stream.count.panes import Panes, pane_starts
-from stream.count.plan import Active, ActiveModel, ActivePlan, FindBaseline, Plan, may_hold
+from stream.count.plan import Active, ActiveModel, ActivePlan, may_hold
 from stream.durable.fold import Register
 from stream.durable.log import Outgoing
+from stream.ingest.dead_letter import dead_letter
+from stream.ingest.plan import FindBaseline, Plan
 from stream.ingest.settings import IngestSettings
+from stream.records.ledger import Ledger
 from stream.records.partial import NO_TIME, ActiveDefinition, PanePart, Partial, encode_partial
 from stream.records.prediction import ModelColumns, ModelKey, PredictionBatch
 from stream.records.source import MessageBatch, Source

@@ -5,40 +5,22 @@ newest event at that offset. So a pane is counted under a definition whole or no
 owners who heard of a baseline at different offsets count the same for every pane that both have.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
 import msgspec
 
-from stream.baselines.baseline import Baseline
 from stream.baselines.definition import Definition, shared_definition
-from stream.errors import CallerError
 from stream.ingest.decode import Decoder
+from stream.ingest.plan import FindBaseline, Plan, PlannedModel, baseline_in_use, number_of
 from stream.ingest.settings import IngestSettings
 from stream.records.partial import NO_TIME, ActiveDefinition
 from stream.records.prediction import ModelKey, Schema
-from stream.records.settings import CountingSettings
+from stream.records.settings import CountingSettings, OutcomeSettings
 
 MOST_OVER: Final = 2  # definitions of a model that are over and still announced
-
-FindBaseline = Callable[[str], Baseline | None]
-
-
-class PlannedModel(msgspec.Struct, frozen=True, array_like=True):
-    """One model of a plan."""
-
-    baseline_id: str
-    settings: CountingSettings
-    window_ms: int  # how long a predecessor is counted beside it, so that no window is blind
-
-
-class Plan(msgspec.Struct, frozen=True, array_like=True):
-    """What a worker wants to count with: from its configuration and the registry. Its bytes are an activation."""
-
-    ingest: IngestSettings
-    models: list[PlannedModel]  # ascending by baseline id, so that equal plans are equal bytes
 
 
 class ActiveModel(msgspec.Struct, frozen=True, array_like=True):
@@ -49,6 +31,7 @@ class ActiveModel(msgspec.Struct, frozen=True, array_like=True):
     window_ms: int
     from_ms: int  # panes that begin earlier are not counted; NO_TIME: every pane is
     until_ms: int | None  # panes that begin at or after it are its successor's alone; None: it is the newest
+    outcomes: OutcomeSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -100,6 +83,11 @@ class ActivePlan:
         for planned in filter(self._is_new, plan.models):
             entered = self._entering(planned, from_ms)
             *older, latest = active.get(entered.definition.key, [None])
+            if latest is not None and latest.definition.id == entered.definition.id:
+                # Only how labels are waited for has changed: nothing is counted anew.
+                waiting_otherwise = msgspec.structs.replace(latest.model, outcomes=planned.outcomes)
+                active[entered.definition.key][-1] = self._resolved(waiting_otherwise)
+                continue
             # One predecessor at most: of three baselines within one window the first is cut short.
             over += [_cut_short(a, newest_event_ms) for a in older if a is not None]
             over = [a for a in over if a.definition.id != entered.definition.id]
@@ -117,7 +105,7 @@ class ActivePlan:
 
     def _entering(self, planned: PlannedModel, from_ms: int) -> Active:
         entered = self._resolved(
-            ActiveModel(planned.baseline_id, planned.settings, planned.window_ms, from_ms, until_ms=None)
+            ActiveModel(planned.baseline_id, planned.settings, planned.window_ms, from_ms, None, planned.outcomes)
         )
         still = self.predecessors.get(entered.definition.key)
         if still is not None and still.definition.id == entered.definition.id:
@@ -132,27 +120,17 @@ class ActivePlan:
         return self._resolved(msgspec.structs.replace(predecessor.model, until_ms=until_ms))
 
     def _is_new(self, planned: PlannedModel) -> bool:
-        held = self.newest.get(_baseline(planned.baseline_id, self._find).key)
+        held = self.newest.get(baseline_in_use(planned.baseline_id, self._find).key)
         if held is None:
             return True
-        if _number(planned.baseline_id) < held.definition.baseline.number:
+        if number_of(planned.baseline_id) < held.definition.baseline.number:
             return False  # a worker that has read less of the registry does not turn time back
-        return (held.model.baseline_id, held.model.settings) != (planned.baseline_id, planned.settings)
+        wanted = (planned.baseline_id, planned.settings, planned.outcomes)
+        return (held.model.baseline_id, held.model.settings, held.model.outcomes) != wanted
 
     def _resolved(self, model: ActiveModel) -> Active:
-        baseline = _baseline(model.baseline_id, self._find)
+        baseline = baseline_in_use(model.baseline_id, self._find)
         return Active(model, shared_definition(baseline, model.settings))
-
-
-def _baseline(baseline_id: str, find: FindBaseline) -> Baseline:
-    baseline = find(baseline_id)
-    if baseline is None:
-        raise CallerError(f"baseline {baseline_id} is in use but no longer in the baselines topic; restore the topic")
-    return baseline
-
-
-def _number(baseline_id: str) -> int:
-    return int(baseline_id.rpartition("#")[2])
 
 
 def may_hold(model: ActiveModel, start_ms: int) -> bool:

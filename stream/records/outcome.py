@@ -10,6 +10,7 @@ On the wire: first byte a version, then a packed struct; rows are columns, 22 B 
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -113,6 +114,20 @@ def no_rows() -> OutcomeRows:
         model=np.empty(0, np.int64),
         payload=np.empty(0, np.uint32),
         value=np.empty(0, np.float32),
+    )
+
+
+def joined_rows(parts: Sequence[OutcomeRows]) -> OutcomeRows:
+    """Rows after rows; `model` must point into one and the same list."""
+    every = [no_rows(), *parts]
+    return OutcomeRows(
+        hash=np.concatenate([rows.hash for rows in every]),
+        offset=np.concatenate([rows.offset for rows in every]),
+        late=np.concatenate([rows.late for rows in every]),
+        time_s=np.concatenate([rows.time_s for rows in every]),
+        model=np.concatenate([rows.model for rows in every]),
+        payload=np.concatenate([rows.payload for rows in every]),
+        value=np.concatenate([rows.value for rows in every]),
     )
 
 

@@ -11,3 +11,15 @@ class CountingSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_clock_skew_ms: int
     fields: dict[str, str] = {}  # foreign shapes: our field -> path in the message
     constants: dict[str, str] = {}
+
+
+class OutcomeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of one model that decide how its predictions wait for their labels."""
+
+    ttl_ms: int  # a label later than this after its prediction does not count
+    early_ms: int  # how long before its prediction a label may lie
+    revision_ms: int  # how long after a label a newer one for the same id corrects it
+    cohort_ms: int  # the panes by prediction time
+    sample: float  # share of the ids that are joined, in (0, 1], chosen by hash
+    dedupe: bool  # a prediction that comes again within `ttl_ms` counts once
+    max_waiting: int  # predictions that wait for a label, over all partitions

@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from detectors import Undefined, Verdict
 from stream.count.counter import CountFold
-from stream.count.ledger import Ledger
+from stream.records.ledger import Ledger
 from stream.durable.owner import Owner
 from stream.evaluate.course import Course
 from stream.evaluate.fold import EvaluateFold

@@ -14,7 +14,7 @@ from detectors import Smoothing
 from stream.alerts.rules import rules_of
 from stream.config import Config
 from stream.count.counter import CountFold, CountOutputs
-from stream.count.plan import Plan, PlannedModel
+from stream.ingest.plan import Plan, PlannedModel
 from stream.durable.log import Log
 from stream.durable.owner import Owner
 from stream.errors import CallerError

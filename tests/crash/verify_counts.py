@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from stream.count.ledger import Ledger
+from stream.records.ledger import Ledger
 from stream.evaluate.panes import PaneSum
 from stream.records.partial import pack_counts
 from stream.records.source import Source

@@ -12,7 +12,7 @@ import pytest
 
 from stream.cli import EXIT_CALLER, EXIT_FINE, main
 from stream.config import Config, TopicKeys
-from stream.count.dead_letter import dead_letter
+from stream.ingest.dead_letter import dead_letter
 from stream.durable.log import Outgoing
 from stream.records.rejection import Rejection
 from stream.records.source import Source

@@ -11,7 +11,7 @@ import msgspec
 
 from stream.baselines.baseline import Baseline
 from stream.baselines.definition import Definition
-from stream.count.plan import Plan
+from stream.ingest.plan import Plan
 from tests.simulation.traffic import (
     K1,
     LATENESS_MS,

@@ -13,11 +13,11 @@ import numpy as np
 
 from stream.baselines.baseline import Baseline
 from stream.count.counter import CountFold
-from stream.count.plan import Plan
 from stream.durable.fold import Register
 from stream.durable.log import Outgoing
 from stream.durable.owner import Owner
 from stream.evaluate.fold import EvaluateFold
+from stream.ingest.plan import Plan
 from stream.records.source import Message, MessageBatch, Source
 from tests.simulation.kernel import Task, pause
 from tests.simulation.log import Client

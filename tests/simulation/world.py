@@ -16,11 +16,11 @@ from stream.alerts.rules import Rules
 from stream.baselines.baseline import Baseline
 from stream.count import counter
 from stream.count.counter import CountOutputs
-from stream.count.plan import Plan, PlannedModel
 from stream.durable import changelog
 from stream.errors import TopicRecreated
 from stream.evaluate.publisher import EvaluateOutputs
 from stream.evaluate.settings import ModelSettings
+from stream.ingest.plan import Plan, PlannedModel
 from stream.ingest.settings import IngestSettings
 from stream.records.source import Source
 from tests.simulation.kernel import Task

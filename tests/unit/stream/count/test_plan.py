@@ -2,8 +2,9 @@
 
 import pytest
 
-from stream.count.plan import ActivePlan, Plan
+from stream.count.plan import ActivePlan
 from stream.errors import CallerError
+from stream.ingest.plan import Plan
 from stream.ingest.settings import IngestSettings
 from stream.records.partial import NO_TIME
 from stream.records.prediction import ModelKey

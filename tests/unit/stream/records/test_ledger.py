@@ -1,6 +1,6 @@
 """Every prediction is exactly one of counted, late, ignored, dead."""
 
-from stream.count.ledger import Ledger
+from stream.records.ledger import Ledger
 
 
 def test_the_balance_is_what_has_vanished() -> None:

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from stream.count.dead_letter import dead_letter
+from stream.ingest.dead_letter import dead_letter
 from stream.durable.log import Outgoing
 from stream.records.rejection import Rejection
 from stream.records.source import Source

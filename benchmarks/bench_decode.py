@@ -12,7 +12,7 @@ import platform
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -94,8 +94,9 @@ def decoding(name: str, values: Sequence[bytes], rows: int, repeat: int, **optio
     """One decoder over all messages; every prediction must become a row, unless it is ignored."""
     size = int(options.pop("batch_messages", BATCH_MESSAGES))  # type: ignore[call-overload]
     only_careful = bool(options.pop("only_careful", False))
+    schema = replace(SCHEMA, ids=bool(options.pop("ids", False)))
     models = [ModelKey(model, "3") for model in ("flight-delay", "flight-price", "flight-load")]
-    decoder = Decoder(dict.fromkeys(models, SCHEMA), IngestSettings(**options), only_careful=only_careful)  # type: ignore[arg-type]
+    decoder = Decoder(dict.fromkeys(models, schema), IngestSettings(**options), only_careful=only_careful)  # type: ignore[arg-type]
     fetches = batches(values, size)
     results = [decoder.decode(fetch) for fetch in fetches]
     assert sum(len(result.offset) + result.ignored for result in results) == rows
@@ -118,6 +119,7 @@ def measures(rows: int, repeat: int) -> list[Measure]:
     return [
         Measure("orjson.loads alone", best_micros(lambda: [orjson.loads(value) for value in usual], rows, repeat)),
         decoding("bytes to columns", usual, rows, repeat),
+        decoding("  with ids, for labels", usual, rows, repeat, ids=True),
         decoding("  ts in milliseconds", numbers, rows, repeat),
         decoding("  three models mixed", mixed, rows, repeat),
         decoding("  text beyond ASCII", accents, rows, repeat),

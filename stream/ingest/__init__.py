@@ -4,6 +4,7 @@
     typed_rows.py      the fast route: well-formed rows straight into columns
     careful_rows.py    the slow route: every rule, one row at a time; alone it refuses
     json_text.py       bytes to a JSON value, or why they are none
+    id_hash.py         `prediction_id` to 64 bits
     event_time.py      `ts` to milliseconds, or why it is no time
     foreign_shape.py   other producers' messages, read through paths and constants
     assemble.py        rows of both routes, back in log order

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from stream.ingest.event_time import event_time
 from stream.ingest.fault import Fault, shown
 from stream.ingest.feature_values import MISSING_NUMBER, Codes, categorical_code, category_codes, numeric_value
+from stream.ingest.id_hash import NO_ID, id_fault, id_hash
 from stream.ingest.settings import IngestSettings
 from stream.records.prediction import Answer, ModelKey, Schema
 
@@ -31,6 +32,7 @@ class Row(NamedTuple):
     event_time_ms: int
     numeric: list[float]  # numeric features, then the answer where the schema has one
     categorical: list[int]
+    id_hash: int = NO_ID
 
 
 class Ignored(enum.Enum):
@@ -107,7 +109,7 @@ class CarefulRows:
             numeric.append(_answer(prediction.get(schema.answer.value)))
         codes = self._codes[key]
         categorical = [categorical_code(values.get(n), c) for n, c in zip(schema.categorical, codes, strict=True)]
-        return Row(key, event_time_ms, numeric, categorical)
+        return Row(key, event_time_ms, numeric, categorical, _id_hash(key, prediction) if schema.ids else NO_ID)
 
 
 def _model_key(prediction: dict[str, object]) -> ModelKey | Fault:
@@ -141,7 +143,11 @@ def _envelope_fault(prediction: dict[str, object], schema: Schema) -> Fault | No
         return Fault("wrong_type", f"scores must hold numbers, by class or in order, got {shown(prediction['scores'])}")
     if not isinstance(prediction.get("features"), dict | None):
         return Fault("wrong_type", f"features must be an object, got {shown(prediction['features'])}")
-    score = prediction.get("score")
+    id_of_wrong_type = id_fault(prediction.get("prediction_id")) if schema.ids else None
+    return id_of_wrong_type or _score_fault(prediction.get("score"), schema)
+
+
+def _score_fault(score: object, schema: Schema) -> Fault | None:
     if schema.answer is Answer.SCORE and isinstance(score, int | float) and not 0 <= score <= 1:
         return Fault("score_out_of_range", f"score must be in [0, 1], got {shown(score)}")
     return None
@@ -160,6 +166,11 @@ def _is_scores(value: object) -> bool:
         return True
     numbers = list(value.values()) if isinstance(value, dict) else value
     return isinstance(numbers, list) and all(one is not None and _is_number(one) for one in numbers)
+
+
+def _id_hash(key: ModelKey, prediction: dict[str, object]) -> int:
+    prediction_id = prediction.get("prediction_id")
+    return id_hash(key.model, prediction_id) if isinstance(prediction_id, str | int) else NO_ID
 
 
 def _answer(value: object) -> float:

@@ -24,6 +24,7 @@ class Chunk:
     event_time_ms: npt.NDArray[np.int64]  # shape (rows,)
     numeric: npt.NDArray[np.float64]  # shape (rows, numeric series), as in ModelColumns
     categorical: npt.NDArray[np.int32]  # shape (rows, categorical features)
+    id_hash: npt.NDArray[np.uint64]  # shape (rows,), as in ModelColumns
 
 
 @dataclass(frozen=True, slots=True)

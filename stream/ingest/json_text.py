@@ -66,7 +66,7 @@ def split_array(value: bytes) -> list[bytes] | Fault:
         value.decode()
         return [bytes(element) for element in _array.decode(value)]
     except msgspec.ValidationError:
-        return Fault("too_large", f"an array of more than {MAX_ELEMENTS} predictions; send several messages")
+        return Fault("too_large", f"an array of more than {MAX_ELEMENTS} elements; send several messages")
     except UNREADABLE as error:
         return _complaint(value, str(error))
 
@@ -83,9 +83,18 @@ def _second_opinion(value: bytes, complaint: str) -> object:
     try:
         text = value.decode()
         _valid_but_for_numbers.decode(value)
-        return json.loads(text, parse_int=float)
+        return json.loads(text, parse_int=_integer)
     except UNREADABLE:
         return _complaint(value, complaint)
+
+
+def _integer(digits: str) -> int | float:
+    """As orjson reads it: beyond 64 bits a float."""
+    number = float(digits)
+    if abs(number) > 2**65:
+        return number
+    exact = int(digits)
+    return exact if -(2**63) <= exact < 2**64 else number
 
 
 def _complaint(value: bytes, complaint: str) -> Fault:

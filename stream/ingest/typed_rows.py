@@ -9,6 +9,7 @@ struct's tag, so that one pass finds the model, checks the types and keeps only 
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import reduce
+from itertools import compress
 from operator import attrgetter, or_
 from typing import Any, Final, cast
 
@@ -20,6 +21,7 @@ from stream.ingest.careful_rows import DEFAULT_VERSION
 from stream.ingest.chunk import Chunk, Places, Units
 from stream.ingest.event_time import UNDECIDED, event_times
 from stream.ingest.feature_values import category_codes
+from stream.ingest.id_hash import id_hashes, is_whole
 from stream.ingest.json_text import MAX_BRACKETS_FOR_RECURSION, UNREADABLE, opening_brackets, parse_json
 from stream.ingest.settings import IngestSettings
 from stream.records.prediction import CODE_UNSEEN, Answer, ModelKey, Schema
@@ -30,6 +32,7 @@ _Getter = Callable[[Any], Any]
 
 _NUMERIC_TYPE: Final = float | bool | None
 _CATEGORICAL_TYPE: Final = str | int | None
+_ID_TYPE: Final = str | int | None
 _SCORES_TYPE: Final = dict[str, float] | list[float] | None
 # msgspec looks for a key behind the one before it, then from the start: 500 features in another order than the
 # struct's took 200 us a row, in its own order 12 us.
@@ -74,7 +77,8 @@ class TypedRows:
         if types is None or not model or not all(map(_is_plain_name, types)):
             return
         ordered = {name: types[name] for name in [*first, *types] if name in types}
-        envelope, no_features = _envelope_type(model, ordered)
+        ids = any(schema.ids for schema in versions.values())
+        envelope, no_features = _envelope_type(model, ordered, ids=ids)
         attributes = {name: _attribute(i) for i, name in enumerate(ordered)}
         for key, schema in versions.items():
             columns = _Columns(schema, attributes, no_features)
@@ -156,11 +160,16 @@ class _VersionReader:
         )
         features = [row.features for row in rows]
         numeric, categorical = self._columns.numeric(rows, features), self._columns.categorical(features)
-        accepted = (times != UNDECIDED) & self._columns.has_good_answer(rows, numeric)
+        ids, good_ids = self._columns.ids(rows)
+        accepted = (times != UNDECIDED) & self._columns.has_good_answer(rows, numeric) & good_ids
         if not accepted.all():
             place, times = place[accepted], times[accepted]
             numeric, categorical = numeric[accepted], categorical[accepted]
-        chunk = Chunk(key=self.key, place=place, event_time_ms=times, numeric=numeric, categorical=categorical)
+            ids = list(compress(ids, accepted))
+        id_hash = id_hashes(self.key.model, ids) if ids else np.zeros(len(place), np.uint64)
+        chunk = Chunk(
+            key=self.key, place=place, event_time_ms=times, numeric=numeric, categorical=categorical, id_hash=id_hash
+        )
         return chunk, accepted
 
 
@@ -169,6 +178,7 @@ class _Columns:
 
     def __init__(self, schema: Schema, attributes: Mapping[str, str], no_features: object) -> None:
         self._answer = schema.answer
+        self._ids = schema.ids
         self._no_features = no_features
         self._numeric = [attrgetter(attributes[name]) for name in schema.numeric]
         self._categorical = [
@@ -192,6 +202,15 @@ class _Columns:
         for column, (get, codes) in zip(columns, self._categorical, strict=True):
             column[:] = [codes.get(value, CODE_UNSEEN) for value in map(get, features)]
         return columns.T
+
+    def ids(self, rows: list[_Envelope]) -> tuple[list[str | int | None], npt.NDArray[np.bool_] | np.bool_]:
+        """The ids, none at all if the schema asks for none, and whether they are such, shape (rows,) or ()."""
+        if not self._ids:
+            return [], np.True_
+        ids = [row.prediction_id for row in rows]
+        if int not in set(map(type, ids)):
+            return ids, np.True_
+        return ids, np.array([not isinstance(one, int) or is_whole(one) for one in ids], np.bool_)
 
     def has_good_answer(self, rows: list[_Envelope], numeric: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         """Shape (rows,): the answer lies in its range, or is missing while another one is there."""
@@ -232,7 +251,7 @@ def _feature_types(schemas: Collection[Schema]) -> dict[str, Any] | None:
     return None if numeric.keys() & categorical.keys() else numeric | categorical
 
 
-def _envelope_type(model: str, types: Mapping[str, Any]) -> tuple[type, object]:
+def _envelope_type(model: str, types: Mapping[str, Any], *, ids: bool = False) -> tuple[type, object]:
     """The struct type of one model's predictions, and what stands in it where there are no features."""
     fields = [
         (_attribute(i), kind, msgspec.field(default=None, name=name)) for i, (name, kind) in enumerate(types.items())
@@ -242,6 +261,7 @@ def _envelope_type(model: str, types: Mapping[str, Any]) -> tuple[type, object]:
     envelope = msgspec.defstruct(
         "Envelope",
         [
+            *([("prediction_id", _ID_TYPE, None)] if ids else []),
             ("features", features, no_features),
             ("version", str, DEFAULT_VERSION),
             ("ts", int | float | str | None, None),

@@ -1,7 +1,7 @@
 """Predictions as columns: what decoding hands to counting. No object per event after this point."""
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -31,6 +31,9 @@ class ModelColumns:
     row: npt.NDArray[np.int64]  # shape (n,): which rows of the PredictionBatch these are, ascending
     numeric: npt.NDArray[np.float64]  # shape (n, numeric features + answer), NaN = missing, +inf = invalid
     categorical: npt.NDArray[np.int32]  # shape (n, categorical features): category index, or a CODE_*
+    id_hash: npt.NDArray[np.uint64] = field(  # shape (n,), of the model's name and the id; 0 = no id, or not asked for
+        default_factory=lambda: np.empty(0, np.uint64)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,3 +76,4 @@ class Schema:
     categorical: tuple[str, ...]  # feature names
     categories: tuple[tuple[str, ...], ...]  # per categorical feature; index in it = code
     answer: Answer | None
+    ids: bool = False  # whether `prediction_id` is read: only where labels are joined

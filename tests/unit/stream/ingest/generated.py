@@ -25,6 +25,8 @@ good_times = st.one_of(
     moments.map(lambda t: t.isoformat(timespec="milliseconds") + "+00:00"),
     moments.map(lambda t: t.isoformat(timespec="seconds") + "-05:30"),
 )
+good_ids = st.one_of(st.none(), st.text(max_size=8), st.integers(0, 99), st.integers(-(2**63), 2**64 - 1))
+wrong_ids = st.sampled_from([3.0, 2.5, True, -(2**63) - 1, 2**64, [], {"id": 1}])
 good_features = st.fixed_dictionaries(
     {},
     optional={
@@ -42,7 +44,7 @@ good_predictions = st.fixed_dictionaries(
         "features": good_features,
         "value": _usual_floats,
         "scores": st.dictionaries(st.text(max_size=3), _usual_floats, max_size=3) | st.lists(_usual_floats, max_size=3),
-        "prediction_id": st.text(max_size=8),
+        "prediction_id": good_ids,
         "latency_ms": st.floats(0, 1e6),
         "segment": st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=2),
     },
@@ -69,6 +71,8 @@ def wrong_predictions(draw: st.DrawFn) -> dict[str, Any]:
             prediction.pop(field, None)
         else:
             prediction[field] = draw(json_values)
+    if draw(st.booleans()):
+        prediction["prediction_id"] = draw(wrong_ids)
     if draw(st.booleans()):
         prediction["features"] = {"x": draw(json_values), "c": draw(json_values)}
     return prediction

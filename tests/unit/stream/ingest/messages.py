@@ -1,6 +1,7 @@
 """Messages for the tests of ingest: one model with every kind of series, and batches made of bytes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +16,7 @@ FIRST_OFFSET = 100
 M = ModelKey("m", "0")
 SCHEMA = Schema(numeric=("x", "y"), categorical=("c",), categories=(("UA", "3", "2.5", "true"),), answer=Answer.SCORE)
 SCHEMAS = {M: SCHEMA}
+WITH_IDS = replace(SCHEMA, ids=True)
 
 
 def batch_of(
@@ -45,13 +47,14 @@ def rejection_of(value: bytes | None, settings: IngestSettings | None = None) ->
 
 
 def rows_of(batch: PredictionBatch) -> list[tuple[object, ...]]:
-    """Each row as (offset, event time, model, numeric values, codes), in log order; NaN as a text, to compare."""
+    """Each row as (offset, event time, model, numbers, codes, id's hash), in log order; NaN as a text, to compare."""
     rows: list[tuple[object, ...]] = [()] * len(batch.offset)
     for key, columns in batch.columns.items():
         for i, row in enumerate(columns.row.tolist()):
             assert batch.models[batch.model[row]] == key
             numeric = tuple(map(repr, (columns.numeric[i] + 0.0).tolist()))  # + 0.0: -0 and 0 fall into one bin
             codes = tuple(columns.categorical[i].tolist())
-            rows[row] = (int(batch.offset[row]), int(batch.event_time_ms[row]), key, numeric, codes)
+            hashed = int(columns.id_hash[i])
+            rows[row] = (int(batch.offset[row]), int(batch.event_time_ms[row]), key, numeric, codes, hashed)
     assert all(rows)
     return rows

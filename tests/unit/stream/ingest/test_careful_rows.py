@@ -8,7 +8,7 @@ from stream.ingest.careful_rows import IGNORED, CarefulRows, Row
 from stream.ingest.fault import Fault
 from stream.ingest.settings import IngestSettings
 from stream.records.prediction import Answer, ModelKey, Schema
-from tests.unit.stream.ingest.messages import RECORD_MS, SCHEMA, M
+from tests.unit.stream.ingest.messages import RECORD_MS, SCHEMA, WITH_IDS, M
 
 REGRESSION = ModelKey("price", "0")
 SCHEMAS = {M: SCHEMA, REGRESSION: Schema(numeric=(), categorical=(), categories=(), answer=Answer.VALUE)}
@@ -66,6 +66,17 @@ def test_a_detail_says_what_was_found_and_what_belongs_there(wrong: dict[str, An
     assert isinstance(fault, Fault)
     assert fault.reason == "wrong_type"
     assert says in fault.detail
+
+
+@pytest.mark.parametrize("wrong", [1.0, 2.5, True, {}, ["a"], 2**64, -(2**63) - 1])
+def test_an_id_is_a_text_or_a_whole_number(wrong: Any) -> None:
+    """Where labels are joined; elsewhere it is not read, and what is not read cannot be wrong."""
+    prediction = {"model": "m", "score": 0.5, "prediction_id": wrong}
+    fault = CarefulRows({M: WITH_IDS}, IngestSettings()).read(prediction, RECORD_MS)
+    assert isinstance(fault, Fault)
+    assert fault.reason == "wrong_type"
+    assert "prediction_id must be a text, or a whole number of 64 bits, got " in fault.detail
+    assert isinstance(read(prediction), Row)
 
 
 def test_the_first_complaint_in_the_documented_order_wins() -> None:

@@ -13,12 +13,12 @@ from stream.ingest.settings import IngestSettings
 from stream.records.prediction import Answer, ModelKey, PredictionBatch, Schema
 from stream.records.rejection import REJECTION_REASONS
 from tests.unit.stream.ingest import generated
-from tests.unit.stream.ingest.messages import RECORD_MS, SCHEMA, M, batch_of, decode, rejection_of, rows_of
+from tests.unit.stream.ingest.messages import RECORD_MS, SCHEMA, WITH_IDS, M, batch_of, decode, rejection_of, rows_of
 
 DOCS = Path(__file__).parents[4] / "docs" / "predictions.md"
 GOOD = b'{"model":"m","score":0.5,"features":{"x":1,"y":2.5,"c":"UA"}}'
 MANY = {
-    M: SCHEMA,
+    M: WITH_IDS,
     ModelKey("m", "1"): Schema(numeric=("y", "z"), categorical=(), categories=(), answer=Answer.VALUE),
     ModelKey("other", "0"): Schema(numeric=(), categorical=("c", "x"), categories=(("UA",), ("1",)), answer=None),
 }
@@ -111,8 +111,8 @@ def test_the_columns_have_the_declared_types_even_without_rows() -> None:
         types = [array.dtype for array in (batch.offset, batch.event_time_ms, batch.model)]
         assert types == [np.int64, np.int64, np.int32]
         for columns in batch.columns.values():
-            of_columns = [array.dtype for array in (columns.row, columns.numeric, columns.categorical)]
-            assert of_columns == [np.int64, np.float64, np.int32]
+            of_columns = [a.dtype for a in (columns.row, columns.numeric, columns.categorical, columns.id_hash)]
+            assert of_columns == [np.int64, np.float64, np.int32, np.uint64]
 
 
 def test_an_elements_rejection_has_its_index_and_exactly_its_own_bytes() -> None:
@@ -239,6 +239,6 @@ def test_nothing_raises_and_nothing_vanishes(values: list[bytes | None], ignore:
 @given(generated.as_json(generated.good_predictions))
 def test_good_predictions_of_known_models_are_rows(value: bytes) -> None:
     """The generator's own claim, so that the properties above are not about rejections only."""
-    schemas = {ModelKey(m, v): SCHEMA for m in ("m", "other") for v in ("0", "1", "7")}
+    schemas = {ModelKey(m, v): WITH_IDS for m in ("m", "other") for v in ("0", "1", "7")}
     batch = Decoder(schemas, IngestSettings()).decode(batch_of([value]))
     assert (len(batch.offset), batch.rejections) == (1, [])

@@ -11,7 +11,7 @@ from stream.ingest.decode import Decoder
 from stream.ingest.settings import IngestSettings
 from stream.ingest.typed_rows import WIDE_FEATURES, TypedRows
 from stream.records.prediction import Answer, ModelKey, Schema
-from tests.unit.stream.ingest.messages import RECORD_MS, SCHEMA, M, batch_of, rows_of
+from tests.unit.stream.ingest.messages import RECORD_MS, SCHEMA, WITH_IDS, M, batch_of, rows_of
 
 
 def left_alone(values: list[bytes | None], schemas: dict[ModelKey, Schema], **settings: Any) -> list[int]:
@@ -54,6 +54,22 @@ def test_what_is_skipped_is_judged_all_the_same(value: bytes) -> None:
     """msgspec does not look at the encoding of what it skips, and Python's own limit bounds its depth."""
     assert left_alone([value], {M: SCHEMA}) == [0]
     assert left_alone([value, FAST[5]], {M: SCHEMA}) == [0]
+
+
+IDS = [b'"a"', b'"f-20130401-UA-1545"', b"17", b"-9223372036854775808", b"18446744073709551615", b"null", b'""']
+
+
+@pytest.mark.parametrize("value", IDS)
+def test_usual_ids_take_the_fast_route(value: bytes) -> None:
+    """Texts, whole numbers of 64 bits, and none."""
+    assert left_alone([b'{"prediction_id":' + value + b',"model":"m","score":0.5}'], {M: WITH_IDS}) == []
+
+
+def test_one_odd_id_does_not_slow_its_neighbours() -> None:
+    """Only its position is left over: a whole number that another library reads as a float."""
+    ids = [b"1", b"18446744073709551616", b"2", b"1.0", b"true", b'"x"', b"-9223372036854775809"]
+    values: list[bytes | None] = [b'{"prediction_id":' + one + b',"model":"m","score":0.5}' for one in ids]
+    assert left_alone(values, {M: WITH_IDS}) == [1, 3, 4, 6]
 
 
 def test_one_odd_row_does_not_slow_its_neighbours() -> None:

@@ -12,7 +12,8 @@ class Undefined:
     'too few'
     """
 
-    reason: str  # "empty" | "too few" | "one class"
+    # "empty" | "too few" | "one class" | "constant labels" | "nothing above the threshold" | "not counted"
+    reason: str
 
 
 class Verdict(enum.StrEnum):

@@ -5,10 +5,12 @@ from collections.abc import Callable
 import orjson
 
 from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries, Provenance
+from stream.baselines.grid import ScoreGrid
 from stream.count.counter import CountFold, CountOutputs
 from stream.ingest.plan import Plan, PlannedModel
 from stream.ingest.settings import IngestSettings
-from stream.records.settings import CountingSettings
+from stream.outcomes.covering import OutcomesTopic
+from stream.records.settings import CountingSettings, OutcomeSettings
 from stream.records.source import Source
 
 EDGES = (0.25, 0.5, 0.75)
@@ -41,7 +43,9 @@ def categorical(name: str) -> CategoricalSeries:
     )
 
 
-def baseline(number: int = 1, *, model: str = "m", edges: tuple[float, ...] = EDGES) -> Baseline:
+def baseline(
+    number: int = 1, *, model: str = "m", edges: tuple[float, ...] = EDGES, grid: ScoreGrid | None = None
+) -> Baseline:
     """One baseline of the model; another number or other edges make another definition."""
     return Baseline(
         model=model,
@@ -60,6 +64,23 @@ def baseline(number: int = 1, *, model: str = "m", edges: tuple[float, ...] = ED
             libraries={},
             seed=0,
         ),
+        grid=grid,
+    )
+
+
+GRID = ScoreGrid(edges=EDGES, means=(0.1, 0.4, 0.6, 0.9), threshold=0.5)
+
+
+def outcome_settings(sample: float = 1.0, ttl_ms: int = 60_000) -> OutcomeSettings:
+    """Labels within a minute, cohorts of ten seconds."""
+    return OutcomeSettings(
+        ttl_ms=ttl_ms,
+        early_ms=2_000,
+        revision_ms=30_000,
+        cohort_ms=10_000,
+        sample=sample,
+        dedupe=True,
+        max_waiting=1_000,
     )
 
 
@@ -70,21 +91,36 @@ def settings(pane_ms: int = PANE_MS, allowed_lateness_ms: int = 0) -> CountingSe
     )
 
 
-def plan(*baselines: Baseline, counting: CountingSettings | None = None, window_ms: int = 3 * PANE_MS) -> Plan:
+def plan(
+    *baselines: Baseline,
+    counting: CountingSettings | None = None,
+    window_ms: int = 3 * PANE_MS,
+    outcomes: OutcomeSettings | None = None,
+) -> Plan:
     """What a worker would count with."""
     of_all = counting or settings()
-    return Plan(IngestSettings(), [PlannedModel(b.id, of_all, window_ms) for b in baselines])
+    return Plan(IngestSettings(), [PlannedModel(b.id, of_all, window_ms, outcomes) for b in baselines])
 
 
-def prediction(at_ms: int, *, x: float | None = 0.1, c: str = "a", score: float = 0.9, model: str = "m") -> bytes:
+def prediction(
+    at_ms: int,
+    *,
+    x: float | None = 0.1,
+    c: str = "a",
+    score: float | None = 0.9,
+    model: str = "m",
+    prediction_id: str | int | None = None,
+) -> bytes:
     """One prediction, `at_ms` after START_MS."""
-    return orjson.dumps({"model": model, "ts": START_MS + at_ms, "score": score, "features": {"x": x, "c": c}})
+    said = {"model": model, "ts": START_MS + at_ms, "score": score, "features": {"x": x, "c": c}}
+    return orjson.dumps(said if prediction_id is None else said | {"prediction_id": prediction_id})
 
 
 class Worker:
     """What a worker knows: the baselines that it has read, and what it wants to count with."""
 
-    def __init__(self, *known: Baseline) -> None:
+    def __init__(self, *known: Baseline, outcomes: OutcomesTopic | None = None) -> None:
+        self.outcomes = outcomes
         self.known = {b.id: b for b in known}
         self.wants = plan(*known)
         self.learned: list[str] = []
@@ -110,6 +146,7 @@ class Worker:
                 dead_letters="dead-letters",
                 dead_letters_partitions=1,
                 max_dead_letter_bytes=20,
+                outcomes=self.outcomes,
             ),
             wanted=lambda: self.wants,
             find_baseline=self.find,

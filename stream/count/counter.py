@@ -10,12 +10,15 @@ import numpy.typing as npt
 
 from stream.count.panes import Panes, pane_starts
 from stream.count.plan import Active, ActiveModel, ActivePlan, may_hold
+from stream.count.waiting import WaitingRows
 from stream.durable.fold import Register
 from stream.durable.log import Outgoing
 from stream.ingest.dead_letter import dead_letter
 from stream.ingest.plan import FindBaseline, Plan
 from stream.ingest.settings import IngestSettings
+from stream.outcomes.covering import NOWHERE, Outbox, OutboxProgress, OutcomesTopic, Said
 from stream.records.ledger import Ledger
+from stream.records.outcome import Kind
 from stream.records.partial import NO_TIME, ActiveDefinition, PanePart, Partial, encode_partial
 from stream.records.prediction import ModelColumns, ModelKey, PredictionBatch
 from stream.records.source import MessageBatch, Source
@@ -35,6 +38,7 @@ class CountOutputs:
     dead_letters: str
     dead_letters_partitions: int
     max_dead_letter_bytes: int
+    outcomes: OutcomesTopic | None = None  # None: nothing waits for labels
 
 
 class CountProgress(msgspec.Struct, frozen=True, array_like=True):
@@ -45,6 +49,7 @@ class CountProgress(msgspec.Struct, frozen=True, array_like=True):
     ingest: IngestSettings
     models: list[ActiveModel]
     idle: bool
+    outcomes: OutboxProgress | None = None
 
 
 class CountFold:
@@ -80,6 +85,8 @@ class CountFold:
         self._announced: dict[str, int] = {}  # definition: the watermark's pane when last said
         self._must_announce = False
         self._considered: Plan | None = None  # the last plan that would have changed nothing
+        self._outbox = Outbox(source=source, kind=Kind.PREDICTIONS, sources=sources, to=outputs.outcomes or NOWHERE)
+        self._waiting = WaitingRows(self.plan, self._outbox)
 
     def set_incarnation(self, incarnation: int) -> None:
         """How often an operator has declared the source to be a new topic; it goes with every partial."""
@@ -111,17 +118,20 @@ class CountFold:
     def activate(self, payload: bytes) -> None:
         """Count with the plan from the next pane on."""
         self.plan.activate(msgspec.msgpack.decode(payload, type=Plan), newest_event_ms=self.newest_event_ms)
+        self._waiting = WaitingRows(self.plan, self._outbox)
         self._drop_what_is_over()
         self._must_announce = True
 
     def fold(self, batch: MessageBatch) -> None:
         """Decode, classify and count the rows; close the panes that the watermark has passed."""
+        self._outbox.begin_at(self.next_offset)
         decoded = self.plan.decoder.decode(batch)
         # Everything with a time moves the watermark: what is late must not depend on which models are known.
         newest = np.maximum.accumulate(np.maximum(decoded.time_ms, self.newest_event_ms))
         running = newest[np.searchsorted(decoded.time_place, decoded.place)]
         for key, columns in decoded.columns.items():
             self._count_newest(key, columns, decoded, running)
+        self._waiting.add(decoded, running)
         if self.plan.predecessors:
             again = self.plan.predecessor_decoder.decode(batch)
             self._count_predecessors(again, newest[np.searchsorted(decoded.time_place, again.place)])
@@ -159,7 +169,14 @@ class CountFold:
     def progress(self) -> bytes:
         """The rest of the state."""
         return msgspec.msgpack.encode(
-            CountProgress(self.newest_event_ms, self.ledger, self.plan.ingest, self.plan.models, self.idle)
+            CountProgress(
+                self.newest_event_ms,
+                self.ledger,
+                self.plan.ingest,
+                self.plan.models,
+                self.idle,
+                self._outbox.progress(),
+            )
         )
 
     def restore(self, next_offset: int, progress: bytes, registers: Iterable[Register]) -> None:
@@ -169,6 +186,8 @@ class CountFold:
         self.newest_event_ms, self.ledger, self.idle = state.newest_event_ms, state.ledger, state.idle
         self.plan = ActivePlan(state.ingest, state.models, self._find)
         self._considered = None
+        self._outbox.restore(state.outcomes)
+        self._waiting = WaitingRows(self.plan, self._outbox)
         self.panes.restore(registers)
         models = {a.definition.id: a.model for a in self.plan.active}
         # A zombie that activated elsewhere may have counted panes that this `@` does not.
@@ -177,8 +196,9 @@ class CountFold:
         self._closed.clear()  # what `@` has closed was sent before `@` was
 
     def outputs(self) -> Sequence[Outgoing]:
-        """Dead letters, and partials when a pane has closed or the watermark has passed a pane's end."""
+        """Dead letters, outcomes, and partials when a pane has closed or the watermark has passed a pane's end."""
         letters, self._dead_letters = self._dead_letters, []
+        letters += self._outcomes()
         boundaries = {a.definition.id: self._watermark_ms(a) // a.model.settings.pane_ms for a in self.plan.active}
         moved = any(at > self._announced.get(definition, NO_TIME) for definition, at in boundaries.items())
         if not (self._closed or self._must_announce or moved):
@@ -188,6 +208,19 @@ class CountFold:
         return letters + self._partials(closed, self.panes.open_parts() if self.idle else [])
 
     # -- the steps
+
+    def _outcomes(self) -> list[Outgoing]:
+        if self._to.outcomes is None or (self.newest_event_ms == NO_TIME and not self.idle):
+            return []
+        self._outbox.begin_at(self.next_offset)
+        return self._outbox.outgoing(
+            Said(
+                incarnation=self.incarnation,
+                next_offset=self.next_offset,
+                watermark_ms=max(self.newest_event_ms - self._waiting.lateness_ms, self._outbox.watermark_ms),
+                idle=self.idle,
+            )
+        )
 
     def _watermark_ms(self, active: Active) -> int:
         return self.newest_event_ms - active.model.settings.allowed_lateness_ms

@@ -61,8 +61,8 @@ class ActivePlan:
         self.active = active
         self.newest = {a.definition.key: a for a in active}  # decides what becomes of a row
         self.predecessors = {a.definition.key: a for a in active if a.model.until_ms is not None}
-        self.decoder = _decoder(self.newest, ingest)
-        self.predecessor_decoder = _decoder(self.predecessors, ingest)
+        self.decoder = _decoder(self.newest, ingest, with_ids=True)
+        self.predecessor_decoder = _decoder(self.predecessors, ingest, with_ids=False)
 
     @property
     def models(self) -> list[ActiveModel]:
@@ -161,9 +161,14 @@ def _last_of_each_model(over: list[Active]) -> list[Active]:
     return [a for of_model in by_key.values() for a in of_model[-MOST_OVER:]]
 
 
-def _decoder(active: Mapping[ModelKey, Active], ingest: IngestSettings) -> Decoder:
-    schemas = tuple((key, a.definition.layout.schema) for key, a in sorted(active.items(), key=lambda item: item[0]))
+def _decoder(active: Mapping[ModelKey, Active], ingest: IngestSettings, *, with_ids: bool) -> Decoder:
+    schemas = tuple((key, _schema(a, with_ids=with_ids)) for key, a in sorted(active.items(), key=lambda item: item[0]))
     return _cached_decoder(schemas, msgspec.json.encode(ingest, order="sorted"))
+
+
+def _schema(active: Active, *, with_ids: bool) -> Schema:
+    schema = active.definition.layout.schema
+    return replace(schema, ids=with_ids and active.model.outcomes is not None)
 
 
 @lru_cache(maxsize=64)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -32,6 +33,8 @@ from stream.records.source import Source
 
 TELL_EVERY_MS: Final = 2_000  # of event time
 MAX_ROWS: Final = 20_000  # of one record: about 440 KB
+Times = npt.NDArray[np.int64]
+
 _TOP_32: Final = np.uint64(32)
 
 
@@ -41,6 +44,16 @@ class OutcomesTopic:
 
     name: str
     partitions: int
+
+
+NOWHERE: Final = OutcomesTopic(name="", partitions=0)  # of an app whose models have no labels
+
+
+class OutboxProgress(msgspec.Struct, frozen=True, array_like=True):
+    """What of an outbox lies in the source's `@`."""
+
+    covered: list[int]
+    watermark_ms: int
 
 
 def outcomes_partition(hashes: Hashes, partitions: int) -> npt.NDArray[np.int64]:
@@ -72,9 +85,9 @@ class Said:
 
     incarnation: int
     next_offset: int
-    watermark_ms: int
+    watermark_ms: int  # never below one that was told before
     idle: bool
-    early_ms: int
+    early_ms: int = 0
 
 
 @dataclass
@@ -90,6 +103,7 @@ class Outbox:
     sources: int
     to: OutcomesTopic
     covered: list[int] = field(default_factory=list)
+    watermark_ms: int = NO_TIME  # the largest that was told
     _rows: list[tuple[OutcomeRows, list[PerformanceDefinition]]] = field(default_factory=list)
     _told: tuple[int, bool, int] | None = None  # what all partitions were told last
 
@@ -103,13 +117,28 @@ class Outbox:
         if len(rows):
             self._rows.append((rows, definitions))
 
-    def forget(self) -> None:
-        """Drop the rows: what a recovery restores was sent before."""
+    def late(self, time_ms: Times, running_watermark_ms: Times) -> npt.NDArray[np.bool_]:
+        """Which rows lie below their source's watermark when they are read, shape as given.
+
+        What was told counts as well: the watermark goes back when the allowed lateness is made longer.
+        """
+        return time_ms < np.maximum(running_watermark_ms, self.watermark_ms)
+
+    def progress(self) -> OutboxProgress:
+        """As of the records that were taken out last."""
+        return OutboxProgress(list(self.covered), self.watermark_ms)
+
+    def restore(self, progress: OutboxProgress | None) -> None:
+        """Become what was durable; rows are read again. None: of a time before labels were joined."""
         self._rows.clear()
         self._told = None
+        self.covered, self.watermark_ms = (
+            ([], NO_TIME) if progress is None else (progress.covered, progress.watermark_ms)
+        )
 
     def outgoing(self, said: Said) -> list[Outgoing]:
         """The records of a checkpoint, encoded now; those of one partition in the order of their chain."""
+        self.watermark_ms = said.watermark_ms
         telling = (said.watermark_ms // TELL_EVERY_MS, said.idle, said.incarnation)
         tell_all, self._told = telling != self._told, telling
         if not (self._rows or tell_all):

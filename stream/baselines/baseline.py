@@ -1,11 +1,13 @@
 """A baseline: the registered, versioned distribution of each series that counts as normal.
 
 Promise: what is stored here is all that counting and evaluating need: bin edges, counts,
-categories; no rows. Size: about 2 KB per numeric series with 110 fine bins.
+categories; no rows. Size: about 2 KB per numeric series with 110 fine bins; a binary model's score grid
+and what was labelled in it take 0.2 MB more.
 """
 
 import msgspec
 
+from stream.baselines.grid import ScoreGrid
 from stream.records.prediction import ModelKey
 
 
@@ -60,6 +62,27 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     to_ms: int | None = None
 
 
+class LabelledScores(msgspec.Struct, frozen=True, kw_only=True):
+    """A binary baseline's labelled rows, by bin of its score grid; all tuples have one number per bin."""
+
+    negatives: tuple[int, ...]
+    positives: tuple[int, ...]
+    calibration: tuple[float, ...]  # P(positive) given the bin, never falling: an isotonic fit
+
+
+class LabelledValues(msgspec.Struct, frozen=True, kw_only=True):
+    """How well a regression's baseline rows met their labels; error = estimate - label."""
+
+    n: int
+    mae: float  # mean absolute error
+    rmse: float
+    bias: float  # mean error
+    r2: float | None  # None: the labels do not vary
+    abs_error_deviation: float  # standard deviation of the absolute errors, population
+    label_mean: float
+    label_deviation: float  # population
+
+
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of the registry; its `id` is the key in the topic `baselines` and is never overwritten."""
 
@@ -72,6 +95,9 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     series: tuple[NumericSeries | CategoricalSeries, ...]  # features in column order, the answer last
     provenance: Provenance
     schema: str = "driftline.baseline/1"
+    grid: ScoreGrid | None = None  # of a binary model's scores; None: made before there were grids, or no score
+    labelled: LabelledScores | None = None
+    labelled_values: LabelledValues | None = None
 
     @property
     def key(self) -> ModelKey:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from detectors import fine_bins
-from detectors.bins import DEFAULT_BINS
+from detectors.bins import DEFAULT_BINS, BinEdges, FineBins
 from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries, Provenance
 from stream.baselines.columns import (
     CategoricalColumn,
@@ -26,6 +26,7 @@ from stream.baselines.columns import (
     numeric_column,
     time_column_ms,
 )
+from stream.baselines.grid import DEFAULT_THRESHOLD, ScoreGrid, score_grid
 from stream.baselines.provenance import provenance as make_provenance
 from stream.baselines.provenance import sha256_of_table
 from stream.baselines.roles import Assigned, Roles, assign_roles
@@ -37,10 +38,12 @@ UNNUMBERED: Final = 0  # until the registry gives the entry its number
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binning:
-    """How finely the series are cut."""
+    """Where the series are cut."""
 
     bins: int = DEFAULT_BINS  # quantile bins that PSI compares, >= 2
     top_categories: int = 50  # categories with a bin of their own; the known rest is `other`
+    grid: ScoreGrid | None = None  # of an earlier baseline of the same model version; None: cut one
+    threshold: float | None = None  # from which score on the model says "positive"; None: the grid's, or 0.5
 
 
 DEFAULT_BINNING: Final = Binning()
@@ -79,7 +82,7 @@ def create_baseline(
         model: its name, as in the messages' `model`.
         version: of the model, as in the messages' `version`.
         roles: what the columns are; found by name unless told.
-        binning: ten quantile bins and the fifty most frequent categories unless told.
+        binning: ten quantile bins, the fifty most frequent categories, a new score grid unless told.
         provenance: of the files, with the seed of whatever chance was used; made from the table's
             checksum unless given.
 
@@ -117,11 +120,12 @@ def baseline_of(
     if columns.rows == 0:
         raise InputError("there are no rows; a baseline needs at least one")
     series = [_series(column, binning) for column in columns.features]
+    grid = _grid(columns, binning)
     if columns.answer_column is not None:
         name = answer_name or str(columns.answer)
         if name in {s.name for s in series}:
             raise InputError(f"feature {name!r} has the answer's name; rename it, or leave it out with --ignore")
-        series.append(_numeric_series(name, columns.answer_column.values, binning.bins))
+        series.append(_numeric_series(name, columns.answer_column.values, binning.bins, grid))
     return Baseline(
         model=key.model,
         version=key.version,
@@ -131,7 +135,17 @@ def baseline_of(
         rows=columns.rows,
         series=tuple(series),
         provenance=provenance,
+        grid=grid,
     )
+
+
+def _grid(columns: PredictionColumns, binning: Binning) -> ScoreGrid | None:
+    if columns.answer is not Answer.SCORE or columns.answer_column is None:
+        return None
+    inherited, threshold = binning.grid, binning.threshold
+    if inherited is not None and threshold in (None, inherited.threshold):
+        return inherited
+    return score_grid(columns.answer_column.values, DEFAULT_THRESHOLD if threshold is None else threshold)
 
 
 def read_columns(table: pa.Table, assigned: Assigned) -> PredictionColumns:
@@ -190,9 +204,13 @@ def _series(column: Column, binning: Binning) -> NumericSeries | CategoricalSeri
     return _categorical_series(column, binning.top_categories)
 
 
-def _numeric_series(name: str, values: npt.NDArray[np.float64], bins: int) -> NumericSeries:
+def _numeric_series(
+    name: str, values: npt.NDArray[np.float64], bins: int, grid: ScoreGrid | None = None
+) -> NumericSeries:
     valid = np.sort(values[np.isfinite(values)])
     cut = fine_bins(valid, bins)
+    if grid is not None:
+        cut = _with_edges(cut, grid.inner_edges)
     return NumericSeries(
         name=name,
         inner_edges=cut.fine.inner,
@@ -205,6 +223,13 @@ def _numeric_series(name: str, values: npt.NDArray[np.float64], bins: int) -> Nu
         mean=_finite(np.mean, valid),
         deviation=_finite(np.std, valid),
     )
+
+
+def _with_edges(cut: FineBins, edges: npt.NDArray[np.float64]) -> FineBins:
+    """The same bins with more edges; the coarse ones stay, so PSI does."""
+    union = np.union1d(cut.fine.inner, edges)
+    starts = np.searchsorted(union, np.array(cut.coarse.inner, np.float64)) + 1
+    return FineBins(BinEdges(tuple(union.tolist())), (0, *starts.tolist()))
 
 
 def _finite(statistic: Any, valid: npt.NDArray[np.float64]) -> float | None:

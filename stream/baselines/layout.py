@@ -84,6 +84,15 @@ class Layout:
             answer=Answer(self.baseline.answer) if self.baseline.answer else None,
         )
 
+    @cached_property
+    def grid_bins(self) -> npt.NDArray[np.int64]:
+        """Shape (fine bins of the score,): the bin of the score grid that each lies in; (0,) without a grid."""
+        grid = self.baseline.grid
+        if grid is None:
+            return np.empty(0, np.int64)
+        lower = np.concatenate([[-np.inf], self._inner_edges[-1]])
+        return np.searchsorted(grid.inner_edges, lower, side="right")
+
     def flat_bins(self, columns: ModelColumns) -> npt.NDArray[np.int64]:
         """The counter that each value of each row falls into, shape (rows, series)."""
         out = np.empty((len(columns.row), len(self.series)), np.int64)

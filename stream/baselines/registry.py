@@ -10,7 +10,8 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries
+from stream.baselines.baseline import Baseline, CategoricalSeries, LabelledScores, NumericSeries
+from stream.baselines.grid import grid_complaint
 from stream.durable.log import Log, Outgoing
 from stream.errors import InputError
 from stream.records.prediction import Answer, ModelKey
@@ -121,6 +122,32 @@ def complaint(baseline: Baseline) -> str | None:
         wrong = _numeric_complaint(series) if isinstance(series, NumericSeries) else _categorical_complaint(series)
         if wrong is not None:
             return f"series {series.name!r}: {wrong}"
+    return _performance_complaint(baseline)
+
+
+def _performance_complaint(baseline: Baseline) -> str | None:
+    grid = baseline.grid
+    if grid is None:
+        return "labelled scores need a score grid" if baseline.labelled is not None else None
+    if wrong := grid_complaint(grid):
+        return f"the score grid: {wrong}"
+    score = baseline.series[-1]
+    if baseline.answer != Answer.SCORE or not isinstance(score, NumericSeries):
+        return "only a score has a score grid"
+    if not np.isin(grid.inner_edges, score.inner_edges).all():
+        return "the edges of the score grid must be among the score's own"
+    return None if baseline.labelled is None else _labelled_complaint(baseline.labelled, grid.bins)
+
+
+def _labelled_complaint(labelled: LabelledScores, bins: int) -> str | None:
+    columns = (labelled.negatives, labelled.positives, labelled.calibration)
+    if any(len(column) != bins for column in columns):
+        return "labelled scores must have one number per bin of the score grid"
+    if min(*labelled.negatives, *labelled.positives) < 0:
+        return "counts of labelled scores must not be negative"
+    chances = np.array(labelled.calibration, np.float64)
+    if not ((chances >= 0) & (chances <= 1)).all() or not (np.diff(chances) >= 0).all():
+        return "the calibration must be in [0, 1] and never fall"
     return None
 
 

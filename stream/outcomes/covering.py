@@ -132,9 +132,8 @@ class Outbox:
         """Become what was durable; rows are read again. None: of a time before labels were joined."""
         self._rows.clear()
         self._told = None
-        self.covered, self.watermark_ms = (
-            ([], NO_TIME) if progress is None else (progress.covered, progress.watermark_ms)
-        )
+        self.covered = [] if progress is None else list(progress.covered)
+        self.watermark_ms = NO_TIME if progress is None else progress.watermark_ms
 
     def outgoing(self, said: Said) -> list[Outgoing]:
         """The records of a checkpoint, encoded now; those of one partition in the order of their chain."""

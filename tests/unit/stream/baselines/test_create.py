@@ -1,5 +1,6 @@
 """From columns to a baseline: counts by hand, and the columns that are not like others."""
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -176,3 +177,62 @@ def test_the_checksum_of_a_table_is_that_of_its_values() -> None:
     parts = pa.concat_tables([whole.slice(0, 1), whole.slice(1)])
     checksums = [made(t).provenance.data_sha256 for t in (whole, parts, whole.slice(1))]
     assert checksums[0] == checksums[1] != checksums[2]
+
+
+SCORES = st.lists(st.one_of(st.none(), st.floats(0, 1), st.sampled_from([0.0, 0.5, 1.0])), min_size=1, max_size=60)
+
+
+@given(SCORES, SCORES)
+def test_the_grid_changes_nothing_about_the_bins_that_psi_compares(
+    first: list[float | None], later: list[float | None]
+) -> None:
+    """The score's fine bins are more, and add up to the very bins of the same numbers as a feature."""
+    inherited = made({"score": pa.array(first, pa.float64())}).grid
+    for grid in (None, inherited):
+        column = pa.array(later, pa.float64())
+        with_grid = made({"score": column, "feature": column}, binning=Binning(grid=grid))
+        layout = Layout(with_grid)
+        feature, score = with_grid.series
+        assert isinstance(feature, NumericSeries)
+        assert isinstance(score, NumericSeries)
+        edges = [[s.inner_edges[start - 1] for start in s.coarse_starts[1:]] for s in (feature, score)]
+        assert edges[0] == edges[1]
+        coarse = np.split(layout.baseline_coarse, [layout.series_coarse_starts[1]])
+        assert coarse[0].tolist() == coarse[1].tolist()
+        assert set(feature.inner_edges) <= set(score.inner_edges)
+        assert complaint(msgspec.structs.replace(with_grid, number=1)) is None
+
+
+def test_a_later_baseline_inherits_the_grid() -> None:
+    """So that performance counted under either can be added up."""
+    first = made({"score": [0.1, 0.2, 0.9]})
+    later = made({"score": [0.3, 0.4, 0.5, 0.6]}, binning=Binning(grid=first.grid))
+    assert later.grid == first.grid
+    assert later.grid != made({"score": [0.3, 0.4, 0.5, 0.6]}).grid
+
+
+def test_another_threshold_cuts_another_grid() -> None:
+    """Its edge is not in the old one; naming the same threshold again inherits."""
+    first = made({"score": [0.1, 0.2, 0.9]}, binning=Binning(threshold=0.3))
+    assert first.grid is not None
+    assert first.grid.threshold == 0.3
+    same, other = (
+        made({"score": [0.1, 0.4]}, binning=Binning(grid=first.grid, threshold=threshold)) for threshold in (0.3, 0.6)
+    )
+    assert same.grid == first.grid
+    assert other.grid is not None
+    assert other.grid.threshold == 0.6
+
+
+def test_only_a_score_has_a_grid() -> None:
+    """A regression's value and a model of features have none."""
+    assert made({"x": [1, 2]}).grid is None
+    assert made({"v": [1, 2]}, roles=Roles(value="v")).grid is None
+
+
+def test_an_entry_of_before_there_were_grids_still_reads() -> None:
+    """The registry is kept for ever."""
+    old = msgspec.json.decode(made({"score": [0.1, 0.2]}).to_bytes())
+    for name in ("grid", "labelled", "labelled_values"):
+        del old[name]
+    assert Baseline.from_bytes(msgspec.json.encode(old)).grid is None

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries
+from stream.baselines.create import Binning, create_baseline
 from stream.baselines.layout import Layout
 from stream.records.prediction import CODE_INVALID, CODE_MISSING, CODE_UNSEEN, Answer, ModelColumns
 from tests.small_model import EDGES, baseline, categorical, numeric
@@ -105,3 +106,21 @@ def test_each_kind_of_series_names_its_bins() -> None:
     for series in LAYOUT.series:
         assert isinstance(series, NumericSeries | CategoricalSeries)
         assert series.bins == len(series.counts)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=40), st.lists(st.floats(0, 1), min_size=1, max_size=40))
+def test_a_fine_bin_of_the_score_lies_in_one_bin_of_the_grid(before: list[float], scores: list[float]) -> None:
+    """Also where the grid is an earlier baseline's: what is counted fine is an estimate's histogram without a loss."""
+    inherited = create_baseline({"score": before}, model="m", version="1").grid
+    layout = Layout(create_baseline({"score": scores}, model="m", version="1", binning=Binning(grid=inherited)))
+    values = np.array([*before, *scores, 0.0, 0.5, 1.0])
+    columns_of_score = ModelColumns(
+        row=np.arange(len(values)), numeric=values[:, None], categorical=np.zeros((len(values), 0), np.int32)
+    )
+    fine = layout.flat_bins(columns_of_score)[:, -1] - layout.starts[-2]
+    assert layout.grid_bins[fine].tolist() == (inherited.index(values).tolist() if inherited else None)
+
+
+def test_without_a_grid_there_are_no_grid_bins() -> None:
+    """Baselines that were made before there were any."""
+    assert LAYOUT.grid_bins.shape == (0,)

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries
+from stream.baselines.baseline import Baseline, CategoricalSeries, LabelledScores, NumericSeries
 from stream.baselines.create import create_baseline
+from stream.baselines.grid import ScoreGrid
 from stream.baselines.registry import Registry, complaint, read_registry, register
 from stream.durable.log import Outgoing
 from stream.errors import InputError
@@ -147,3 +148,25 @@ async def test_an_entry_that_no_topic_takes_names_its_largest_series() -> None:
     heavy = create_baseline({"x": range(20_000), "user": ids}, model="m", version="1")
     with pytest.raises(InputError, match=r"largest series is 'user'.*--ignore"):
         await register(MemoryLog(), TOPIC, heavy)
+
+
+BINS = ONE.grid.bins if ONE.grid else 0
+LABELLED = LabelledScores(negatives=(1,) * BINS, positives=(0,) * BINS, calibration=(0.1,) * BINS)
+
+
+@pytest.mark.parametrize(("wrong", "says"), [
+    ({"grid": ScoreGrid(edges=(0.5,), means=(0.1,), threshold=0.5)}, "the score grid: means must be one more"),
+    ({"grid": ScoreGrid(edges=(0.456,), means=(0.1, 0.7), threshold=0.456)}, "must be among the score's own"),
+    ({"answer": None}, "only a score has a score grid"),
+    ({"answer": "value"}, "only a score has a score grid"),
+    ({"grid": None, "labelled": LABELLED}, "labelled scores need a score grid"),
+    ({"labelled": LabelledScores(negatives=(1,), positives=(1,), calibration=(0.5,))}, "one number per bin"),
+    ({"labelled": msgspec.structs.replace(LABELLED, positives=(-1,) * BINS)}, "not be negative"),
+    ({"labelled": msgspec.structs.replace(LABELLED, calibration=(0.2, *LABELLED.calibration[1:]))}, "never fall"),
+    ({"labelled": msgspec.structs.replace(LABELLED, calibration=(1.2,) * BINS)}, "in [0, 1]"),
+])  # fmt: skip
+def test_what_performance_cannot_be_counted_with_is_complained_about(wrong: dict[str, object], says: str) -> None:
+    found = complaint(msgspec.structs.replace(ONE, **wrong))
+    assert found is not None
+    assert says in found
+    assert complaint(msgspec.structs.replace(ONE, labelled=LABELLED)) is None

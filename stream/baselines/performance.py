@@ -1,0 +1,65 @@
+"""What a model version's outcomes are counted into: from its baseline and its settings."""
+
+import math
+from typing import Final
+
+from stream.baselines.baseline import Baseline, NumericSeries
+from stream.records.outcome import PerformanceDefinition
+from stream.records.prediction import Answer
+from stream.records.settings import CountingSettings, OutcomeSettings
+
+UNITS_PER_DEVIATION: Final = 4_096  # 2 ** 53 of them fit an exact sum: a billion errors of 2,000 deviations each
+
+
+def performance_definition(
+    baseline: Baseline,
+    settings: CountingSettings,
+    window_ms: int,
+    outcomes: OutcomeSettings,
+    partitions: int,
+) -> PerformanceDefinition | None:
+    """The definition of one model version; None where labels could not be compared with anything.
+
+    A binary model needs a score grid, a regression a baseline of its `value`.
+
+    Args:
+        baseline: the one in force.
+        settings: what the model is counted with.
+        window_ms: how long its windows are.
+        outcomes: how its predictions wait for labels.
+        partitions: of the outcomes topic; each lets its part of `max_waiting` wait.
+    """
+    answer, grid = baseline.answer, baseline.grid
+    if answer == Answer.VALUE:
+        bins, grid_id, unit = 0, "", _unit(baseline)
+    elif answer == Answer.SCORE and grid is not None:
+        bins, grid_id, unit = grid.bins, grid.id, 0.0
+    else:
+        return None
+    return PerformanceDefinition(
+        model=baseline.model,
+        version=baseline.version,
+        category="",
+        task="regression" if answer == Answer.VALUE else "binary",
+        grid=grid_id,
+        bins=bins,
+        unit=unit,
+        pane_ms=settings.pane_ms,
+        cohort_ms=outcomes.cohort_ms,
+        baseline_id=baseline.id,
+        window_ms=window_ms,
+        ttl_ms=outcomes.ttl_ms,
+        revision_ms=outcomes.revision_ms,
+        dedupe=outcomes.dedupe,
+        max_waiting=max(1, outcomes.max_waiting // partitions),
+    )
+
+
+def _unit(baseline: Baseline) -> float:
+    """2^floor(log2(deviation)) / 4096: a power of two, so that nearly equal baselines have the same."""
+    series = baseline.series[-1]
+    of_values = series.deviation if isinstance(series, NumericSeries) else None
+    of_labels = baseline.labelled_values.label_deviation if baseline.labelled_values else None
+    deviation = of_values or of_labels or 1.0
+    exponent = math.frexp(deviation)[1] - 1
+    return max(math.ldexp(1.0, exponent) / UNITS_PER_DEVIATION, math.ldexp(1.0, -1022))

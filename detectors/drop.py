@@ -43,6 +43,8 @@ def auc_drop_p_value(current: Auc, baseline: Auc, tolerance: float = 0.0) -> flo
     >>> round(auc_drop_p_value(Auc(0.6, 0.6, 0.6, 0.028, 200, 200), healthy, 0.05), 6)      # z = -0.693 / 0.158
     6e-06
     """
+    if baseline.value <= tolerance:
+        return 1.0  # nothing lies below a limit of 0
     current_logit, current_deviation = _on_logit(current.value, current.se, current)
     limit_logit, limit_deviation = _on_logit(baseline.value - tolerance, baseline.se, baseline)
     return _lower_tail(current_logit - limit_logit, math.hypot(current_deviation, limit_deviation))
@@ -103,7 +105,7 @@ def gap_z(realised: Auc, estimate: float, estimate_se: float = 0.0) -> float:
 
 
 def _on_logit(value: float, se: float, rows: Auc) -> tuple[float, float]:
-    """logit(value) and its standard error; at or beyond 0 or 1 moved inside by what these rows cannot tell."""
+    """logit(value) and its standard error; 0 or 1 is moved inside by what these rows cannot tell."""
     edge = 1 / (2 * (min(rows.negatives, rows.positives) + 1))
     if not 0 < value < 1:
         value, se = min(max(value, edge), 1 - edge), max(se, edge)

@@ -86,7 +86,7 @@ def binary_metrics(
     """Every metric of a binary model, each row with the score of its bin.
 
     Brier = mean((s - y)^2), its standard error sqrt(sample variance of (s - y)^2 / n).
-    Log-loss = -mean(ln s if y = 1, ln(1 - s) if y = 0), s clipped to [1e-15, 1 - 1e-15] in float64.
+    Log-loss = -mean(ln s if y = 1, ln(1 - s) if y = 0), that share clipped to [1e-15, 1 - 1e-15] in float64.
     ECE = sum(n_b / n * |mean score_b - share of positives_b|) over `reliability_bins` bins of equal width.
     Confusion: bins >= threshold_bin answer "positive". AUC, PR-AUC, KS: see there.
 
@@ -171,7 +171,7 @@ def _log_loss(negatives: Counts, positives: Counts, bin_scores: Scores, n: int) 
 
 
 def _reliability(negatives: Counts, positives: Counts, bin_scores: Scores, bins: int) -> tuple[ReliabilityBin, ...]:
-    edges = np.linspace(0, 1, bins + 1)
+    edges = np.arange(bins + 1) / bins  # 3 / 10 is the score 0.3; linspace(0, 1, 11)[3] is not
     counts = negatives + positives
     of_bin = np.searchsorted(edges[1:-1], bin_scores, side="right")
     n = np.bincount(of_bin, counts, bins)

@@ -1,8 +1,12 @@
 """Bytes to columns, or to rejections: the one place where a message is not trusted.
 
     decode.py          Decoder: a MessageBatch becomes a PredictionBatch; read this first
+    routes.py          how messages and elements of arrays find their route
     typed_rows.py      the fast route: well-formed rows straight into columns
     careful_rows.py    the slow route: every rule, one row at a time; alone it refuses
+    labels.py          LabelDecoder: a MessageBatch becomes a LabelBatch, by typed_labels.py and careful_labels.py
+    envelope.py        what both kinds of messages say alike: model, version, time
+    typed_json.py      bytes to msgspec structs for the fast routes, as strictly as for the slow ones
     json_text.py       bytes to a JSON value, or why they are none
     id_hash.py         `prediction_id` to 64 bits
     event_time.py      `ts` to milliseconds, or why it is no time

@@ -50,7 +50,7 @@ def assemble(
     model = np.repeat(np.arange(len(merged), dtype=np.int32), [len(chunk.place) for chunk in merged])
     of_rows = np.concatenate([chunk.event_time_ms for chunk in merged]) if merged else np.empty(0, np.int64)
     event_time_ms = of_rows[order]
-    time_place, time_ms = _with_times(place, event_time_ms, times) if times else (place, event_time_ms)
+    time_place, time_ms = with_times(place, event_time_ms, times) if times else (place, event_time_ms)
     return PredictionBatch(
         place=place,
         offset=batch.offsets[message_of(place)],
@@ -66,7 +66,7 @@ def assemble(
     )
 
 
-def _with_times(place: Places, event_time_ms: Places, others: list[tuple[int, int]]) -> tuple[Places, Places]:
+def with_times(place: Places, event_time_ms: Places, others: list[tuple[int, int]]) -> tuple[Places, Places]:
     """Places and times of the rows and of what is no row, in log order."""
     other_place, other_ms = np.array(others, np.int64).T
     every_place = np.concatenate([place, other_place])

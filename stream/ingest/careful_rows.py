@@ -6,12 +6,11 @@ Cost: about 7 us for 10 features, after parsing.
 The order of the checks is the order of the table in docs/predictions.md: the first complaint wins.
 """
 
-import enum
 import math
-import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from stream.ingest.envelope import IGNORED, Ignored, model_key, name_fault
 from stream.ingest.event_time import event_time
 from stream.ingest.fault import Fault, shown
 from stream.ingest.feature_values import MISSING_NUMBER, Codes, categorical_code, category_codes, numeric_value
@@ -19,9 +18,6 @@ from stream.ingest.id_hash import NO_ID, id_fault, id_hash
 from stream.ingest.settings import IngestSettings
 from stream.records.prediction import Answer, ModelKey, Schema
 
-DEFAULT_VERSION: Final = "0"
-MAX_NAME_CHARACTERS: Final = 200  # of a model or a version: they are keys and metric labels
-_CONTROL_CHARACTER: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ANSWER_FIELDS: Final = ("score", "value", "scores", "features")
 
 
@@ -35,13 +31,6 @@ class Row(NamedTuple):
     id_hash: int = NO_ID
 
 
-class Ignored(enum.Enum):
-    """A prediction of an unknown model under `unknown_models: ignore`."""
-
-    IGNORED = enum.auto()
-
-
-IGNORED: Final = Ignored.IGNORED
 Outcome = Row | Fault | Ignored
 
 
@@ -59,7 +48,7 @@ class CarefulRows:
         """What one prediction becomes; `prediction` is any JSON value."""
         if not isinstance(prediction, dict):
             return Fault("not_object", f"a prediction is a JSON object, got {shown(prediction)}")
-        key = _model_key(prediction)
+        key = model_key(prediction)
         if isinstance(key, Fault):
             return key
         schema = self._schemas.get(key)
@@ -74,22 +63,8 @@ class CarefulRows:
             return event_time_ms
         return _envelope_fault(prediction, schema) or self._row(key, schema, event_time_ms, prediction)
 
-    def time_of(self, prediction: object, record_timestamp_ms: int) -> int | None:
-        """Event time of a prediction that did not become a row; None if it names no model or no time.
-
-        Whatever becomes of it, it moves the watermark: else lateness would depend on which models an owner knows.
-        """
-        if not isinstance(prediction, dict) or isinstance(_model_key(prediction), Fault):
-            return None
-        found = event_time(
-            prediction.get("ts"),
-            record_timestamp_ms=record_timestamp_ms,
-            max_clock_skew_ms=self._settings.max_clock_skew_ms,
-        )
-        return None if isinstance(found, Fault) else found
-
     def _unknown(self, key: ModelKey) -> Outcome:
-        if fault := _name_fault("model", key.model) or _name_fault("version", key.version):
+        if fault := name_fault("model", key.model) or name_fault("version", key.version):
             return fault
         if self._settings.unknown_models == "ignore":
             return IGNORED
@@ -110,27 +85,6 @@ class CarefulRows:
         codes = self._codes[key]
         categorical = [categorical_code(values.get(n), c) for n, c in zip(schema.categorical, codes, strict=True)]
         return Row(key, event_time_ms, numeric, categorical, _id_hash(key, prediction) if schema.ids else NO_ID)
-
-
-def _model_key(prediction: dict[str, object]) -> ModelKey | Fault:
-    model, version = prediction.get("model"), prediction.get("version")
-    if model is None or model == "":
-        return Fault("missing_model", "`model` is required, a text")
-    if not isinstance(model, str):
-        return Fault("wrong_type", f"model must be a text, got {shown(model)}")
-    if version is None:
-        return ModelKey(model, DEFAULT_VERSION)
-    if not isinstance(version, str):
-        return Fault("wrong_type", f'version must be a text such as "3", got {shown(version)}')
-    return ModelKey(model, version)
-
-
-def _name_fault(field: str, name: str) -> Fault | None:
-    if not 1 <= len(name) <= MAX_NAME_CHARACTERS:
-        return Fault("wrong_type", f"{field} must have 1 to {MAX_NAME_CHARACTERS} characters, got {len(name)}")
-    if _CONTROL_CHARACTER.search(name):
-        return Fault("wrong_type", f"{field} must not hold control characters, got {shown(name)}")
-    return None
 
 
 def _envelope_fault(prediction: dict[str, object], schema: Schema) -> Fault | None:

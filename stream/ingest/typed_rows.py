@@ -11,19 +11,20 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import reduce
 from itertools import compress
 from operator import attrgetter, or_
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from stream.ingest.careful_rows import DEFAULT_VERSION
 from stream.ingest.chunk import Chunk, Places, Units
+from stream.ingest.envelope import DEFAULT_VERSION
 from stream.ingest.event_time import UNDECIDED, event_times
 from stream.ingest.feature_values import category_codes
 from stream.ingest.id_hash import id_hashes, is_whole
-from stream.ingest.json_text import MAX_BRACKETS_FOR_RECURSION, UNREADABLE, opening_brackets, parse_json
+from stream.ingest.json_text import parse_json
 from stream.ingest.settings import IngestSettings
+from stream.ingest.typed_json import decode_each
 from stream.records.prediction import CODE_UNSEEN, Answer, ModelKey, Schema
 
 _Envelope = Any  # an instance of a generated struct type, or None where there is none
@@ -37,8 +38,6 @@ _SCORES_TYPE: Final = dict[str, float] | list[float] | None
 # msgspec looks for a key behind the one before it, then from the start: 500 features in another order than the
 # struct's took 200 us a row, in its own order 12 us.
 WIDE_FEATURES: Final = 20
-# Python's recursion limit bounds what msgspec reads: a text without that many bytes has not that many brackets.
-_SHORT_BYTES: Final = MAX_BRACKETS_FOR_RECURSION
 
 
 class TypedRows:
@@ -58,7 +57,7 @@ class TypedRows:
         """Chunks of the rows that are beyond doubt, and the positions of the units that are not."""
         if not self._types or not units.values:
             return [], list(range(len(units.values)))
-        envelopes = self._envelopes(units.values)
+        envelopes = decode_each(units.values, self._decode, self._settings.max_message_bytes)
         chunks: list[Chunk] = []
         left_alone = np.ones(len(envelopes), np.bool_)
         for reader, positions in self._by_version(envelopes):
@@ -98,38 +97,6 @@ class TypedRows:
         self._readers = {label: reader for label, reader in self._readers.items() if label[0] is not outdated}
         self._add_model(model, first=features)
         self._decode = _decoder(self._types.values())
-
-    def _envelopes(self, values: list[bytes | None]) -> list[_Envelope]:
-        """One struct per value, None where msgspec refuses it or must not be asked."""
-        decode = self._decode if self._all_plain(values) else self._decode_if_safe
-        envelopes: list[_Envelope] = []
-        for value in values:
-            try:
-                envelopes.append(decode(value))
-            except UNREADABLE:
-                envelopes.append(None)
-        return envelopes
-
-    def _all_plain(self, values: list[bytes | None]) -> bool:
-        """Whether `_may_decode` holds for all of them at first sight."""
-        if None in values:
-            return False
-        texts = cast("list[bytes]", values)
-        longest = max(map(len, texts))
-        return longest <= min(_SHORT_BYTES, self._settings.max_message_bytes) and all(map(bytes.isascii, texts))
-
-    def _decode_if_safe(self, value: bytes | None) -> _Envelope:
-        return self._decode(value) if value is not None and self._may_decode(value) else None
-
-    def _may_decode(self, value: bytes) -> bool:
-        """Whether msgspec, which skips what it need not read, judges these bytes as strictly as the slow route."""
-        if len(value) > self._settings.max_message_bytes:
-            return False
-        if len(value) > _SHORT_BYTES and opening_brackets(value) > MAX_BRACKETS_FOR_RECURSION:
-            return False
-        if not value.isascii():
-            value.decode()  # raises what the caller takes for a refusal
-        return True
 
     def _by_version(self, envelopes: list[_Envelope]) -> list[tuple["_VersionReader", list[int] | slice]]:
         """The positions of each known model and version; a slice if all are of one."""

@@ -15,6 +15,9 @@ REJECTION_REASONS: Final = {
     "future": "`ts` is further ahead of the record's timestamp than `windows.max_clock_skew`",
     "score_out_of_range": "`score` must be in [0, 1]",
     "unknown_model": "no baseline is registered for this model and version",
+    "missing_id": "a label needs its prediction's `prediction_id`",
+    "missing_label": "`label` is required; null retracts",
+    "bad_label": "`label` is no label of its model: 0 or 1, true or false; of a regression a number",
 }
 """Reason code: its rule in words. The codes are metric labels, so they are few and fixed."""
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from stream.ingest.careful_rows import IGNORED, CarefulRows, Row
+from stream.ingest.careful_rows import CarefulRows, Row
+from stream.ingest.envelope import IGNORED
 from stream.ingest.fault import Fault
 from stream.ingest.settings import IngestSettings
 from stream.records.prediction import Answer, ModelKey, Schema

@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
-from stream.ingest.dead_letter import dead_letter
 from stream.durable.log import Outgoing
+from stream.ingest.dead_letter import dead_letter
 from stream.records.rejection import Rejection
 from stream.records.source import Source
 

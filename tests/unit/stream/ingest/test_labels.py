@@ -17,6 +17,7 @@ from stream.ingest.typed_labels import TypedLabels
 from stream.records.label import LabelBatch
 from stream.records.rejection import REJECTION_REASONS, Rejection
 from tests.unit.stream.ingest import generated_labels as generated
+from tests.unit.stream.ingest.generated import as_json
 from tests.unit.stream.ingest.messages import RECORD_MS, batch_of
 
 RULES = {"m": LabelRule("binary"), "price": LabelRule("regression")}
@@ -276,7 +277,7 @@ def test_nothing_raises_and_nothing_vanishes(values: list[bytes | None], ingest:
 
 
 @settings(max_examples=200, deadline=None)
-@given(generated.as_json(generated.good_labels))
+@given(as_json(generated.good_labels))
 def test_good_labels_of_known_models_are_rows(value: bytes) -> None:
     """The generator's own claim, so that the properties above are not about rejections only."""
     batch = LabelDecoder(dict.fromkeys(("m", "price", "other"), LabelRule("binary")), IngestSettings()).decode(

@@ -1,0 +1,1 @@
+"""One owner per labels partition: labels on their way to the join, dead letters, a ledger."""

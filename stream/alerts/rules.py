@@ -8,6 +8,9 @@ from detectors import Threshold
 from stream.config import PsiKeys
 
 PSI: Final = "psi"
+AUC: Final = "auc"
+BRIER: Final = "brier"
+MAE: Final = "mae"
 INPUT_LOST: Final = "input_lost"  # records that retention cut away before they were read
 
 NEVER: Final = Threshold(warning=None, critical=None)
@@ -24,6 +27,28 @@ class Rules:
     def limits(self, subject: str) -> Threshold:
         """What counts for a feature, or for the answer."""
         return self.subjects.get(subject, self.default)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorseRule:
+    """When a statistic of performance is worse than the baseline's.
+
+    Worse than the baseline by more than `tolerance` is a warning, by more than twice that critical;
+    both only with enough labels, and if chance alone would hardly ever make it so much worse.
+    """
+
+    tolerance: float  # in the statistic's own unit; of MAE as a share of the baseline's
+    min_samples: int = 200  # labels in the window below which it does not judge
+    level: float = 0.001  # the one-sided p-value must be below it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerformanceRules:
+    """The rules on what a model's labels say; None: shown, never alerted on."""
+
+    auc: WorseRule | None = WorseRule(tolerance=0.05)
+    brier: WorseRule | None = WorseRule(tolerance=0.02)
+    mae: WorseRule | None = WorseRule(tolerance=0.1)
 
 
 def rules_of(psi: PsiKeys) -> Rules:

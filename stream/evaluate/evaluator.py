@@ -7,9 +7,10 @@ below 5 ms (`make bench`). The same function judges a live window and one of a f
 import math
 from dataclasses import dataclass
 
-from detectors import Threshold, Undefined, Verdict, divergences
+from detectors import EstimatedPerformance, Threshold, Undefined, Verdict, divergences
 from stream.alerts.rules import PSI
 from stream.baselines.layout import Counts, Layout
+from stream.evaluate.score_estimate import estimate_window
 from stream.evaluate.settings import ModelSettings
 
 
@@ -39,6 +40,7 @@ class Evaluation:
     n: int  # rows
     complete: bool  # False: counting began inside the window
     checks: tuple[Check, ...]
+    estimates: EstimatedPerformance | Undefined | None = None  # label-free; None: the baseline cannot tell
 
     @property
     def breaches(self) -> list[Check]:
@@ -86,7 +88,14 @@ def evaluate_window(
                 current=coarse[bins],
             )
         )
-    return Evaluation(start_ms=start_ms, end_ms=end_ms, n=n, complete=complete, checks=tuple(checks))
+    return Evaluation(
+        start_ms=start_ms,
+        end_ms=end_ms,
+        n=n,
+        complete=complete,
+        checks=tuple(checks),
+        estimates=estimate_window(layout, counts),
+    )
 
 
 def _defined(value: float) -> float | Undefined:

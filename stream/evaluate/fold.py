@@ -1,5 +1,8 @@
 """The evaluate fold: partials of all sources in, reports and alerts out; one partials partition.
 
+Two kinds of record come, told apart by their first byte: counts of predictions, taken here, and counts
+of joined labels, taken by `PerformanceCourses`.
+
 It evaluates on what the partials say (watermarks, idle records), never on a clock, so that its
 outputs are a function of the partials alone: a crash or a zombie repeats a message, bit for bit,
 under the same key.
@@ -15,12 +18,16 @@ from stream.durable.fold import Register
 from stream.durable.log import Outgoing
 from stream.errors import CallerError
 from stream.evaluate.course import Candidate, Course, CourseProgress
+from stream.evaluate.outcome_sources import OutcomeSourceState
 from stream.evaluate.panes import PaneSum
+from stream.evaluate.performance_course import PerformanceProgress
+from stream.evaluate.performance_courses import REGISTER, PerformanceCourses, read_performance
 from stream.evaluate.publisher import EvaluateOutputs, PublishedAlert, Publisher
 from stream.evaluate.report import Judged, LostInput
 from stream.evaluate.settings import ModelSettings
 from stream.evaluate.sources import Sources, SourceState
 from stream.records.partial import NO_TIME, Partial, decode_partial
+from stream.records.performance import PerformancePartial, is_performance
 from stream.records.prediction import ModelKey
 from stream.records.settings import CountingSettings
 from stream.records.source import MessageBatch
@@ -34,6 +41,9 @@ class EvaluateProgress(msgspec.Struct, array_like=True):
     courses: list[CourseProgress]
     unreadable: int
     evaluations: int
+    outcome_sources: dict[str, OutcomeSourceState] = {}
+    outcomes_expected: int = 0
+    performance: list[PerformanceProgress] = []
 
 
 class EvaluateFold:
@@ -52,6 +62,7 @@ class EvaluateFold:
         self.unreadable = 0  # records of the partials topic that are not partials
         self.evaluations = 0
         self._publisher = Publisher(outputs)
+        self.performance = PerformanceCourses(self._publisher, settings_of, find_baseline)
         self._settings_of = settings_of
         self._find = find_baseline
         self._newest_ms = NO_TIME
@@ -63,15 +74,16 @@ class EvaluateFold:
         """A baseline that a partial was counted with and that has not been read yet."""
         for value in batch.values:
             partial = _read(value)
-            for active in partial.definitions.values() if partial else ():
-                if self._find(active.baseline_id) is None:
-                    return active.baseline_id
+            for known in partial.definitions.values() if partial else ():
+                if self._find(known.baseline_id) is None:
+                    return known.baseline_id
         return None
 
     def needs_to_restore(self, progress: bytes, activations: Sequence[bytes]) -> str | None:
         """A baseline that a model is evaluated with and that has not been read yet."""
         state = msgspec.msgpack.decode(progress, type=EvaluateProgress)
-        named = (known.baseline_id for course in state.courses for known in course.definitions)
+        named = [known.baseline_id for course in state.courses for known in course.definitions]
+        named += [track.definition.baseline_id for course in state.performance for track in course.tracks]
         return next((baseline_id for baseline_id in named if self._find(baseline_id) is None), None)
 
     def proposal(self) -> bytes | None:
@@ -85,6 +97,9 @@ class EvaluateFold:
         """Take each partial, then evaluate whatever windows it completes."""
         for offset, value in zip(batch.offsets.tolist(), batch.values, strict=True):
             partial = _read(value)
+            if isinstance(partial, PerformancePartial):
+                self.unreadable += not self.performance.take(partial, offset + 1)
+                continue
             if partial is None:
                 self.unreadable += 1
                 continue
@@ -107,11 +122,11 @@ class EvaluateFold:
 
     def changed(self) -> Sequence[Register]:
         """Panes that changed."""
-        return self._registers(only_changed=True)
+        return self._registers(only_changed=True) + self.performance.registers(only_changed=True)
 
     def live(self) -> Sequence[Register]:
         """All panes."""
-        return self._registers(only_changed=False)
+        return self._registers(only_changed=False) + self.performance.registers(only_changed=False)
 
     def outputs(self) -> Sequence[Outgoing]:
         """Reports and alerts."""
@@ -123,7 +138,16 @@ class EvaluateFold:
             course.note_definitions()
         courses = [course.progress for _, course in sorted(self.courses.items(), key=lambda item: item[0])]
         return msgspec.msgpack.encode(
-            EvaluateProgress(self.sources.heard, self.sources.expected, courses, self.unreadable, self.evaluations)
+            EvaluateProgress(
+                self.sources.heard,
+                self.sources.expected,
+                courses,
+                self.unreadable,
+                self.evaluations,
+                self.performance.sources.heard,
+                self.performance.sources.expected,
+                self.performance.progress(),
+            )
         )
 
     def restore(self, next_offset: int, progress: bytes, registers: Iterable[Register]) -> None:
@@ -140,8 +164,13 @@ class EvaluateFold:
                 candidate = Candidate(definition, known.from_ms, known.until_ms, known.since)
                 course.candidates[definition.id] = candidate
                 candidates[definition.id, course_progress.segment] = course, candidate
+        self.performance.restore(state.outcome_sources, state.outcomes_expected, state.performance)
         for register in registers:
-            definition_id, segment, start_ms = msgspec.msgpack.decode(register.key)
+            identity = msgspec.msgpack.decode(register.key)
+            if identity[0] == REGISTER:
+                self.performance.restore_register(identity, register)
+                continue
+            definition_id, segment, start_ms = identity
             if (held := candidates.get((definition_id, segment))) is None:
                 continue
             course, candidate = held
@@ -204,7 +233,8 @@ class EvaluateFold:
         for check in evaluation.checks:
             self._publisher.move_alert(judged, check, episodes, candidate.panes)
         self._publisher.resolve_vanished(judged, episodes)
-        self._publisher.report(judged, revision=0, episodes=episodes)
+        reliable = self.performance.reliable(candidate.definition.key)
+        self._publisher.report(judged, revision=0, episodes=episodes, reliable=reliable)
 
     def _publish_revision(self, course: Course, end_ms: int) -> None:
         evaluation = course.evaluate(end_ms)
@@ -213,7 +243,8 @@ class EvaluateFold:
         self.evaluations += 1
         revision = course.progress.revisions[end_ms] = course.progress.revisions.get(end_ms, 0) + 1
         judged = Judged(evaluation, course.in_force(end_ms).definition, course.progress.segment)
-        self._publisher.report(judged, revision=revision, episodes=course.progress.episodes)
+        reliable = self.performance.reliable(judged.definition.key)
+        self._publisher.report(judged, revision=revision, episodes=course.progress.episodes, reliable=reliable)
 
     def _course_of(self, key: ModelKey, segment: str) -> Course:
         held = self.courses.get((key, segment))
@@ -257,7 +288,9 @@ class EvaluateFold:
         return registers
 
 
-def _read(value: bytes | None) -> Partial | None:
+def _read(value: bytes | None) -> Partial | PerformancePartial | None:
+    if value and is_performance(value):
+        return read_performance(value)
     try:
         return decode_partial(value) if value else None
     except msgspec.DecodeError:

@@ -4,10 +4,10 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 
-from detectors import Undefined, Verdict
+from detectors import EstimatedPerformance, Undefined, Verdict
 from stream.alerts.evidence import bins_evidence, moved_in_words
 from stream.alerts.lifecycle import Episode, episode_id
-from stream.alerts.rules import INPUT_LOST, PSI
+from stream.alerts.rules import AUC, BRIER, INPUT_LOST, MAE, PSI
 from stream.baselines.definition import Definition
 from stream.evaluate.evaluator import Check, Evaluation
 from stream.records.partial import NO_TIME, Partial
@@ -16,7 +16,13 @@ from stream.records.times import duration_words, rfc3339
 
 REPORT_SCHEMA: Final = "driftline.report/1"
 ALERT_SCHEMA: Final = "driftline.alert/1"
-ALERT_NAMES: Final = {PSI: "DriftlinePSI", INPUT_LOST: "DriftlineInputLost"}
+ALERT_NAMES: Final = {
+    PSI: "DriftlinePSI",
+    AUC: "DriftlineAUC",
+    BRIER: "DriftlineBrier",
+    MAE: "DriftlineMAE",
+    INPUT_LOST: "DriftlineInputLost",
+}
 
 
 class Judged(NamedTuple):
@@ -34,21 +40,29 @@ class LostInput(NamedTuple):
     records: int  # offsets in the gap
 
 
-def report_record(judged: Judged, *, revision: int, firing: list[str]) -> dict[str, Any]:
-    """The message of one evaluation; `firing` are the ids of the episodes that go on."""
+def report_record(judged: Judged, *, revision: int, firing: list[str], reliable: bool | None = None) -> dict[str, Any]:
+    """The message of one evaluation.
+
+    Args:
+        judged: what was judged.
+        revision: how often the window was published before.
+        firing: ids of the episodes that go on.
+        reliable: whether the estimates were right where labels could last tell; None: they never could.
+    """
     evaluation, definition, segment = judged
     return {
         "schema": REPORT_SCHEMA,
         "model": definition.key.model,
         "version": definition.key.version,
         "segment": segment,
-        "window": _window(evaluation),
+        "window": window_record(evaluation.start_ms, evaluation.end_ms),
         "n": evaluation.n,
         "complete": evaluation.complete,
         "revision": revision,
         "baseline": definition.baseline.id,
         "definition": definition.id,
         "checks": [_check(c) for c in evaluation.checks],
+        "estimates": _estimates(evaluation.estimates, reliable=reliable),
         "alerts_firing": firing,
     }
 
@@ -89,33 +103,45 @@ def vanished_record(judged: Judged, check: str, subject: str, episode: Episode) 
 
 
 def _episode_record(judged: Judged, check: str, subject: str, episode: Episode, *, resolved: bool) -> dict[str, Any]:
-    """What every message of an episode has, in the order of the contract."""
     evaluation, definition, segment = judged
+    labels = alert_labels(definition.key, check, subject, segment)
+    record = episode_record(labels, episode, evaluation.end_ms, resolved=resolved)
+    record["evidence"] = {
+        "n": evaluation.n,
+        "window": window_record(evaluation.start_ms, evaluation.end_ms),
+        "baseline": definition.baseline.id,
+        "definition": definition.id,
+    }
+    return record
+
+
+def alert_labels(key: ModelKey, check: str, subject: str, segment: str) -> dict[str, str]:
+    """What an alert is about, in the order of the contract."""
+    return {
+        "alertname": ALERT_NAMES[check],
+        "model": key.model,
+        "version": key.version,
+        "check": check,
+        "subject": subject,
+        "segment": segment,
+    }
+
+
+def episode_record(labels: dict[str, str], episode: Episode, end_ms: int, *, resolved: bool) -> dict[str, Any]:
+    """What every message of an episode has, in the order of the contract; the rest is for the caller to fill in."""
     return {
         "schema": ALERT_SCHEMA,
         "id": episode.id,
         "seq": episode.seq,
         "status": "resolved" if resolved else "firing",
         "severity": str(episode.severity),
-        "labels": {
-            "alertname": ALERT_NAMES[check],
-            "model": definition.key.model,
-            "version": definition.key.version,
-            "check": check,
-            "subject": subject,
-            "segment": segment,
-        },
+        "labels": labels,
         "annotations": {},
         "startsAt": rfc3339(episode.starts_at_ms),
-        "endsAt": rfc3339(evaluation.end_ms) if resolved else None,
+        "endsAt": rfc3339(end_ms) if resolved else None,
         "value": None,
         "threshold": None,
-        "evidence": {
-            "n": evaluation.n,
-            "window": _window(evaluation),
-            "baseline": definition.baseline.id,
-            "definition": definition.id,
-        },
+        "evidence": {},
     }
 
 
@@ -189,6 +215,15 @@ def _summary(check: Check, evaluation: Evaluation, limit: float | None, *, resol
     return f"{check.subject} is back: {what}" if resolved else f"{check.subject} drifted: {what}"
 
 
+def _estimates(found: EstimatedPerformance | Undefined | None, *, reliable: bool | None) -> dict[str, Any] | None:
+    """What performance should be by the scores alone; None where the baseline has no labels to estimate with."""
+    if found is None:
+        return None
+    names = ("auc", "precision", "recall", "brier", "base_rate")
+    values = {name: None if isinstance(found, Undefined) else _number(getattr(found, name)) for name in names}
+    return {**values, "reliable": reliable}
+
+
 def _check(check: Check) -> dict[str, Any]:
     return {
         "check": check.check,
@@ -208,8 +243,9 @@ def _check(check: Check) -> dict[str, Any]:
     }
 
 
-def _window(evaluation: Evaluation) -> dict[str, str]:
-    return {"start": rfc3339(evaluation.start_ms), "end": rfc3339(evaluation.end_ms)}
+def window_record(start_ms: int, end_ms: int) -> dict[str, str]:
+    """A window, as reports and alerts show it."""
+    return {"start": rfc3339(start_ms), "end": rfc3339(end_ms)}
 
 
 def _number(value: float | Undefined) -> float | None:

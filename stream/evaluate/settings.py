@@ -1,9 +1,9 @@
 """How a model's windows are judged. Unlike a definition, this may change without counting anew."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from detectors import Smoothing
-from stream.alerts.rules import Rules
+from stream.alerts.rules import PerformanceRules, Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,3 +13,4 @@ class ModelSettings:
     window_ms: int  # a whole number of panes
     psi: Rules
     smoothing: Smoothing
+    performance: PerformanceRules = field(default_factory=PerformanceRules)

@@ -1,0 +1,169 @@
+"""Whether a window's labels say that the model has become worse: effect and evidence, both.
+
+Effect: worse than the baseline by more than the tolerance. Evidence: enough labels, and a p-value of
+"no worse than the baseline" below the level. A window that is beyond the tolerance without the evidence
+says nothing: it neither begins an alert nor ends one.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from detectors import Auc, BinaryMetrics, RegressionMetrics, Undefined, Verdict, auc_drop_p_value, rise_p_value
+from stream.alerts.rules import AUC, BRIER, MAE, PerformanceRules, WorseRule
+from stream.baselines.baseline import LabelledValues
+from stream.evaluate.labelled_baseline import KnownLabels
+from stream.evaluate.score_estimate import FEWEST_OF_A_CLASS
+from stream.records.prediction import Answer
+
+NO_BASELINE: Final = Undefined("no labelled baseline")
+TOO_FEW: Final = "too few"
+NOISE: Final = "sampling noise"
+OFF: Final = Verdict.OK  # of a check that is switched off: its alert, if one fires, ends
+HAVE_CRITICAL: Final = frozenset({AUC, MAE})  # Brier moves with the base rate too, so it only warns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerformanceCheck:
+    """One statistic of one window's labels, with its verdict."""
+
+    check: str  # "auc" | "brier" | "mae"
+    subject: str  # "score" | "value"
+    value: float | Undefined
+    se: float | Undefined  # standard error by sampling
+    n: int  # labels in the window
+    rule: WorseRule | None  # None: switched off
+    baseline: float | Undefined
+    warning: float | None  # the limits, in the statistic's own unit; None: there is none
+    critical: float | None
+    p_value: float | Undefined  # of "no worse than the baseline"
+    verdict: Verdict
+    reason: str | None  # why the verdict is undefined
+
+    def limit_of(self, severity: Verdict) -> float | None:
+        """The limit that a verdict says was crossed."""
+        return {Verdict.WARNING: self.warning, Verdict.CRITICAL: self.critical}.get(severity)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Compared:
+    """A statistic of a window beside the baseline's."""
+
+    value: float | Undefined
+    se: float | Undefined
+    n: int
+    baseline: float | Undefined
+    p_value: float | Undefined
+    enough: bool = True  # rows of each class, where there are classes
+
+
+def binary_checks(
+    found: BinaryMetrics | Undefined, known: KnownLabels | None, rules: PerformanceRules, category: str = ""
+) -> tuple[PerformanceCheck, ...]:
+    """AUC and Brier of one window; the class is part of the subject where there are several."""
+    area, brier = _auc(found, known), _brier(found, known)
+    tolerance = 0.0 if rules.auc is None else -rules.auc.tolerance  # a low AUC is a bad one
+    subject = f"{Answer.SCORE}[{category}]" if category else str(Answer.SCORE)
+    return (
+        _judged(AUC, subject, area, rules.auc, tolerance=tolerance),
+        _judged(BRIER, subject, brier, rules.brier, tolerance=0.0 if rules.brier is None else rules.brier.tolerance),
+    )
+
+
+def value_checks(
+    found: RegressionMetrics | Undefined, known: LabelledValues | None, rules: PerformanceRules
+) -> tuple[PerformanceCheck, ...]:
+    """MAE of one window; its tolerance is a share of the baseline's."""
+    compared = _mae(found, known)
+    share = 0.0 if rules.mae is None else rules.mae.tolerance
+    tolerance = 0.0 if isinstance(compared.baseline, Undefined) else share * compared.baseline
+    return (_judged(MAE, str(Answer.VALUE), compared, rules.mae, tolerance=tolerance),)
+
+
+def _auc(found: BinaryMetrics | Undefined, known: KnownLabels | None) -> _Compared:
+    before: Auc | Undefined = NO_BASELINE if known is None else known.metrics.auc
+    of_baseline = before if isinstance(before, Undefined) else before.value
+    if isinstance(found, Undefined):
+        return _Compared(value=found, se=found, n=0, baseline=of_baseline, p_value=found)
+    area = found.auc
+    if isinstance(area, Undefined):
+        return _Compared(value=area, se=area, n=found.n, baseline=of_baseline, p_value=area)
+    return _Compared(
+        value=area.value,
+        se=area.se,
+        n=found.n,
+        baseline=of_baseline,
+        p_value=before if isinstance(before, Undefined) else auc_drop_p_value(area, before),
+        enough=min(area.negatives, area.positives) >= FEWEST_OF_A_CLASS,
+    )
+
+
+def _brier(found: BinaryMetrics | Undefined, known: KnownLabels | None) -> _Compared:
+    baseline = NO_BASELINE if known is None else known.metrics.brier
+    if isinstance(found, Undefined):
+        return _Compared(value=found, se=found, n=0, baseline=baseline, p_value=found)
+    p_value: float | Undefined = NO_BASELINE
+    if known is not None:
+        p_value = rise_p_value(found.brier, found.brier_se, known.metrics.brier, known.metrics.brier_se)
+    return _Compared(value=found.brier, se=found.brier_se, n=found.n, baseline=baseline, p_value=p_value)
+
+
+def _mae(found: RegressionMetrics | Undefined, known: LabelledValues | None) -> _Compared:
+    usable = known if known is not None and known.n > 0 else None
+    baseline = NO_BASELINE if usable is None else usable.mae
+    if isinstance(found, Undefined):
+        return _Compared(value=found, se=found, n=0, baseline=baseline, p_value=found)
+    p_value: float | Undefined = NO_BASELINE if usable is None else Undefined(TOO_FEW)
+    if usable is not None and not isinstance(found.mae_se, Undefined):
+        p_value = rise_p_value(found.mae, found.mae_se, usable.mae, usable.abs_error_deviation / math.sqrt(usable.n))
+    return _Compared(value=found.mae, se=found.mae_se, n=found.n, baseline=baseline, p_value=p_value)
+
+
+def _judged(
+    check: str, subject: str, compared: _Compared, rule: WorseRule | None, *, tolerance: float
+) -> PerformanceCheck:
+    """The verdict; a negative tolerance says that less is worse."""
+    warning = critical = None
+    if rule is not None and not isinstance(compared.baseline, Undefined):
+        warning = compared.baseline + tolerance
+        critical = compared.baseline + 2 * tolerance if check in HAVE_CRITICAL else None
+    found = OFF if rule is None else _verdict(compared, rule, warning, critical, less_is_worse=tolerance < 0)
+    if isinstance(compared.value, Undefined):
+        found = compared.value.reason
+    return PerformanceCheck(
+        check=check,
+        subject=subject,
+        value=compared.value,
+        se=compared.se,
+        n=compared.n,
+        rule=rule,
+        baseline=compared.baseline,
+        warning=warning,
+        critical=critical,
+        p_value=compared.p_value,
+        verdict=found if isinstance(found, Verdict) else Verdict.UNDEFINED,
+        reason=None if isinstance(found, Verdict) else found,
+    )
+
+
+def _verdict(
+    compared: _Compared, rule: WorseRule, warning: float | None, critical: float | None, *, less_is_worse: bool
+) -> Verdict | str:
+    """The verdict, or why there is none."""
+    value, p_value = compared.value, compared.p_value
+    if isinstance(value, Undefined):
+        return value.reason
+    if warning is None:
+        return NO_BASELINE.reason
+    if compared.n < rule.min_samples or not compared.enough or isinstance(p_value, Undefined):
+        return TOO_FEW
+    if not _beyond(value, warning, less_is_worse=less_is_worse):
+        return Verdict.OK
+    if p_value >= rule.level:
+        return NOISE
+    is_critical = critical is not None and _beyond(value, critical, less_is_worse=less_is_worse)
+    return Verdict.CRITICAL if is_critical else Verdict.WARNING
+
+
+def _beyond(value: float, limit: float, *, less_is_worse: bool) -> bool:
+    return value < limit if less_is_worse else value > limit

@@ -1,0 +1,290 @@
+"""Reports and alerts of what the labels say: plain JSON values; what is undefined is null, with its reason beside."""
+
+import math
+from typing import Any, Final, NamedTuple
+
+from detectors import Auc, BinaryMetrics, RegressionMetrics, Undefined
+from stream.alerts.lifecycle import Episode
+from stream.alerts.performance_evidence import classes_evidence, classes_in_words
+from stream.alerts.rules import AUC, BRIER, MAE
+from stream.evaluate.performance_checks import PerformanceCheck
+from stream.evaluate.performance_evaluator import PerformanceBaseline, PerformanceEvaluation
+from stream.evaluate.report import alert_labels, episode_record, runbook, window_record
+from stream.records.outcome import PerformanceDefinition
+from stream.records.prediction import ModelKey
+from stream.records.times import duration_words, rfc3339
+
+PERFORMANCE_SCHEMA: Final = "driftline.performance/1"
+MOST_COHORTS: Final = 100  # in one report: the newest; the coverage is over all
+OTHER_TASK: Final = Undefined("other task")
+WORDS: Final = {AUC: "AUC", BRIER: "Brier score", MAE: "MAE"}
+
+
+class JudgedPerformance(NamedTuple):
+    """What was judged: the labels of one window of one model."""
+
+    evaluation: PerformanceEvaluation
+    definition: PerformanceDefinition
+    baseline: PerformanceBaseline
+    offsets: dict[str, int]  # of each outcomes partition, below which everything is counted
+
+    @property
+    def key(self) -> ModelKey:
+        """Whose labels they are."""
+        return ModelKey(self.definition.model, self.definition.version)
+
+
+class _Reasons(dict[str, str]):
+    """Why what is null in a report is null, by its path."""
+
+    def number(self, path: str, value: float | Undefined) -> float | None:
+        """The value as JSON has it; None, and the reason noted, where there is none."""
+        if isinstance(value, Undefined):
+            self[path] = value.reason
+            return None
+        if not math.isfinite(value):
+            self[path] = "infinite"
+            return None
+        return value
+
+
+def performance_key(key: ModelKey, category: str) -> bytes:
+    """`model@version/performance`, the class of a multiclass model after it.
+
+    >>> performance_key(ModelKey("fraud", "3"), "")
+    b'fraud@3/performance'
+    """
+    return f"{key}/performance{f'/{category}' if category else ''}".encode()
+
+
+def performance_record(judged: JudgedPerformance, *, revision: int, firing: list[str]) -> dict[str, Any]:
+    """The message of one evaluation; `firing` are the ids of the episodes that go on."""
+    evaluation, definition, baseline, _ = judged
+    reasons = _Reasons()
+    return {
+        "schema": PERFORMANCE_SCHEMA,
+        "model": definition.model,
+        "version": definition.version,
+        "category": definition.category,
+        "task": evaluation.task,
+        "window": window_record(evaluation.start_ms, evaluation.end_ms),
+        "n": evaluation.n,
+        "complete": evaluation.complete,
+        "revision": revision,
+        "baseline": baseline.of.id,
+        "definition": definition.id,
+        "metrics": _metrics(evaluation, judged, reasons),
+        "label_delay": {
+            "p50_s": reasons.number("label_delay.p50_s", evaluation.delay.p50_s),
+            "p95_s": reasons.number("label_delay.p95_s", evaluation.delay.p95_s),
+        },
+        "coverage": _coverage(evaluation, reasons),
+        "estimate": _estimate(evaluation, reasons),
+        "cohorts": _cohorts(evaluation),
+        "checks": [_check(check) for check in evaluation.checks],
+        "alerts_firing": firing,
+        "undefined": dict(reasons),
+    }
+
+
+def performance_alert(
+    judged: JudgedPerformance, check: PerformanceCheck, episode: Episode, *, resolved: bool
+) -> dict[str, Any]:
+    """The message of one move of an alert."""
+    evaluation, definition, baseline, offsets = judged
+    labels = alert_labels(judged.key, check.check, check.subject, "")
+    limit = check.limit_of(episode.severity)
+    record = episode_record(labels, episode, evaluation.end_ms, resolved=resolved)
+    bins = _bins(evaluation, baseline)
+    record["annotations"] = {
+        "summary": _summary(check, evaluation, limit, resolved=resolved),
+        "description": _in_words(evaluation, bins),
+        "runbook_url": runbook(labels["alertname"]),
+    }
+    record["value"], record["threshold"] = _plain(check.value), limit
+    record["evidence"] = {
+        "n": evaluation.n,
+        "window": window_record(evaluation.start_ms, evaluation.end_ms),
+        "baseline": baseline.of.id,
+        "definition": definition.id,
+        "positives": evaluation.binary.positives if isinstance(evaluation.binary, BinaryMetrics) else None,
+        "se": _plain(check.se),
+        "low": evaluation.auc.low if check.check == AUC and isinstance(evaluation.auc, Auc) else None,
+        "high": evaluation.auc.high if check.check == AUC and isinstance(evaluation.auc, Auc) else None,
+        "baseline_value": _plain(check.baseline),
+        "p_value": _plain(check.p_value),
+        "coverage": _plain(evaluation.coverage.ratio),
+        "bins": bins,
+        "outcomes": offsets,
+    }
+    return record
+
+
+def performance_vanished(judged: JudgedPerformance, check: str, subject: str, episode: Episode) -> dict[str, Any]:
+    """The message that ends an alert whose check the model, as it is now counted, does not have any more."""
+    evaluation, baseline = judged.evaluation, judged.baseline.of.id
+    labels = alert_labels(judged.key, check, subject, "")
+    record = episode_record(labels, episode, evaluation.end_ms, resolved=True)
+    record["annotations"] = {
+        "summary": f"{WORDS[check]} of {subject} is not watched any more: baseline {baseline} does not have it",
+        "description": f"The alert ends because baseline {baseline} came into force, not because the model is better.",
+        "runbook_url": runbook(labels["alertname"]),
+    }
+    record["evidence"] = {
+        "n": evaluation.n,
+        "window": window_record(evaluation.start_ms, evaluation.end_ms),
+        "baseline": baseline,
+        "definition": judged.definition.id,
+    }
+    return record
+
+
+def _summary(check: PerformanceCheck, evaluation: PerformanceEvaluation, limit: float | None, *, resolved: bool) -> str:
+    value = "undefined" if isinstance(check.value, Undefined) else f"{check.value:.3g}"
+    before = "unknown" if isinstance(check.baseline, Undefined) else f"{check.baseline:.3g}"
+    against = "no limit any more" if limit is None else f"limit {limit:.3g}"
+    over = duration_words(evaluation.end_ms - evaluation.start_ms)
+    what = f"{WORDS[check.check]} {value} (baseline {before}, {against}) over {over}, {evaluation.n} labels"
+    return f"{check.subject} is back: {what}" if resolved else f"{check.subject} got worse: {what}"
+
+
+def _bins(evaluation: PerformanceEvaluation, baseline: PerformanceBaseline) -> dict[str, Any] | None:
+    if baseline.scores is None or baseline.scores.bands is None:
+        return None
+    bands, known = baseline.scores.bands, baseline.scores.known
+    now = bands.coarsen(evaluation.negatives), bands.coarsen(evaluation.positives)
+    before = None if known is None else (bands.coarsen(known.negatives), bands.coarsen(known.positives))
+    return classes_evidence(bands.labels, bands.edges, now, before)
+
+
+def _in_words(evaluation: PerformanceEvaluation, bins: dict[str, Any] | None) -> str:
+    if evaluation.n == 0:
+        return "No labels arrived in the window."
+    if bins is not None:
+        return classes_in_words(bins)
+    return _regression_in_words(evaluation)
+
+
+def _regression_in_words(evaluation: PerformanceEvaluation) -> str:
+    found = evaluation.regression
+    if not isinstance(found, RegressionMetrics):
+        return "The baseline has no bins of the score to show."
+    sides = "too high" if found.bias > 0 else "too low"
+    return f"Estimates are {abs(found.bias):.4g} {sides} on average; root mean squared error {found.rmse:.4g}."
+
+
+def _metrics(evaluation: PerformanceEvaluation, judged: JudgedPerformance, reasons: _Reasons) -> dict[str, Any]:
+    if evaluation.task == "regression":
+        return _value_metrics(evaluation, reasons)
+    found = evaluation.binary if evaluation.binary is not None else OTHER_TASK
+
+    def number(name: str) -> float | None:
+        value = getattr(found, name) if isinstance(found, BinaryMetrics) else found
+        return reasons.number(f"metrics.{name}", value)
+
+    area = evaluation.auc
+    metrics: dict[str, Any] = {
+        "positives": number("positives"),
+        "base_rate": number("base_rate"),
+        "auc": reasons.number("metrics.auc", area if isinstance(area, Undefined) else area.value),
+        "auc_low": None if isinstance(area, Undefined) else area.low,
+        "auc_high": None if isinstance(area, Undefined) else area.high,
+        "auc_se": None if isinstance(area, Undefined) else area.se,
+    }
+    for name in ("pr_auc", "ks", "brier", "brier_se", "log_loss", "ece", "precision", "recall"):
+        metrics[name] = number(name)
+    grid = judged.baseline.scores.grid if judged.baseline.scores else None
+    metrics["threshold"] = grid.threshold if grid else None
+    metrics["confusion"], metrics["reliability"] = None, []
+    if isinstance(found, BinaryMetrics):
+        c = found.confusion
+        metrics["confusion"] = {"tp": c.tp, "fp": c.fp, "tn": c.tn, "fn": c.fn}
+        metrics["reliability"] = [
+            {"low": b.low, "high": b.high, "n": b.n, "mean_score": b.mean_score, "observed": b.observed}
+            for b in found.reliability
+        ]
+    return metrics
+
+
+def _value_metrics(evaluation: PerformanceEvaluation, reasons: _Reasons) -> dict[str, Any]:
+    found = evaluation.regression if evaluation.regression is not None else OTHER_TASK
+    names = ("mae", "mae_se", "rmse", "bias", "r2", "label_mean", "label_deviation")
+    metrics: dict[str, Any] = {}
+    for name in names:
+        value = getattr(found, name) if isinstance(found, RegressionMetrics) else found
+        metrics[name] = reasons.number(f"metrics.{name}", value)
+    return {**metrics, "clipped": evaluation.clipped}
+
+
+def _coverage(evaluation: PerformanceEvaluation, reasons: _Reasons) -> dict[str, Any]:
+    found = evaluation.coverage
+    return {
+        "predictions": found.predictions,
+        "labelled": found.labelled,
+        "ratio": reasons.number("coverage.ratio", found.ratio),
+        "bands": [
+            {
+                "score": band.label,
+                "predictions": band.predictions,
+                "labelled": band.labelled,
+                "ratio": _plain(band.coverage),  # null: no predictions, as the number beside it says
+            }
+            for band in found.bands
+        ],
+    }
+
+
+def _estimate(evaluation: PerformanceEvaluation, reasons: _Reasons) -> dict[str, Any] | None:
+    found = evaluation.estimate
+    if found is None:
+        return None
+    if isinstance(found, Undefined):
+        reasons["estimate"] = found.reason
+        return None
+    record: dict[str, Any] = {}
+    for name in ("auc", "precision", "recall", "brier", "base_rate"):
+        gap = getattr(found, name)
+        record[name] = {
+            part: reasons.number(f"estimate.{name}.{part}", getattr(gap, part))
+            for part in ("estimated", "realised", "gap", "z")
+        }
+    return {**record, "reliable": found.reliable}
+
+
+def _cohorts(evaluation: PerformanceEvaluation) -> list[dict[str, Any]]:
+    statistic = "auc" if evaluation.task == "binary" else "mae"
+    return [
+        {
+            "start": rfc3339(cohort.start_ms),
+            "end": rfc3339(cohort.end_ms),
+            "predictions": cohort.predictions,
+            "labelled": cohort.labelled,
+            "coverage": _plain(cohort.coverage),
+            statistic: _plain(cohort.value),
+            "reason": cohort.value.reason if isinstance(cohort.value, Undefined) else None,
+        }
+        for cohort in evaluation.coverage.cohorts[-MOST_COHORTS:]
+    ]
+
+
+def _check(check: PerformanceCheck) -> dict[str, Any]:
+    return {
+        "check": check.check,
+        "subject": check.subject,
+        "value": _plain(check.value),
+        "n": check.n,
+        "baseline": _plain(check.baseline),
+        "p_value": _plain(check.p_value),
+        "threshold": {
+            "warning": check.warning,
+            "critical": check.critical,
+            "min_samples": check.rule.min_samples if check.rule else 0,
+            "level": check.rule.level if check.rule else None,
+        },
+        "verdict": str(check.verdict),
+        "reason": check.reason,
+    }
+
+
+def _plain(value: float | Undefined) -> float | None:
+    return None if isinstance(value, Undefined) or not math.isfinite(value) else value

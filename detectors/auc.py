@@ -2,7 +2,7 @@
 
 Promise: exact where all scores of a bin are equal; elsewhere the exact AUC lies in [low, high], always.
 With 2,048 quantile bins high - low is below 0.001 for continuous scores.
-Cost: O(bins) whatever the number of labels: about 40 µs at 2,048 bins. Integers throughout while
+Cost: O(bins) whatever the number of labels: about 25 µs at 2,048 bins. Integers throughout while
 positives * negatives < 2^61, so that windows with the same counts have the same AUC to the bit.
 """
 
@@ -18,8 +18,9 @@ from detectors.outcome import Undefined
 
 Counts = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.float64]
+Numbers = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 
-_EXACT_BELOW: Final = 2**61  # twice the pairs still fit into 63 bits, with their sum
+_EXACT_BELOW: Final = 2**61  # four times this still fits into 63 bits and a sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +78,15 @@ def auc(negatives: Counts, positives: Counts) -> Auc | Undefined:
     exact = n * p < _EXACT_BELOW
     neg = negatives if exact else negatives.astype(np.float64)
     pos = positives if exact else positives.astype(np.float64)
-    twice_below = 2 * np.cumsum(neg) - neg  # twice the negatives below a bin's middle
-    twice_pairs = 2 * n * p
-    value = min(1.0, float((pos * twice_below).sum()) / twice_pairs)
-    half_tied = float((pos * neg).sum()) / twice_pairs
-    twice_above = 2 * p - (2 * np.cumsum(pos) - pos)
-    below: Weights = np.asarray(twice_below / (2 * n), np.float64)
-    above: Weights = np.asarray(twice_above / (2 * p), np.float64)
-    variance = _mean_variance(pos, below, value, p) + _mean_variance(neg, above, value, n)
+    twice_below = _twice_below(neg)  # twice the negatives below a bin's middle
+    twice_above = 2 * p - _twice_below(pos)  # and the positives above it
+    wins, ties, twice_pairs = (pos @ twice_below).item(), (pos @ neg).item(), 2 * n * p
+    value = min(1.0, wins / twice_pairs)
+    variance = _mean_variance(pos, twice_below, wins, p, n) + _mean_variance(neg, twice_above, wins, n, p)
     return Auc(
         value=value,
-        low=max(0.0, value - half_tied),
-        high=min(1.0, value + half_tied),
+        low=max(0.0, (wins - ties) / twice_pairs),
+        high=min(1.0, (wins + ties) / twice_pairs),
         se=math.sqrt(variance),
         negatives=n,
         positives=p,
@@ -157,10 +155,24 @@ def ks(negatives: Counts, positives: Counts) -> float | Undefined:
     return float(np.abs(np.cumsum(negatives) / n - np.cumsum(positives) / p).max())
 
 
-def _mean_variance(counts: Counts | Weights, shares: Weights, mean: float, rows: int) -> float:
-    """The variance of the mean of `rows` shares, counts[i] of which are shares[i]."""
-    spread = mean * (1 - mean) if rows == 1 else float((counts * (shares - mean) ** 2).sum()) / (rows - 1)
-    return spread / rows
+def _twice_below(counts: Numbers) -> Numbers:
+    below = counts.cumsum()
+    twice: Numbers = below + below - counts
+    return twice
+
+
+def _mean_variance(counts: Numbers, twice: Numbers, total: float, rows: int, others: int) -> float:
+    """The variance of the mean of `rows` shares twice[i] / (2 * others), counts[i] of each.
+
+    total = sum(counts * twice). In integers the difference of the two large sums is exact.
+    """
+    if rows == 1:
+        mean = min(1.0, total / (2 * others))
+        return mean * (1 - mean)
+    if rows * others * others >= _EXACT_BELOW:
+        twice = twice.astype(np.float64)
+    squares = (counts @ (twice * twice)).item()
+    return max(0.0, (rows * squares - total * total) / (4 * rows * rows * (rows - 1) * others * others))
 
 
 def _same_bins(negatives: Counts, positives: Counts) -> None:

@@ -38,7 +38,7 @@ def main() -> None:
     """Ask NannyML and freeze what it says."""
     os.environ["NML_DISABLE_USAGE_LOGGING"] = "1"  # it calls home otherwise
     import nannyml  # type: ignore[import-not-found]  # only where the file is made, see README.md
-    import pandas as pd  # comes with it
+    import pandas as pd  # type: ignore[import-untyped]  # comes with it
 
     def frame(score: Column) -> "pd.DataFrame":
         return pd.DataFrame({"score": score, "answer": (score >= THRESHOLD).astype(int)})

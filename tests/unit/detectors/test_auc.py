@@ -143,6 +143,10 @@ def test_a_billion_rows_of_each_class_do_not_overflow() -> None:
     assert pr_auc(*big) == pytest.approx(0.95)
     just_exact = auc(np.array([3, 1, 0]) * 300_000_000, np.array([0, 1, 3]) * 300_000_000)
     assert just_exact.value == 0.96875
+    # Beyond 63 bits squares are floats: the spread stays, its mean over k times the rows falls with the root of k.
+    spread = np.sqrt(2 * (3 / 4 * 0.03125**2 + 1 / 4 * 0.09375**2) / 4)
+    assert just_exact.se * np.sqrt(300_000_000) == pytest.approx(spread, rel=1e-6)
+    assert found.se * np.sqrt(4_000_000_000) == pytest.approx(spread, rel=1e-6)
 
 
 @given(PAIRS)

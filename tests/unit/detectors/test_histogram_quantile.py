@@ -14,6 +14,7 @@ EDGES = np.array([1.0, 2.0, 4.0, 8.0])
 def test_it_lies_in_the_bin_of_the_exact_quantile(values: list[float], level: float) -> None:
     cut = BinEdges(tuple(EDGES.tolist()))
     found = histogram_quantile(cut.histogram(np.array(values)), EDGES, level, lowest=0.0, highest=16.0)
+    assert isinstance(found, float)
     exact = np.quantile(values, level, method="inverted_cdf")
     full = [0.0, *EDGES.tolist(), 16.0]
     i = int(cut.index(np.array([exact]))[0])
@@ -23,6 +24,8 @@ def test_it_lies_in_the_bin_of_the_exact_quantile(values: list[float], level: fl
 @given(st.lists(st.integers(0, 9), min_size=5, max_size=5).filter(any), st.floats(0, 1), st.floats(0, 1))
 def test_a_higher_level_never_reads_less(counts: list[int], a: float, b: float) -> None:
     low, high = (histogram_quantile(np.array(counts), EDGES, level) for level in sorted((a, b)))
+    assert isinstance(low, float)
+    assert isinstance(high, float)
     assert low <= high + 1e-12
 
 

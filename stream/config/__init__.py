@@ -19,6 +19,8 @@ from stream.config.keys import (
     FieldNames,
     KafkaKeys,
     Keys,
+    LabelKeys,
+    LabelSection,
     LimitKeys,
     ModelKeys,
     PsiKeys,
@@ -28,28 +30,34 @@ from stream.config.keys import (
     UnknownModels,
     WebKeys,
     WindowKeys,
+    WorseKeys,
 )
 from stream.config.refusals import refusals
 from stream.config.rules import broken_rules
 from stream.config.sources import Sources, read_sources
 from stream.errors import ConfigError, InputError
+from stream.records.settings import OutcomeSettings
 
-__all__ = ["CheckKeys", "Config", "KafkaKeys", "ModelConfig", "PsiKeys", "PsiLimits", "TopicKeys", "WebKeys",
-           "WindowKeys", "load_config", "sasl_password"]  # fmt: skip
+__all__ = ["CheckKeys", "Config", "KafkaKeys", "LabelKeys", "ModelConfig", "PsiKeys", "PsiLimits", "TopicKeys",
+           "WebKeys", "WindowKeys", "WorseKeys", "load_config", "sasl_password"]  # fmt: skip
 
 LATER_KEYS: Final = {
     "false_alarms": "the false-alarm budget",
-    "label_ttl": "joining labels",
-    "label_sample": "joining labels",
-    "revision_window": "joining labels",
-    "labels": "joining labels",
     "latency": "latency",
     "sla": "latency",
     "segments": "segments",
     "quality": "the quality check",
-    "auc": "the AUC check",
 }
 """Keys that a later version will know: what they belong to, so that the refusal can say so."""
+
+OTHER_NAMES: Final = {
+    "label_ttl": "labels: {ttl: 30d}",
+    "label_sample": "labels: {sample: 0.1}",
+    "revision_window": "labels: {revision: 7d}",
+}
+"""What people call a key: what is written instead."""
+
+DAY_MS: Final = 86_400_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +69,28 @@ class ModelConfig:
     rule: str
     windows: WindowKeys
     checks: CheckKeys
+    labels: LabelKeys | None  # None: off, nothing waits for a label
+
+    @property
+    def outcomes(self) -> OutcomeSettings | None:
+        """How its predictions wait for their labels; None: they do not.
+
+        >>> outcomes = Config().model("fraud").outcomes
+        >>> (outcomes.ttl_ms, outcomes.cohort_ms) if outcomes else None
+        (2592000000, 86400000)
+        """
+        if self.labels is None:
+            return None
+        labels, pane_ms = self.labels, self.windows.pane
+        return OutcomeSettings(
+            ttl_ms=labels.ttl,
+            early_ms=labels.early,
+            revision_ms=labels.revision,
+            cohort_ms=-(-DAY_MS // pane_ms) * pane_ms if labels.cohort is None else labels.cohort,
+            sample=labels.sample,
+            dedupe=labels.dedupe,
+            max_waiting=labels.max_waiting,
+        )
 
 
 class Config(Keys):
@@ -77,6 +107,7 @@ class Config(Keys):
     fields: FieldNames = Field(default_factory=dict)
     constants: FieldNames = Field(default_factory=dict)
     smoothing: SmoothingName = "half"
+    labels: LabelSection = LabelKeys()
     models: dict[str, ModelKeys] = Field(default_factory=dict)
 
     def model(self, name: str) -> ModelConfig:
@@ -87,7 +118,10 @@ class Config(Keys):
         """
         own = self.models.get(name, ModelKeys())
         windows = self.windows.model_copy(update=own.windows.model_dump(exclude_none=True))
-        return ModelConfig(name=name, task=own.task, rule=own.rule, windows=windows, checks=own.checks)
+        labels = None
+        if self.labels is not None and own.labels is not None:
+            labels = self.labels.model_copy(update=own.labels.model_dump(exclude_none=True))
+        return ModelConfig(name=name, task=own.task, rule=own.rule, windows=windows, checks=own.checks, labels=labels)
 
     def internal_topic(self, role: str) -> str:
         """The name of a topic of our own.
@@ -119,7 +153,7 @@ def load_config(
     try:
         config = Config.model_validate(sources.tree)
     except ValidationError as error:
-        raise _first(refusals(error, Config, LATER_KEYS), sources, path) from None
+        raise _first(refusals(error, Config, LATER_KEYS, OTHER_NAMES), sources, path) from None
     broken = list(broken_rules(config))
     if broken:
         raise _first(broken, sources, path)

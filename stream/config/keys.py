@@ -111,6 +111,11 @@ def _off(value: object) -> object:
     return None if value is False or value == "off" else value
 
 
+def _section_or_off(value: object) -> object:
+    """A section that may be switched off as a whole; with nothing below it, it has its defaults."""
+    return {} if value is None else _off(value)
+
+
 class _OffAllowed:
     """In the JSON Schema `null` stands for the word `off`."""
 
@@ -253,10 +258,70 @@ class PsiKeys(Keys):
         )
 
 
+Tolerance = Annotated[float, Field(gt=0, allow_inf_nan=False), NUMBER]
+ShareTolerance = Annotated[float, Field(gt=0, lt=1), NUMBER]
+
+
+class WorseKeys(Keys):
+    """How much worse than its baseline a model may do; needs labels, and a baseline that was made with labels."""
+
+    tolerance: Tolerance
+    min_samples: Annotated[int, Field(ge=1), NUMBER] = 200  # labels in the window; with fewer it does not judge
+    level: Annotated[float, Field(gt=0, lt=0.5), NUMBER] = 0.001  # of the one-sided test that it is no chance
+
+
+class AucKeys(WorseKeys):
+    """AUC below the baseline's by more than `tolerance`."""
+
+    tolerance: ShareTolerance = 0.05
+
+
+class BrierKeys(WorseKeys):
+    """Brier score above the baseline's by more than `tolerance`."""
+
+    tolerance: ShareTolerance = 0.02
+
+
+class MaeKeys(WorseKeys):
+    """Mean absolute error of a regression above the baseline's by more than this share of it."""
+
+    tolerance: Tolerance = 0.1
+
+
 class CheckKeys(Keys):
     """The checks of one model."""
 
     psi: PsiKeys = PsiKeys()
+    auc: Annotated[AucKeys | None, BeforeValidator(_section_or_off), _OffAllowed()] = AucKeys()
+    brier: Annotated[BrierKeys | None, BeforeValidator(_section_or_off), _OffAllowed()] = BrierKeys()
+    mae: Annotated[MaeKeys | None, BeforeValidator(_section_or_off), _OffAllowed()] = MaeKeys()
+
+
+class LabelKeys(Keys):
+    """How predictions wait for their labels."""
+
+    ttl: DurationMs = _default("30d")  # a label later than this after its prediction does not count
+    early: DurationMs = _default("5m")  # how long before its prediction a label may lie
+    revision: DurationMs = _default("7d")  # how long after a label a newer one for the same id corrects it
+    cohort: DurationMs | None = None  # panes by prediction time; None: a day, or the fewest panes that cover one
+    sample: Annotated[float, Field(gt=0, le=1), NUMBER] = 1.0  # share of the ids that are joined, by hash
+    dedupe: bool = True  # a prediction that comes again within `ttl` counts once
+    max_waiting: Annotated[int, Field(ge=1), NUMBER] = 10_000_000  # predictions of one model; more are refused
+
+
+class ModelLabelKeys(Keys):
+    """What one model has otherwise than `labels`."""
+
+    ttl: DurationMs | None = None
+    revision: DurationMs | None = None
+    cohort: DurationMs | None = None
+    sample: Annotated[float, Field(gt=0, le=1), NUMBER] | None = None
+    dedupe: bool | None = None
+    max_waiting: Annotated[int, Field(ge=1), NUMBER] | None = None
+
+
+LabelSection = Annotated[LabelKeys | None, BeforeValidator(_section_or_off), _OffAllowed()]
+ModelLabelSection = Annotated[ModelLabelKeys | None, BeforeValidator(_section_or_off), _OffAllowed()]
 
 
 class ModelKeys(Keys):
@@ -266,6 +331,7 @@ class ModelKeys(Keys):
     rule: Annotated[Literal["threshold"], BeforeValidator(_rule)] = "threshold"
     windows: ModelWindowKeys = ModelWindowKeys()
     checks: CheckKeys = CheckKeys()
+    labels: ModelLabelSection = ModelLabelKeys()
 
 
 class CheckpointKeys(Keys):

@@ -5,12 +5,16 @@ from typing import TYPE_CHECKING, Final
 
 from stream.config.durations import format_duration
 from stream.config.keys import PANE_MINIMUM_MS, KafkaKeys, PsiKeys, WindowKeys
+from stream.config.label_rules import label_rules
 from stream.errors import ABSENT, ConfigError
 
 if TYPE_CHECKING:
     from stream.config import Config
 
-INTERNAL_TOPICS: Final = ("outcomes", "partials", "count-changelog", "evaluate-changelog")
+INTERNAL_TOPICS: Final = (
+    *("outcomes", "partials"),
+    *("count-changelog", "labels-changelog", "join-changelog", "evaluate-changelog"),
+)
 
 
 def broken_rules(config: "Config") -> Iterator[ConfigError]:
@@ -25,6 +29,7 @@ def broken_rules(config: "Config") -> Iterator[ConfigError]:
         model = config.model(name)
         yield from _panes(_key_of_panes(config, name), model.windows, config.limits.max_panes)
         yield from _limits(f"models.{name}.checks.psi", model.checks.psi)
+    yield from label_rules(config)
     for name in config.fields.keys() & config.constants.keys():
         yield ConfigError(f"constants.{name}", config.constants[name], "is also in `fields`", fix="one of the two")
 

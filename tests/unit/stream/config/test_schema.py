@@ -22,14 +22,32 @@ def test_the_schema_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(config_schema())
 
 
-@pytest.mark.parametrize("text", [CONTRACT, "{}", "kafka: {bootstrap_servers: ['a:1']}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        CONTRACT,
+        "{}",
+        "kafka: {bootstrap_servers: ['a:1']}",
+        "labels: off",
+        "labels: {ttl: 7d, sample: 0.1}",
+        "models: {m: {labels: off, checks: {auc: off, mae: {tolerance: 2}}}}",
+    ],
+)
 def test_what_may_be_written_fits_the_schema(text: str) -> None:
     jsonschema.validate(yaml.safe_load(text), config_schema(), cls=jsonschema.Draft202012Validator)
 
 
 @pytest.mark.parametrize(
     "text",
-    ["web: {port: 70000}", "windows: {pane: 30}", "modls: {}", "unknown_models: learn", "limits: {max_panes: 0}"],
+    [
+        "web: {port: 70000}",
+        "windows: {pane: 30}",
+        "modls: {}",
+        "unknown_models: learn",
+        "limits: {max_panes: 0}",
+        "labels: {sample: 0}",
+        "models: {m: {checks: {auc: {level: 0.5}}}}",
+    ],
 )
 def test_an_editor_marks_what_would_be_refused(text: str) -> None:
     with pytest.raises(jsonschema.ValidationError):

@@ -16,6 +16,7 @@ The path in its order; a folder imports only what stands above it (tests/test_ar
     outcomes/    what count and labels tell the join: covering records, a chain without a hole
     count/       one owner per predictions partition: columns into panes, closed panes out
     labels/      one owner per labels partition: labels on their way to the join
+    join/        one owner per outcomes partition: predictions meet their labels, pairs into panes
     alerts/      one episode of one check: its life cycle and its identity
     evaluate/    one owner per model: panes into windows, windows into reports and alerts
     service/     the edge: Faust, Kafka, Prometheus, web; topology.py is this path as code

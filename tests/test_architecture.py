@@ -24,6 +24,7 @@ ARROWS = {
     "outcomes": {"errors", "config", "records", "durable", "baselines", "ingest"},
     "count": {"errors", "config", "records", "baselines", "ingest", "durable", "outcomes"},
     "labels": {"errors", "config", "records", "baselines", "ingest", "durable", "outcomes"},
+    "join": {"errors", "config", "records", "durable"},
     "alerts": {"errors", "config", "records", "baselines", "ingest", "durable"},
     "evaluate": {"errors", "config", "records", "baselines", "ingest", "durable", "alerts"},
 }
@@ -92,7 +93,9 @@ def test_detectors_import_numpy_scipy_and_the_standard_library_only(path: Path) 
 CLOCKS = {"time", "datetime", "random", "logging"}
 
 
-@pytest.mark.parametrize("path", modules("detectors", "stream/count", "stream/evaluate", "stream/alerts"), ids=ids)
+@pytest.mark.parametrize(
+    "path", modules("detectors", "stream/count", "stream/join", "stream/evaluate", "stream/alerts"), ids=ids
+)
 def test_arithmetic_and_owners_know_no_clock_no_chance_and_no_log(path: Path) -> None:
     reached = {name.split(".")[0] for name in imported(path)} & CLOCKS
     # `datetime` may write a given time as text; what must not be there is a look at the clock.

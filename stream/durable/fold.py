@@ -6,7 +6,7 @@ evaluate are folds; they differ in what they add up, not in how they survive.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from stream.durable.log import Outgoing
 from stream.records.source import MessageBatch
@@ -60,3 +60,23 @@ class Fold(Protocol):
 
     def restore(self, next_offset: int, progress: bytes, registers: Iterable[Register]) -> None:
         """Become the state as of `next_offset`; registers that the progress has closed are dropped here."""
+
+
+@runtime_checkable
+class ReadsBack(Protocol):
+    """A fold whose registers and progress are not all: the rest is made again from the log itself.
+
+    What `@` has counted is not counted again. The log must keep what lies from `needs_from` on.
+    """
+
+    def reread_from(self) -> int:
+        """After `restore`: the first offset to read again, at most `next_offset`."""
+
+    def reread(self, batch: MessageBatch) -> None:
+        """Take records again, all of them below `next_offset`."""
+
+    def end_reread(self) -> None:
+        """All have been read again; raises if what was made is not what was there."""
+
+    def needs_from(self) -> int:
+        """The first offset that a restart from the progress encoded now would read again."""

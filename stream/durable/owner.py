@@ -21,14 +21,16 @@ from stream.durable.changelog import (
     read_changelog,
     sign_of_another_log,
 )
-from stream.durable.fold import Fold
+from stream.durable.fold import Fold, ReadsBack
 from stream.durable.log import Log, Outgoing
+from stream.durable.read_back import Trimmed, read_back
 from stream.errors import TopicRecreated
 from stream.records.source import MessageBatch, Source
 
 log = logging.getLogger("driftline.durable")
 
 SNAPSHOT_GROWTH: Final = 2  # a new snapshot when the deltas since the last one outgrow it so many times
+TRIMMED_AT_ONCE: Final = 1_000  # records of the source that its log is allowed to forget in one go
 MIN_SNAPSHOT_BYTES: Final = 256 * 1024  # below that, reading everything back is cheaper than care
 
 Learn = Callable[[str], Awaitable[None]]
@@ -63,6 +65,7 @@ class Owner:
         self._base = 0
         self._bytes_since_base = 0
         self._snapshot_bytes = 0
+        self._trimmed_before = 0  # of the source
         self._has_gap = False  # since the last snapshot
         self._fingerprint: Fingerprint | None = None
         self._scheduled: list[Activation] = []
@@ -81,11 +84,19 @@ class Owner:
         1. Read the changelog to its end, then of the other topics what its state needs.
         2. Restore the state as of the newest believable `@`; if there is none, write `@` = start and await it.
         3. Compare the fingerprint with the source: a recreated topic is refused, loudly.
-        4. What retention has cut away is a gap: counted, and said.
+        4. Read the source again as far back as the state needs it; a newer owner may have trimmed it: then from 1.
+        5. What retention has cut away is a gap: counted, and said.
 
         Raises:
-            TopicRecreated: the record before `@` is not the one that was folded.
+            TopicRecreated: the record before `@` is not the one that was folded, or what must be read again is gone.
         """
+        while not await self._recover(set_incarnation):
+            pass
+        await self._count_what_retention_cut()  # 5
+        return self.fold.next_offset
+
+    async def _recover(self, set_incarnation: Callable[[int], None] | None) -> bool:
+        """Steps 1 to 4; False if there is a newer `@` by now, without which they cannot be done."""
         recovered = await read_changelog(self._log, self._changelog)  # 1
         self._incarnation = recovered.incarnation
         if set_incarnation is not None:
@@ -103,8 +114,16 @@ class Owner:
             self._scheduled = _first_of_each_payload(recovered.activations)
             self._snapshot_bytes = sum(map(len, encode_deltas(list(self.fold.live()), self._incarnation)))
             await self._check_fingerprint()  # 3
-        await self._count_what_retention_cut()  # 4
-        return self.fold.next_offset
+            try:
+                await read_back(self._log, self.source, self.fold)  # 4
+            except Trimmed as trimmed:
+                newest = (await read_changelog(self._log, self._changelog)).progress
+                if newest is None or newest.next_offset <= progress.next_offset:
+                    raise TopicRecreated(
+                        *self.source, next_offset=progress.next_offset, found=str(trimmed)
+                    ) from trimmed
+                return False
+        return True
 
     async def offer(self, batch: MessageBatch) -> int | None:
         """Fold a batch if it continues what was folded; otherwise the offset to seek to.
@@ -141,7 +160,8 @@ class Owner:
         1. Encode changed registers and `@` at once, before the first await of the sends.
         2. Send outputs and registers; await all; then the outputs that say that the others are there.
         3. Send `@`; await it.
-        4. Release what is held: the caller commits the hint, the changelog forgets what lies below `base`.
+        4. Release what is held: the caller commits the hint, the changelog forgets what lies below `base`,
+           and the source what no restart would read again, if the fold says so.
 
         A crash before 3 replays input from the old `@`; outputs carry ids or offsets, so that
         nothing doubles. An exception says that something may not have been written: nothing is
@@ -159,6 +179,7 @@ class Owner:
                 self.broken = False
                 return self.durable_offset
             progress = self._progress(base)
+            needed = self.fold.needs_from() if isinstance(self.fold, ReadsBack) else 0
             self.bytes_since_checkpoint = 0
             deltas = encode_deltas(registers, self._incarnation)
             if snapshot:  # what lies before `base` is not read again: not the activations to come either
@@ -169,8 +190,9 @@ class Owner:
                 await self._log.send([o for o in outputs if o.after_others])
             closing = encode_entry(progress)
             await self._log.send([Outgoing(to=self._changelog, value=closing)])  # 3
+            await self._trim_source(needed)  # 4
             written = sum(map(len, deltas)) + len(closing)
-            self._base = base  # 4
+            self._base = base
             self._bytes_since_base = written if snapshot else self._bytes_since_base + written
             self.durable_offset = progress.next_offset
             self.broken = False
@@ -200,6 +222,11 @@ class Owner:
         self.fold.next_offset = await self._log.begin(self.source)
         await self._log.send([Outgoing(to=self._changelog, value=encode_entry(self._progress(self._base)))])
         self.durable_offset = self.fold.next_offset
+
+    async def _trim_source(self, needed: int) -> None:
+        if needed - self._trimmed_before >= TRIMMED_AT_ONCE:
+            self._trimmed_before = needed
+            await self._log.trim(self.source, needed)
 
     async def _end_of_changelog(self) -> int:
         # The end may be said too low; a base below what is kept would not be believed.

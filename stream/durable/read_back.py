@@ -1,0 +1,55 @@
+"""Reading the source again: for a fold whose state is not all in its changelog.
+
+Promise: the fold gets every record in [reread_from, next_offset), in order, once; or `Trimmed` is
+raised, because the log no longer has them all. Never some of them in silence.
+"""
+
+import numpy as np
+
+from stream.durable.fold import Fold, ReadsBack
+from stream.durable.log import Log
+from stream.records.source import Message, MessageBatch, Source
+
+BATCH_BYTES = 8 << 20  # handed over at a time
+
+
+class Trimmed(Exception):
+    """The log begins after what must be read again."""
+
+    def __init__(self, begin: int, needed: int) -> None:
+        super().__init__(f"the log begins at {begin}, and what waits since {needed} must be read again")
+
+
+async def read_back(log: Log, source: Source, fold: Fold) -> None:
+    """Let a restored fold read again what it needs; nothing if it needs nothing."""
+    if not isinstance(fold, ReadsBack):
+        return
+    start, end = fold.reread_from(), fold.next_offset
+    if start < end:
+        messages: list[Message] = []
+        size = 0
+        async for message in log.read(source, start):
+            if message.offset >= end:
+                break
+            messages.append(message)
+            size += len(message.value or b"")
+            if size >= BATCH_BYTES:
+                fold.reread(_batch(source, messages))
+                messages, size = [], 0
+        # Asked afterwards: what was cut while we read is missing, too.
+        if (begin := await log.begin(source)) > start:
+            raise Trimmed(begin, start)
+        if messages:
+            fold.reread(_batch(source, messages))
+    fold.end_reread()
+
+
+def _batch(source: Source, messages: list[Message]) -> MessageBatch:
+    return MessageBatch(
+        source=source,
+        begin=messages[0].offset,
+        chained=True,
+        offsets=np.array([m.offset for m in messages], np.int64),
+        timestamps_ms=np.array([m.timestamp_ms for m in messages], np.int64),
+        values=[m.value for m in messages],
+    )

@@ -1,0 +1,128 @@
+"""What a join tells evaluate, and when: counts of closed panes, cohorts, and how far event time has come.
+
+At the record at which the watermark leaves a pane (of the smallest length there is), and encoded at
+once: so a message is a pure function of the log's prefix, and a zombie's copy of it is identical.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from stream.durable.log import Outgoing
+from stream.join.definitions import Definitions
+from stream.join.registers import PaneKey, Registers
+from stream.records.outcome import PerformanceDefinition
+from stream.records.partial import NO_TIME
+from stream.records.performance import PerformancePart, PerformancePartial, encode_performance
+from stream.records.prediction import ModelKey
+from stream.records.source import Source
+
+MAX_PARTIAL_BYTES: Final = 512 * 1024  # below Kafka's default limit of 1 MiB a message
+DEFAULT_PANE_MS: Final = 60_000  # while no definition says otherwise
+COHORT_STEPS: Final = 24  # a cohort's pane is told so often while it fills, but not more often than a pane
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinOutputs:
+    """Where a join sends what it counted."""
+
+    partials: str  # the topic
+    partials_partitions: int
+    home: Callable[[ModelKey], int]  # the partials partition whose owner evaluates a model
+
+
+class Said(msgspec.Struct, array_like=True):
+    """When something was last told."""
+
+    next_offset: int = 0
+    watermark_ms: int = NO_TIME
+
+
+class Emission:
+    """What has been told, and what is to be told next."""
+
+    def __init__(
+        self, source: Source, sources: int, outputs: JoinOutputs, definitions: Definitions, registers: Registers
+    ) -> None:
+        self.panes = Said()
+        self.cohorts: dict[str, Said] = {}  # by id of the definition
+        self._source = source
+        self._sources = sources
+        self._to = outputs
+        self._definitions = definitions
+        self._registers = registers
+
+    def due(self, watermark_ms: int) -> bool:
+        """Whether the watermark has left a pane since it was last told."""
+        return _crossed(self.panes.watermark_ms, watermark_ms, self._definitions.smallest_pane_ms or DEFAULT_PANE_MS)
+
+    def take(self, watermark_ms: int, next_offset: int) -> list[Outgoing]:
+        """The messages of now; what they hold is not told again unless it changes."""
+        cohorts = {d.id for d in self._definitions.newest.values() if self._cohorts_due(d, watermark_ms)}
+        told = [key for key in sorted(self._registers.panes) if self._is_news(key, cohorts, watermark_ms)]
+        parts = [self._part(key) for key in told]
+        messages = [
+            m for p in range(self._to.partials_partitions) for m in self._messages(p, parts, watermark_ms, next_offset)
+        ]
+        self._registers.cool(self.panes.next_offset)
+        self.panes = Said(next_offset, watermark_ms)
+        self.cohorts |= {definition: Said(next_offset, watermark_ms) for definition in cohorts}
+        return messages
+
+    def _cohorts_due(self, definition: PerformanceDefinition, watermark_ms: int) -> bool:
+        step_ms = max(definition.pane_ms, definition.cohort_ms // COHORT_STEPS)
+        return _crossed(self.cohorts.get(definition.id, Said()).watermark_ms, watermark_ms, step_ms)
+
+    def _is_news(self, key: PaneKey, cohorts: set[str], watermark_ms: int) -> bool:
+        next_offset = self._registers.panes[key].next_offset
+        if key.cohort:
+            return key.definition in cohorts and next_offset > self.cohorts.get(key.definition, Said()).next_offset
+        end_ms = key.start_ms + self._definitions.newest[key.definition].pane_ms
+        closed_since = end_ms > self.panes.watermark_ms
+        return end_ms <= watermark_ms and (closed_since or next_offset > self.panes.next_offset)
+
+    def _part(self, key: PaneKey) -> PerformancePart:
+        pane = self._registers.panes[key]
+        return PerformancePart(key.definition, key.cohort, key.start_ms, pane.next_offset, pane.pack())
+
+    def _messages(
+        self, partition: int, parts: list[PerformancePart], watermark_ms: int, next_offset: int
+    ) -> list[Outgoing]:
+        known = self._definitions.newest
+        at_home = {i for i, d in known.items() if self._to.home(ModelKey(d.model, d.version)) == partition}
+        chunks = _chunked([part for part in parts if part.definition in at_home])
+        messages = []
+        for number, chunk in enumerate(chunks, start=1):
+            last = number == len(chunks)
+            partial = PerformancePartial(
+                source=str(self._source),
+                sources=self._sources,
+                next_offset=next_offset,
+                watermark_ms=watermark_ms if last else NO_TIME,
+                definitions={part.definition: known[part.definition] for part in chunk},
+                panes=chunk,
+                last=last,
+            )
+            # If a chunk gets lost, the watermark must not come without it.
+            to = Source(self._to.partials, partition)
+            messages.append(Outgoing(to=to, value=encode_performance(partial), after_others=last and len(chunks) > 1))
+        return messages
+
+
+def _crossed(before_ms: int, now_ms: int, step_ms: int) -> bool:
+    return now_ms // step_ms > before_ms // step_ms
+
+
+def _chunked(parts: list[PerformancePart]) -> list[list[PerformancePart]]:
+    """At least one chunk, each as full as a record may be."""
+    chunks: list[list[PerformancePart]] = [[]]
+    size = 0
+    for part in parts:
+        if chunks[-1] and size + len(part.counts) > MAX_PARTIAL_BYTES:
+            chunks.append([])
+            size = 0
+        chunks[-1].append(part)
+        size += len(part.counts) + 64
+    return chunks

@@ -1,0 +1,320 @@
+"""The join fold: one outcomes partition to performance panes. A `Fold` that reads back.
+
+The log itself is the durable form of the rows that wait: only panes and `@` are checkpointed. After a
+restart the rows are rebuilt by folding again from a place before which nothing matters any more,
+counting nothing; then a checksum of them must equal that in `@`.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+
+from detectors.errors import SnapshotError
+from stream.durable.fold import Register
+from stream.durable.log import Outgoing
+from stream.join.definitions import Definitions
+from stream.join.emission import Emission, JoinOutputs, Said
+from stream.join.gate import Closed, Gates
+from stream.join.ledger import Ledger
+from stream.join.matcher import Matcher
+from stream.join.registers import Registers
+from stream.join.table import Flags
+from stream.join.waiting import EARLY_BUCKET_S, LONG_AGO, Waiting
+from stream.join.watermarks import Heard, seconds
+from stream.records.outcome import NO_MODEL, Covering, Kind, OutcomeRows, PerformanceDefinition, decode_covering
+from stream.records.prediction import ModelKey
+from stream.records.source import MessageBatch, Source
+
+SEGMENT_ROWS: Final = 20_000  # between two places where reading back may begin
+RECORD_WORTH: Final = 8  # rows that a record without rows counts for
+
+
+class ReadBackMismatch(RuntimeError):
+    """The rows read back are not those that were there: a bug, and nothing may be written."""
+
+
+class Segment(msgspec.Struct, array_like=True):
+    """A place in the log where reading back may begin, with what was known there."""
+
+    offset: int
+    heard: Heard
+    label_limit: int
+    newest_s: int = LONG_AGO  # event time of its rows
+    rows: int = 0
+
+
+class JoinProgress(msgspec.Struct, frozen=True):
+    """Everything of the state besides the panes and the rows that wait, as it lies in `@`."""
+
+    definitions: list[PerformanceDefinition]
+    heard: Heard
+    ledger: Ledger
+    closed: dict[int, list[Closed]]
+    panes_said: Said
+    cohorts_said: dict[str, Said]
+    start: Segment  # where reading back begins
+    rows: int  # that are alive
+    checksum: int
+
+
+class JoinFold:
+    """State of one outcomes partition; a `Fold`, and a `ReadsBack`."""
+
+    def __init__(self, *, source: Source, sources: int, outputs: JoinOutputs, segment_rows: int = SEGMENT_ROWS) -> None:
+        self.source = source
+        self.next_offset = 0
+        self.reread_rows = 0  # since the start of this process
+        self._sources = sources
+        self._outputs_to = outputs
+        self._segment_rows = segment_rows
+        self._begin([], Heard(), Ledger(), LONG_AGO)
+
+    def _begin(self, definitions: list[PerformanceDefinition], heard: Heard, ledger: Ledger, label_limit: int) -> None:
+        self.heard = heard
+        self.ledger = ledger
+        self.definitions = Definitions(definitions)
+        self.registers = Registers(self.definitions, ledger)
+        self.gates = Gates()
+        self.waiting = Waiting(self.definitions, ledger)
+        self.waiting.begin_at(seconds(heard.watermark_ms), label_limit)
+        self.emission = Emission(self.source, self._sources, self._outputs_to, self.definitions, self.registers)
+        self._matcher = Matcher(self.definitions, self.waiting, self.gates, ledger, self.registers)
+        self._segments: deque[Segment] = deque()
+        self._to_send: list[Outgoing] = []
+        self._believed: JoinProgress | None = None  # while the log is read back
+
+    # -- the fold
+
+    def needs(self, batch: MessageBatch) -> str | None:
+        """Nothing: a record names its definitions in full."""
+        return None
+
+    def needs_to_restore(self, progress: bytes, activations: Sequence[bytes]) -> str | None:
+        """Nothing."""
+        return None
+
+    def proposal(self) -> bytes | None:
+        """Nothing: what is counted how comes with the records."""
+        return None
+
+    def activate(self, payload: bytes) -> None:
+        """Never called: nothing is proposed."""
+
+    def quiet(self) -> None:
+        """Nothing: silence is for the sources to explain."""
+
+    def fold(self, batch: MessageBatch) -> None:
+        """Take each record, and tell evaluate where the watermark has left a pane."""
+        for offset, value in zip(batch.offsets.tolist(), batch.values, strict=True):
+            self._fold_record(offset, value)
+        self.next_offset = batch.end
+
+    def _fold_record(self, offset: int, value: bytes | None) -> None:
+        self._open_segment(offset)
+        self.registers.begin(offset + 1)
+        covering = _read(value)
+        if covering is None:
+            self.ledger.unreadable += 1
+        elif self._may_be_taken(covering):
+            self._take(covering, offset)
+
+    def _take(self, covering: Covering, offset: int) -> None:
+        self._take_rows(covering, offset)
+        self.heard.take(covering)
+        watermark_ms = self.heard.watermark_ms
+        self.waiting.advance(seconds(watermark_ms), seconds(self.heard.predictions_ms), self.heard.early_s)
+        if self._believed is not None:
+            return
+        self._matcher.open_gates(offset + 1)
+        if self.emission.due(watermark_ms):
+            self._to_send += self.emission.take(watermark_ms, offset + 1)
+            self.registers.close(watermark_ms)
+        self._forget_segments()
+
+    def _may_be_taken(self, covering: Covering) -> bool:
+        """Only what continues what has been seen of its source; a record that is not taken comes again."""
+        held = self.heard.of(covering)
+        if covering.incarnation < held.incarnation:
+            self.ledger.stale += 1
+            return False
+        if held.seen < 0:
+            held.seen = covering.begin
+        if covering.begin > held.seen:
+            self.ledger.gaps += 1
+            return False
+        if covering.end < held.seen:
+            self.ledger.repeats += covering.rows
+            return False
+        return True
+
+    def _take_rows(self, covering: Covering, offset: int) -> None:
+        if not covering.rows:
+            return
+        held, rows = self.heard.of(covering), covering.outcome_rows()
+        new = rows.offset >= held.seen
+        if not new.all():
+            self.ledger.repeats += int((~new).sum())
+            rows = rows.take(new)
+        if not len(rows):
+            return
+        self.ledger.late += int(rows.late.sum())
+        self.ledger.below += int((~rows.late & (rows.time_s < seconds(held.watermark_ms))).sum())
+        segment = self._segments[-1]
+        segment.rows += len(rows)
+        segment.newest_s = max(segment.newest_s, int(rows.time_s.max()))
+        self._matcher.early_s = self.heard.early_of(covering)
+        numbered = self._numbered(covering, rows)
+        if covering.kind is Kind.PREDICTIONS:
+            self._matcher.take_predictions(numbered, offset)
+        else:
+            self._matcher.take_labels(numbered)
+
+    def _numbered(self, covering: Covering, rows: OutcomeRows) -> OutcomeRows:
+        """The rows with the numbers of their definitions in this partition."""
+        known = len(self.definitions)
+        numbers = self.definitions.numbers(covering.definitions)
+        if len(self.definitions) > known:
+            self.waiting.learn()
+        named: Flags = rows.model != NO_MODEL
+        if not named.any():
+            return rows
+        model = rows.model.copy()
+        model[named] = numbers[rows.model[named]]
+        return replace(rows, model=model)
+
+    def lost(self, begin: int) -> None:
+        """Records are gone before they were read. What waits could not be read back any more: it is given up."""
+        self.ledger.lost += begin - self.next_offset
+        self.ledger.expired += self.ledger.waiting
+        self.ledger.orphans += self.ledger.waiting_labels
+        self.ledger.waiting = self.ledger.waiting_labels = 0
+        self.next_offset = begin
+        self.heard.forgive()
+        self.waiting.empty()
+        self.gates.closed.clear()
+        self._segments.clear()
+
+    # -- where reading back begins
+
+    def _open_segment(self, offset: int) -> None:
+        if not self._segments or self._segments[-1].rows >= self._segment_rows:
+            self._segments.append(Segment(offset, self.heard.copy(), self.waiting.label_limit))
+        self._segments[-1].rows += RECORD_WORTH
+
+    def _forget_segments(self) -> None:
+        """All rows before the first segment are dead, and so is all that they could have met or kept out."""
+        slack_s = self.definitions.widest_bucket_s + 2 * EARLY_BUCKET_S
+        needed_s = self.definitions.longest_ttl_s + 2 * self.heard.most_early_s + slack_s
+        limit_s = seconds(self.heard.watermark_ms) - needed_s
+        forgotten = False
+        while len(self._segments) > 1 and self._segments[0].newest_s < limit_s:
+            self._segments.popleft()
+            forgotten = True
+        if forgotten:
+            self.gates.forget_before(self._segments[0].offset)
+
+    def needs_from(self) -> int:
+        """The first offset that reading back would need."""
+        return self._segments[0].offset if self._segments else self.next_offset
+
+    def reread_from(self) -> int:
+        """Where reading back begins, after `restore`."""
+        return self.next_offset if self._believed is None else self._believed.start.offset
+
+    def reread(self, batch: MessageBatch) -> None:
+        """Fold records again that `@` has counted: rows begin to wait, nothing else happens."""
+        before = self.ledger.predictions + self.ledger.labels
+        for offset, value in zip(batch.offsets.tolist(), batch.values, strict=True):
+            self._fold_record(offset, value)
+        self.reread_rows += self.ledger.predictions + self.ledger.labels - before
+
+    def end_reread(self) -> None:
+        """Compare with what was there; raises ReadBackMismatch."""
+        believed, self._believed = self._believed, None
+        if believed is None:
+            return
+        waiting = int(self.waiting.waiting.sum())
+        found = (self.waiting.rows, self.waiting.checksum, waiting, self.heard)
+        wanted = (believed.rows, believed.checksum, believed.ledger.waiting, believed.heard)
+        if found != wanted:
+            raise ReadBackMismatch(f"{self.source} read back from {believed.start.offset}: {found}, not {wanted}")
+        self._count_into(believed.ledger, self.registers)
+
+    # -- what is durable
+
+    def changed(self) -> Sequence[Register]:
+        """Panes that changed."""
+        return self.registers.changed()
+
+    def live(self) -> Sequence[Register]:
+        """All panes that are kept."""
+        return self.registers.live()
+
+    def outputs(self) -> Sequence[Outgoing]:
+        """Performance partials."""
+        to_send, self._to_send = self._to_send, []
+        return to_send
+
+    def progress(self) -> bytes:
+        """The rest of the state."""
+        start = self._segments[0] if self._segments else self._segment_here()
+        return msgspec.msgpack.encode(
+            JoinProgress(
+                definitions=self.definitions.known,
+                heard=self.heard,
+                ledger=self.ledger,
+                closed=self.gates.closed,
+                panes_said=self.emission.panes,
+                cohorts_said=self.emission.cohorts,
+                start=Segment(start.offset, start.heard, start.label_limit),
+                rows=self.waiting.rows,
+                checksum=self.waiting.checksum,
+            )
+        )
+
+    def restore(self, next_offset: int, progress: bytes, registers: Iterable[Register]) -> None:
+        """Become the state as of `next_offset`, but for the rows that wait: those are read back."""
+        state = msgspec.msgpack.decode(progress, type=JoinProgress)
+        self._begin(state.definitions, state.start.heard, state.ledger, state.start.label_limit)
+        self.next_offset = next_offset
+        self.gates.closed.update(state.closed)
+        self.emission.panes, self.emission.cohorts = state.panes_said, state.cohorts_said
+        self.registers.restore(registers, state.panes_said.watermark_ms)
+        self._believed = msgspec.msgpack.decode(progress, type=JoinProgress)
+        self._count_into(Ledger(), None)
+
+    def _count_into(self, ledger: Ledger, registers: Registers | None) -> None:
+        self.ledger = self.waiting.ledger = self._matcher.ledger = ledger
+        self._matcher.registers = registers
+        self.registers.ledger = ledger
+
+    def _segment_here(self) -> Segment:
+        return Segment(self.next_offset, self.heard, self.waiting.label_limit)
+
+    # -- what an operator sees
+
+    def waiting_of(self) -> dict[ModelKey, int]:
+        """How many predictions wait, by model version."""
+        counts: dict[ModelKey, int] = {}
+        for number, definition in enumerate(self.definitions.known):
+            key = ModelKey(definition.model, definition.version)
+            counts[key] = counts.get(key, 0) + int(self.waiting.waiting[number])
+        return counts
+
+    def refusing(self) -> list[ModelKey]:
+        """The model versions whose cap has been reached."""
+        known = self.definitions.known
+        return [ModelKey(known[n].model, known[n].version) for n in self.gates.all_closed()]
+
+
+def _read(value: bytes | None) -> Covering | None:
+    """The record, or None if it is not one."""
+    if not value:
+        return None
+    try:
+        return decode_covering(value)
+    except (SnapshotError, msgspec.DecodeError):
+        return None

@@ -1,0 +1,181 @@
+"""Everything that is known of one id, and what one more row of it means: the rules in full, one at a time.
+
+`Matcher` takes the common cases a record at a time; what is rare comes here (a retraction, several
+labels that wait, a label out of time, a copy of a prediction with a later time). Both must agree.
+Cost: about 20 us a row, whatever else is known of the id: at most 8 labels of it wait.
+"""
+
+from dataclasses import dataclass, field
+from math import isnan
+
+import numpy as np
+
+from stream.join.definitions import Definitions
+from stream.join.ledger import Ledger
+from stream.join.registers import Pairs, Registers
+from stream.join.waiting import LABELS_KEPT
+
+Label = tuple[int, float]  # time in seconds, value; NaN: takes back what was said before
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One answer that waits for its label, or has it."""
+
+    time_s: int
+    number: int  # of its definition
+    payload: int
+    estimate: int  # of a regression: the bits of a float32
+    inline: bool  # a label's own score stands for it
+
+
+@dataclass(slots=True)
+class OneId:
+    """The state of one id: the newest prediction, the label in force, and the labels that wait."""
+
+    definitions: Definitions
+    ledger: Ledger
+    registers: Registers | None  # None: nothing is counted
+    early_s: int
+    prediction: Prediction | None = None
+    label: Label | None = None  # the newest within the prediction's window; a retraction leaves it waiting
+    waits: list[Label] = field(default_factory=list)  # for a prediction that may come
+
+    # -- a row comes
+
+    def take_prediction(self, new: Prediction) -> None:
+        """The newest copy stands, so that it does not matter which of them a reader has seen."""
+        old = self.prediction
+        if old is not None and not old.inline:
+            self.ledger.duplicates += 1
+            if new.time_s <= old.time_s:
+                return
+        candidates = sorted([*self.waits, *self._withdraw()], key=rank)
+        self.prediction, self.waits = new, []
+        self.ledger.waiting += 1
+        self._count_prediction(new, 1)
+        for label in candidates:
+            self._meet(label)
+
+    def take_label(self, label: Label, own: Prediction | None) -> None:
+        """A label, with the score that it may bring; `labels` has been counted."""
+        if self.prediction is None and own is not None:
+            self.prediction = own
+            self._count_prediction(own, 1)
+            waits, self.waits = self.waits, []
+            self.ledger.waiting_labels -= len(waits)
+            for earlier in sorted([*waits, label], key=rank):
+                self._meet(earlier, waited=False)
+            return
+        self._meet(label, waited=False)
+
+    # -- what follows
+
+    def _meet(self, label: Label, *, waited: bool = True) -> None:
+        """Let a label find its prediction, or wait, or go; if it `waited` it was counted so."""
+        if waited:
+            self.ledger.waiting_labels -= 1
+        if self.prediction is None:
+            self._wait(label)
+            return
+        delay_s = label[0] - self.prediction.time_s
+        if delay_s < -self.early_s:
+            self.ledger.orphans += 1
+        elif delay_s > int(self.definitions.ttl_s[self.prediction.number]):
+            self._wait(label)  # as if the prediction were absent
+        else:
+            self._offer(self.prediction, label)
+
+    def _wait(self, label: Label) -> None:
+        if any(rank(label) == rank(held) for held in self.waits):
+            self.ledger.duplicate_labels += 1
+            return
+        self.waits = sorted([*self.waits, label], key=rank)
+        self.ledger.waiting_labels += 1
+        if len(self.waits) > LABELS_KEPT:
+            del self.waits[0]
+            self.ledger.waiting_labels -= 1
+            self.ledger.revised += 1
+
+    def _offer(self, prediction: Prediction, label: Label) -> None:
+        """The newest label is in force; a newer one must not come too late after the one that it corrects."""
+        old, taken_back = self.label, isnan(label[1])
+        if old is None or isnan(old[1]):
+            if old is not None and rank(label) <= rank(old):
+                self.ledger.duplicate_labels += 1
+                return
+            self.label = label
+            if taken_back:
+                self.ledger.retracted += 1
+            else:
+                self._count_joined(prediction, 1)
+                self._count_pair(prediction, label, 1)
+            return
+        revision_s = int(self.definitions.revision_s[prediction.number])
+        if rank(label) <= rank(old) or label[0] - old[0] > revision_s:
+            self.ledger.duplicate_labels += 1
+            return
+        self._count_pair(prediction, old, -1)
+        self._count_joined(prediction, -1)
+        self.ledger.revised += 1
+        self.label = label
+        if taken_back:
+            self.ledger.retracted += 1
+        else:
+            self._count_joined(prediction, 1)
+            self._count_pair(prediction, label, 1)
+
+    def _withdraw(self) -> list[Label]:
+        """Take the prediction out as if it had not come; its label waits again."""
+        old, label = self.prediction, self.label
+        self.prediction, self.label = None, None
+        if old is None:
+            return []
+        self._count_prediction(old, -1)
+        if label is None or isnan(label[1]):
+            self.ledger.retracted -= label is not None
+        else:
+            self._count_pair(old, label, -1)
+            self._count_joined(old, -1)
+        if not old.inline:
+            self.ledger.waiting -= 1
+        self.ledger.waiting_labels += label is not None
+        return [label] if label is not None else []
+
+    # -- counting
+
+    def _count_joined(self, prediction: Prediction, sign: int) -> None:
+        if prediction.inline:
+            self.ledger.inline += sign
+        else:
+            self.ledger.joined += sign
+            self.ledger.waiting -= sign
+
+    def _count_pair(self, prediction: Prediction, label: Label, sign: int) -> None:
+        if self.registers is not None:
+            self.registers.count_pairs(_pair(prediction, label), sign)
+
+    def _count_prediction(self, prediction: Prediction, sign: int) -> None:
+        if self.registers is not None:
+            self.registers.count_predictions(_pair(prediction, (prediction.time_s, 0.0)), sign)
+
+
+def rank(label: Label) -> tuple[int, bool, float]:
+    """Order of labels: by time, then by value, a retraction last.
+
+    >>> sorted([(5, 1.0), (5, float("nan")), (4, 1.0), (5, 0.0)], key=rank)
+    [(4, 1.0), (5, 0.0), (5, 1.0), (5, nan)]
+    """
+    time_s, value = label
+    return time_s, isnan(value), 0.0 if isnan(value) else value
+
+
+def _pair(prediction: Prediction, label: Label) -> Pairs:
+    return Pairs(
+        number=np.array([prediction.number], np.int64),
+        time_s=np.array([prediction.time_s], np.int64),
+        label_time_s=np.array([label[0]], np.int64),
+        payload=np.array([prediction.payload], np.int64),
+        estimate=np.array([prediction.estimate], np.uint32),
+        value=np.array([label[1]], np.float32),
+    )

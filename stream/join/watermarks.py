@@ -1,0 +1,106 @@
+"""What an outcomes partition has heard from its sources, and how far event time has come for each kind.
+
+Two watermarks: no prediction below that of the predictions is to come, no label below that of the
+labels. Each is the minimum over the sources of its kind that are not idle, once all have been heard;
+with all of them idle the newest; and labels that are all silent hold nothing back. Neither ever falls.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from stream.records.outcome import Covering, Kind
+from stream.records.partial import NO_TIME
+
+
+class SourceState(msgspec.Struct, array_like=True):
+    """One source, as it last spoke."""
+
+    kind: Kind
+    incarnation: int = 0
+    seen: int = (
+        -1
+    )  # of its offsets, all below; -1: whatever comes next is taken (it is new, or the log has lost records)
+    watermark_ms: int = NO_TIME
+    idle: bool = False
+
+
+class Heard(msgspec.Struct):
+    """All sources of a partition, and the watermarks that follow."""
+
+    sources: dict[str, SourceState] = {}
+    expected: dict[Kind, int] = {}
+    early_s: int = 0  # how long before its prediction a label may lie, as last said
+    most_early_s: int = 0  # ... as ever said
+    predictions_ms: int = NO_TIME  # Wp
+    labels_ms: int = NO_TIME  # Wl
+
+    @property
+    def watermark_ms(self) -> int:
+        """Both have passed it."""
+        return min(self.predictions_ms, self.labels_ms)
+
+    def copy(self) -> "Heard":
+        """A copy that does not change with this one."""
+        return msgspec.msgpack.decode(msgspec.msgpack.encode(self), type=Heard)
+
+    def of(self, covering: Covering) -> SourceState:
+        """What is known of a record's source; begins anew for a newer incarnation."""
+        held = self.sources.get(covering.source)
+        if held is None:
+            held = self.sources[covering.source] = SourceState(covering.kind, covering.incarnation)
+        if covering.incarnation > held.incarnation:
+            held.incarnation, held.seen = covering.incarnation, -1
+        return held
+
+    def early_of(self, covering: Covering) -> int:
+        """How long before its prediction a label of the record may lie; only sources of labels know."""
+        return covering.early_ms // 1000 if covering.kind is Kind.LABELS else self.early_s
+
+    def take(self, covering: Covering) -> None:
+        """Let a record, whose rows have been taken, move its source on."""
+        held = self.of(covering)
+        held.seen = max(held.seen, covering.end)
+        held.watermark_ms = max(held.watermark_ms, covering.watermark_ms)
+        held.idle = covering.idle
+        self.expected[covering.kind] = covering.sources
+        self.early_s = self.early_of(covering)
+        self.most_early_s = max(self.most_early_s, self.early_s)
+        predictions, _ = self._of_kind(Kind.PREDICTIONS)
+        labels, silent = self._of_kind(Kind.LABELS)
+        self.predictions_ms = max(self.predictions_ms, predictions)
+        self.labels_ms = max(self.labels_ms, self.predictions_ms if silent else labels)
+
+    def forgive(self) -> None:
+        """Records of the log are lost: take what each source says next."""
+        for held in self.sources.values():
+            held.seen = -1
+
+    def _of_kind(self, kind: Kind) -> tuple[int, bool]:
+        """The kind's watermark, and whether all its sources are silent."""
+        mine = [s for s in self.sources.values() if s.kind is kind]
+        if not mine or len(mine) < self.expected.get(kind, 0):
+            return NO_TIME, False
+        awake = [s.watermark_ms for s in mine if not s.idle]
+        if awake:
+            return min(awake), False
+        return max(s.watermark_ms for s in mine), True
+
+
+def seconds(watermark_ms: int) -> int:
+    """Whole seconds that a watermark has passed.
+
+    >>> seconds(61_999)
+    61
+    """
+    return watermark_ms // 1000
+
+
+def missing_sources(heard: Heard) -> Mapping[Kind, int]:
+    """How many sources of each kind have not been heard yet; both kinds are waited for.
+
+    >>> {kind.value: n for kind, n in missing_sources(Heard()).items()}
+    {'predictions': 1, 'labels': 1}
+    """
+    known = {kind: sum(s.kind is kind for s in heard.sources.values()) for kind in Kind}
+    return {kind: max(0, heard.expected.get(kind, 1) - known[kind]) for kind in Kind}

@@ -2,8 +2,8 @@
 
 Promise: the numbers that scikit-learn gives for rows that have their bin's score.
 Cost: O(bins): about 0.2 ms at 2,048 bins, whatever the number of labels.
-When it is wrong: where scores of one bin differ, Brier reads low by the variance of the scores inside a bin
-(below 1e-6 with 2,048 quantile bins of a continuous score); AUC says its own bounds.
+When it is wrong: where scores of one bin differ, Brier is off by about their variance inside a bin (below
+1e-5 with 2,048 quantile bins of a continuous score); AUC says its own bounds.
 """
 
 import math

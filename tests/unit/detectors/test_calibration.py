@@ -53,6 +53,15 @@ def test_empty_bins_lie_on_the_line_between_their_neighbours_and_are_flat_outsid
     assert isotonic_map(neg, pos, grid) == pytest.approx([0.0, 0.0, 0.25, 0.75, 1.0, 1.0])
 
 
+def test_a_point_on_the_line_never_lies_a_last_bit_beyond_its_end() -> None:
+    grid = np.array([0.0023987989510024788, 0.8761221857757481, 0.8761221857757482])  # numpy.interp overshoots here
+    shares = np.array([0.4120548865279576, 0.0, 0.9833324242966465])
+    pos = (shares * 2**54).astype(np.int64)
+    found = isotonic_map(np.array([2**54, 0, 2**54]) - pos, pos, grid)
+    assert isinstance(found, np.ndarray)
+    assert found[1] == found[2]
+
+
 def test_without_a_row_there_is_no_map() -> None:
     none = np.zeros(2, np.int64)
     assert isotonic_map(none, none, np.array([0.1, 0.9])) == Undefined("empty")

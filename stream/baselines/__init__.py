@@ -5,6 +5,9 @@ roles.py        which column is what: features, score, time
 files.py        CSV, gzipped CSV and Parquet into tables
 live.py         the newest predictions of a topic into columns
 create.py       columns into a baseline
+grid.py         the bins that labelled scores are counted in
+labels.py       a column of labels, and how good the baseline's answers were
+performance.py  what a model version's outcomes are counted into
 baseline.py     Baseline, as it lies in the topic `baselines`
 description.py  a baseline in words
 provenance.py   checksums, versions, commit, time of creation

@@ -15,7 +15,14 @@ import pyarrow as pa
 
 from detectors import fine_bins
 from detectors.bins import DEFAULT_BINS, BinEdges, FineBins
-from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries, Provenance
+from stream.baselines.baseline import (
+    Baseline,
+    CategoricalSeries,
+    LabelledScores,
+    LabelledValues,
+    NumericSeries,
+    Provenance,
+)
 from stream.baselines.columns import (
     CategoricalColumn,
     Column,
@@ -27,6 +34,7 @@ from stream.baselines.columns import (
     time_column_ms,
 )
 from stream.baselines.grid import DEFAULT_THRESHOLD, ScoreGrid, score_grid
+from stream.baselines.labels import label_values, labelled_scores, labelled_values
 from stream.baselines.provenance import provenance as make_provenance
 from stream.baselines.provenance import sha256_of_table
 from stream.baselines.roles import Assigned, Roles, assign_roles
@@ -59,6 +67,7 @@ class PredictionColumns:
     answer: Answer | None
     time_ms: npt.NDArray[np.int64] | None = None  # shape (rows,), event time
     notes: tuple[str, ...] = field(default=())  # what was left out and why
+    labels: npt.NDArray[np.float64] | None = None  # shape (rows,), the truth of each answer; NaN: not known
 
     @property
     def series(self) -> tuple[Column, ...]:
@@ -136,7 +145,21 @@ def baseline_of(
         series=tuple(series),
         provenance=provenance,
         grid=grid,
+        labelled=_labelled_scores(columns, grid),
+        labelled_values=_labelled_values(columns),
     )
+
+
+def _labelled_scores(columns: PredictionColumns, grid: ScoreGrid | None) -> LabelledScores | None:
+    if grid is None or columns.answer_column is None or columns.labels is None:
+        return None
+    return labelled_scores(columns.answer_column.values, columns.labels, grid)
+
+
+def _labelled_values(columns: PredictionColumns) -> LabelledValues | None:
+    if columns.answer is not Answer.VALUE or columns.answer_column is None or columns.labels is None:
+        return None
+    return labelled_values(columns.answer_column.values, columns.labels)
 
 
 def _grid(columns: PredictionColumns, binning: Binning) -> ScoreGrid | None:
@@ -152,7 +175,7 @@ def read_columns(table: pa.Table, assigned: Assigned) -> PredictionColumns:
     """The columns of a table that have a role.
 
     Raises:
-        InputError: an answer that is no number, or times that are none.
+        InputError: an answer that is no number, a label that is none, or times that are none.
     """
     answer = assigned.answer_column
     if answer is not None and kind_of(table.schema.field(answer).type) not in (Kind.NUMERIC, Kind.EMPTY):
@@ -165,7 +188,15 @@ def read_columns(table: pa.Table, assigned: Assigned) -> PredictionColumns:
         answer=assigned.answer,
         time_ms=time_column_ms(assigned.time, table.column(assigned.time)) if assigned.time is not None else None,
         notes=assigned.notes,
+        labels=_labels(table, assigned),
     )
+
+
+def _labels(table: pa.Table, assigned: Assigned) -> npt.NDArray[np.float64] | None:
+    """The truths of the answers; without an answer a label says nothing that can be compared."""
+    if assigned.label is None or assigned.answer is None:
+        return None
+    return label_values(assigned.label, table.column(assigned.label), assigned.answer)
 
 
 def read_column(table: pa.Table, name: str, categorical: bool) -> Column:

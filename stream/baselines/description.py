@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from detectors import Auc, BinaryMetrics, Undefined, binary_metrics
 from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries
 
 MOST_ATOMS_SHOWN = 3
@@ -20,9 +21,48 @@ def describe(baseline: Baseline) -> str:
         ("created", f"{made.created_at}, commit {made.git_hash or 'none'}, seed {made.seed}"),
         ("with", ", ".join(f"{name} {version}" for name, version in made.libraries.items())),
     ]
+    facts += performance_facts(baseline)
     width = max([len(s.name) for s in baseline.series], default=0)
     series = [f"  {s.name:<{width}}  {describe_series(s, baseline.rows)}" for s in baseline.series]
     return "\n".join([*(f"{name:<8}  {fact}" for name, fact in facts), "series", *series])
+
+
+def performance_facts(baseline: Baseline) -> list[tuple[str, str]]:
+    """Name and words of what the baseline's labels say of the model."""
+    facts: list[tuple[str, str]] = []
+    grid, scores, values = baseline.grid, baseline.labelled, baseline.labelled_values
+    if grid is not None:
+        facts.append(("positive", f"from a score of {grid.threshold:g} on; {grid.bins:,} bins of the score"))
+    if grid is not None and scores is not None:
+        counts = np.array(scores.negatives, np.int64), np.array(scores.positives, np.int64)
+        metrics = binary_metrics(*counts, grid.representatives, grid.first_positive)
+        if not isinstance(metrics, Undefined):
+            facts += _binary_facts(metrics)
+    if values is not None:
+        r2 = "undefined (constant labels)" if values.r2 is None else f"{values.r2:.4g}"
+        facts.append(("labels", f"{values.n:,}, mean {values.label_mean:.4g}, deviation {values.label_deviation:.4g}"))
+        facts.append(
+            ("errors", f"MAE {values.mae:.4g}, RMSE {values.rmse:.4g}, bias {values.bias:+.4g}, R² {r2}"),
+        )
+    return facts
+
+
+def _binary_facts(metrics: BinaryMetrics) -> list[tuple[str, str]]:
+    said = (
+        f"{metrics.n:,}, base rate {_percent(metrics.positives, metrics.n)}, Brier {metrics.brier:.4g}, "
+        f"precision {_or_undefined(metrics.precision)}, recall {_or_undefined(metrics.recall)}"
+    )
+    auc = metrics.auc
+    found = (
+        f"{auc.value:.4f} in [{auc.low:.4f}, {auc.high:.4f}], standard error {auc.se:.2g}"
+        if isinstance(auc, Auc)
+        else f"undefined ({auc.reason})"
+    )
+    return [("labels", said), ("AUC", found)]
+
+
+def _or_undefined(value: float | Undefined) -> str:
+    return f"undefined ({value.reason})" if isinstance(value, Undefined) else f"{value:.4g}"
 
 
 def describe_series(series: NumericSeries | CategoricalSeries, rows: int) -> str:

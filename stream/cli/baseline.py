@@ -11,9 +11,10 @@ import click
 import msgspec
 
 from stream.baselines.baseline import Baseline
-from stream.baselines.create import PredictionColumns, baseline_of, check_answer, read_columns, span_ms
+from stream.baselines.create import Binning, PredictionColumns, baseline_of, check_answer, read_columns, span_ms
 from stream.baselines.description import describe
 from stream.baselines.files import read_tables
+from stream.baselines.grid import ScoreGrid
 from stream.baselines.live import Selection, read_live
 from stream.baselines.provenance import provenance, sha256_of_files
 from stream.baselines.registry import Registry, read_registry, register
@@ -48,7 +49,7 @@ ROLE_OPTIONS: Final = (
     click.option("--value", metavar="COL", help="A regression's estimate, instead of a score."),
     click.option("--features", metavar="A,B,C", callback=names, help="The features. Default: all the other columns."),
     click.option("--time", metavar="COL", help="Event time. By name: ts, timestamp, time. UTC without a zone."),
-    click.option("--label", metavar="COL", help="The label; it is no feature. By name: label."),
+    click.option("--label", metavar="COL", help="The truth of each answer; it is no feature. By name: label."),
     click.option("--id", "id_", metavar="COL", help="The prediction's id; no feature. By name: prediction_id."),
     click.option("--ignore", metavar="A,B", callback=names, help="Columns to leave out."),
     click.option("--categorical", metavar="A,B", callback=names, help="Features to count by their text."),
@@ -93,6 +94,12 @@ class Wanted:
 @click.option("--from-topic", is_flag=True, help="Use the newest predictions in the topic instead of files.")
 @click.option("--last", metavar="N", type=click.IntRange(min=1), help=f"With --from-topic. Default: {DEFAULT_LAST}.")
 @role_options
+@click.option(
+    "--threshold",
+    metavar="SCORE",
+    type=click.FloatRange(0, 1, min_open=True),
+    help='From which score on the model says "positive". Default: as the baseline in force has it, or 0.5.',
+)
 @click.option("--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the entry to a file as well.")
 @click.option("--dry-run", is_flag=True, help="Make it and show it, but register nothing.")
 @config_option
@@ -104,7 +111,9 @@ def create(**options: Any) -> None:
     """
     wanted = _wanted(options)
     config: Config = options["config"]
-    baseline, notes = _make(config, wanted, live=options["from_topic"])
+    inherited = None if options["dry_run"] else _grid_in_force(config, wanted.key)
+    binning = Binning(grid=inherited, threshold=options["threshold"])
+    baseline, notes = _make(config, wanted, binning, live=options["from_topic"])
     for note in notes:
         click.echo(f"driftline: {note}", err=True)
     if not options["dry_run"]:
@@ -172,10 +181,29 @@ def _wanted(options: dict[str, Any]) -> Wanted:
     return Wanted(key=key, files=options["files"], last=options["last"] or DEFAULT_LAST, roles=roles_of(options))
 
 
-def _make(config: Config, wanted: Wanted, *, live: bool) -> tuple[Baseline, tuple[str, ...]]:
+def _make(config: Config, wanted: Wanted, binning: Binning, *, live: bool) -> tuple[Baseline, tuple[str, ...]]:
     columns, made = _live(config, wanted) if live else _from_files(wanted)
     check_answer(columns)
-    return baseline_of(columns, wanted.key, made), columns.notes
+    baseline = baseline_of(columns, wanted.key, made, binning)
+    return baseline, columns.notes + _notes_on_labels(columns, baseline, binning)
+
+
+def _grid_in_force(config: Config, key: ModelKey) -> ScoreGrid | None:
+    """The score grid that the model version's next baseline inherits, so that performance goes on across the two."""
+    in_force = _read(config).in_force(key)
+    return None if in_force is None else in_force.grid
+
+
+def _notes_on_labels(columns: PredictionColumns, baseline: Baseline, binning: Binning) -> tuple[str, ...]:
+    notes: list[str] = []
+    if binning.grid is not None and baseline.grid is not None and baseline.grid != binning.grid:
+        notes.append(
+            f"the threshold was {binning.grid.threshold:g} and is {baseline.grid.threshold:g} now: scores are cut "
+            "anew, and performance is counted anew"
+        )
+    if columns.labels is not None and baseline.labelled is None and baseline.labelled_values is None:
+        notes.append("no row has a label and an answer, so nothing is known of how good the model was")
+    return tuple(notes)
 
 
 def _from_files(wanted: Wanted) -> tuple[PredictionColumns, Any]:

@@ -6,6 +6,7 @@ import pytest
 
 from stream.baselines.create import Binning, create_baseline
 from stream.baselines.description import atoms, describe, describe_series
+from stream.baselines.roles import Roles
 
 
 def words(values: object, top: int = 50) -> str:
@@ -40,3 +41,32 @@ def test_a_registered_baseline_is_called_by_its_id() -> None:
     baseline = create_baseline({"x": [1]}, model="m", version="1")
     assert "m@1 (not registered)" in describe(baseline)
     assert "m@1#4" in describe(msgspec.structs.replace(baseline, number=4))
+
+
+def test_what_the_labels_say_of_the_model_is_said() -> None:
+    scores = np.tile([0.1, 0.3, 0.6, 0.9], 50)
+    labels = np.tile([0, 0, 1, 1], 50)
+    labels[0] = 1
+    told = describe(create_baseline({"score": scores, "label": labels}, model="m", version="1"))
+    assert "positive  from a score of 0.5 on; " in told
+    assert "labels    200, base rate 50.5 %, Brier 0.0715, precision 1, recall 0.9901" in told
+    assert "AUC       0.9925 in [0.9901, 0.9950], standard error 0.0075" in told
+
+
+def test_a_metric_that_the_labels_do_not_determine_is_undefined_with_its_reason() -> None:
+    told = describe(create_baseline({"score": [0.1, 0.3], "label": [0, 0]}, model="m", version="1"))
+    assert "AUC       undefined (one class)" in told
+    assert "precision undefined (nothing above the threshold), recall undefined (one class)" in told
+
+
+def test_a_regressions_errors_are_said() -> None:
+    table = {"v": [1.0, 2.0, 3.0], "label": [1.0, 2.0, 6.0]}
+    told = describe(create_baseline(table, model="m", version="1", roles=Roles(value="v")))
+    assert "labels    3, mean 3, deviation 2.16" in told
+    assert "errors    MAE 1, RMSE 1.732, bias -1, R² 0.3571" in told
+
+
+def test_without_labels_only_the_threshold_is_said() -> None:
+    told = describe(create_baseline({"score": [0.1, 0.3]}, model="m", version="1", binning=Binning(threshold=0.2)))
+    assert "positive  from a score of 0.2 on" in told
+    assert "AUC" not in told

@@ -1,11 +1,16 @@
 """`driftline baseline create`: what it refuses before it asks any broker, and `--dry-run`."""
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
+from stream.baselines.baseline import Baseline
+from stream.baselines.registry import read_registry
 from stream.cli import main
+from stream.records.source import Source
+from tests.unit.stream.baselines.memory_log import MemoryLog
 
 
 @pytest.fixture
@@ -54,3 +59,59 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(
     arguments = [file if option == "FILE" else option for option in options]
     assert main(["baseline", "create", "--model", "m", "--version", "1", "--dry-run", *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> MemoryLog:
+    """A registry in memory, in place of Kafka's."""
+    log = MemoryLog()
+    monkeypatch.setattr("stream.cli.baseline._with_log", lambda _config, act: asyncio.run(act(log)))
+    return log
+
+
+def create(tmp_path: Path, scores: list[float], *options: str, labels: list[int] | None = None) -> int:
+    path = tmp_path / "scores.csv"
+    rows = zip(scores, labels or [""] * len(scores), strict=True)
+    path.write_text("score,y\n" + "".join(f"{score},{label}\n" for score, label in rows))
+    return main(["baseline", "create", "--model", "m", "--version", "1", "--label", "y", *options, str(path)])
+
+
+def registered(log: MemoryLog, number: int) -> Baseline:
+    found = asyncio.run(read_registry(log, Source("baselines", 0))).get(f"m@1#{number}")
+    assert found is not None
+    return found
+
+
+def test_the_next_baseline_of_a_model_version_inherits_the_score_grid(
+    registry: MemoryLog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its labels are counted in it; so a window of performance may lie across the promotion."""
+    assert create(tmp_path, [0.1, 0.2, 0.9], "--threshold", "0.4", labels=[0, 0, 1]) == 0
+    assert create(tmp_path, [0.3, 0.5, 0.7, 0.8], labels=[0, 1, 0, 1]) == 0
+    first, second = registered(registry, 1), registered(registry, 2)
+    assert first.grid == second.grid
+    assert second.grid is not None
+    assert second.grid.threshold == 0.4
+    assert second.labelled is not None
+    assert sum(second.labelled.positives) == 2
+    assert "performance is counted anew" not in capsys.readouterr().err
+
+
+def test_another_threshold_cuts_another_grid_and_says_so(
+    registry: MemoryLog, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert create(tmp_path, [0.1, 0.2, 0.9], labels=[0, 0, 1]) == 0
+    assert create(tmp_path, [0.1, 0.2, 0.9], "--threshold", "0.7", labels=[0, 0, 1]) == 0
+    assert registered(registry, 1).grid != registered(registry, 2).grid
+    assert "the threshold was 0.5 and is 0.7 now: scores are cut anew" in capsys.readouterr().err
+
+
+def test_labels_that_are_all_empty_are_said_to_say_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A dry run asks no broker: there is no registry here."""
+    assert create(tmp_path, [0.1, 0.2], "--dry-run") == 0
+    assert "no row has a label and an answer" in capsys.readouterr().err
+
+
+def test_what_is_no_label_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert create(tmp_path, [0.1, 0.2], "--dry-run", labels=[0, 7]) == 2
+    assert "label column 'y', row 1: a label must be 0, 1, false or true" in capsys.readouterr().err

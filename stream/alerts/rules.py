@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from detectors import Threshold
-from stream.config import PsiKeys
+from stream.config import CheckKeys, PsiKeys, WorseKeys
 
 PSI: Final = "psi"
 AUC: Final = "auc"
@@ -63,3 +63,16 @@ def rules_of(psi: PsiKeys) -> Rules:
         subjects[subject] = NEVER if own is None else Threshold(**vars(own))
     default = Threshold(warning=psi.warning, critical=psi.critical, min_count=psi.min_count)
     return Rules(default=default, subjects=subjects)
+
+
+def performance_rules_of(checks: CheckKeys) -> PerformanceRules:
+    """The rules that a model's configuration gives to what its labels say.
+
+    >>> performance_rules_of(CheckKeys.model_validate({"auc": {"min_samples": 500}, "mae": "off"})).auc
+    WorseRule(tolerance=0.05, min_samples=500, level=0.001)
+    """
+    return PerformanceRules(auc=_worse(checks.auc), brier=_worse(checks.brier), mae=_worse(checks.mae))
+
+
+def _worse(keys: WorseKeys | None) -> WorseRule | None:
+    return None if keys is None else WorseRule(**vars(keys))

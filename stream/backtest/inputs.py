@@ -10,10 +10,20 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from stream.backtest.labels import FileLabels, label_times_ms
 from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries
 from stream.baselines.columns import CategoricalColumn, Kind, NumericColumn, kind_of, numeric_column, time_column_ms
-from stream.baselines.create import Binning, baseline_of, read_column, read_columns, span_ms
+from stream.baselines.create import (
+    Binning,
+    PredictionColumns,
+    baseline_of,
+    check_answer,
+    read_column,
+    read_columns,
+    span_ms,
+)
 from stream.baselines.files import read_table
+from stream.baselines.labels import label_values
 from stream.baselines.provenance import provenance, sha256_of_files
 from stream.baselines.roles import Assigned, Roles, assign_roles, find_time, no_such_column
 from stream.errors import InputError
@@ -30,30 +40,48 @@ class BacktestInput:
     columns: ModelColumns
     time_ms: npt.NDArray[np.int64] | None  # shape (rows,), event time; None: the file has none
     notes: tuple[str, ...]  # what was left out and why
+    labels: FileLabels | None = None  # None: nobody asked for them
 
     @property
     def rows(self) -> int:
         """How many rows are judged."""
         return len(self.columns.row)
 
+    @property
+    def answers(self) -> npt.NDArray[np.float64]:
+        """Shape (rows,): the scores or values; only of a model that has them."""
+        assert self.baseline.answer is not None
+        answers: npt.NDArray[np.float64] = self.columns.numeric[:, -1]
+        return answers
 
-def read_input(baseline_path: Path, path: Path, roles: Roles, binning: Binning) -> BacktestInput:
+
+def read_input(
+    baseline_path: Path, path: Path, roles: Roles, binning: Binning, label_time: str | None = None
+) -> BacktestInput:
     """Read both files and cut the bins.
 
     Args:
         baseline_path: the rows that count as normal.
         path: the rows to judge.
-        roles: of both files' columns; time, label and id need to be in `path` only.
+        roles: of both files' columns; time and id need to be in `path` only, the label in either: without it in
+            the baseline nothing is known to compare with, without it in `path` there is the estimate only.
         binning: how finely the baseline is cut.
+        label_time: the column of `path` that says when a label became known.
 
     Raises:
         InputError: a file cannot be read, or the two do not go together.
     """
     normal, judged = _of_one_type(read_table(baseline_path), read_table(path))
-    _check_given(roles, normal, judged, path)
+    if label_time is not None:
+        if roles.label is None:
+            raise InputError("--label-time says when the labels came; name their column with --label, too")
+        roles = replace(roles, ignore=(*roles.ignore, label_time))
+    _check_given(roles, normal, judged, path, label_time)
     assigned = assign_roles(normal, _within(roles, normal))
+    if roles.label is not None and assigned.answer is None:
+        raise InputError("labels are the truth about answers; name the column of these with --score or --value, too")
     _check_pair(assigned, normal, judged, (baseline_path, path))
-    columns = read_columns(normal, replace(assigned, time=None))
+    columns = _normal_columns(normal, assigned, roles, baseline_path)
     made = provenance(
         rows=columns.rows,
         files=[str(baseline_path)],
@@ -66,7 +94,39 @@ def read_input(baseline_path: Path, path: Path, roles: Roles, binning: Binning) 
         columns=_judged_columns(judged, assigned, baseline),
         time_ms=_times(judged, roles, assigned),
         notes=assigned.notes + _left_out(judged, normal, roles),
+        labels=_labels(judged, assigned, roles, label_time, path),
     )
+
+
+def _normal_columns(normal: pa.Table, assigned: Assigned, roles: Roles, path: Path) -> PredictionColumns:
+    """Of the baseline's file: its times say nothing, and labels are read only where they are asked for."""
+    named = roles.label if roles.label in normal.column_names else None
+    try:
+        columns = read_columns(normal, replace(assigned, time=None, label=named))
+        if roles.label is not None:
+            check_answer(columns)
+    except InputError as problem:
+        raise _located(problem, path) from problem
+    return columns
+
+
+def _labels(
+    judged: pa.Table, assigned: Assigned, roles: Roles, label_time: str | None, path: Path
+) -> FileLabels | None:
+    if roles.label is None or assigned.answer is None or assigned.answer_column is None:
+        return None
+    try:
+        answers = numeric_column(assigned.answer_column, judged.column(assigned.answer_column))
+        check_answer(
+            PredictionColumns(rows=judged.num_rows, features=(), answer_column=answers, answer=assigned.answer)
+        )
+        if roles.label not in judged.column_names:
+            return FileLabels(value=np.full(judged.num_rows, np.nan), came_ms=None)
+        value = label_values(roles.label, judged.column(roles.label), assigned.answer)
+        came = None if label_time is None else label_times_ms(label_time, judged.column(label_time), value)
+    except InputError as problem:
+        raise _located(problem, path) from problem
+    return FileLabels(value=value, came_ms=came)
 
 
 def _of_one_type(normal: pa.Table, judged: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -85,10 +145,11 @@ def _emptied(table: pa.Table, name: str, column_type: pa.DataType) -> pa.Table:
     return table.set_column(table.column_names.index(name), name, column)
 
 
-def _check_given(roles: Roles, normal: pa.Table, judged: pa.Table, path: Path) -> None:
-    """Columns that the caller names must be there: time in the file to judge, others in one of the two."""
-    if roles.time is not None and roles.time not in judged.column_names:
-        raise _located(no_such_column(roles.time, judged.column_names), path)
+def _check_given(roles: Roles, normal: pa.Table, judged: pa.Table, path: Path, label_time: str | None) -> None:
+    """Columns that the caller names must be there: times in the file to judge, others in one of the two."""
+    for name in (roles.time, label_time):
+        if name is not None and name not in judged.column_names:
+            raise _located(no_such_column(name, judged.column_names), path)
     for name in [n for n in (roles.label, roles.id, *roles.ignore) if n is not None]:
         if name not in normal.column_names and name not in judged.column_names:
             raise _located(no_such_column(name, judged.column_names), path)

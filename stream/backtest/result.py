@@ -1,13 +1,16 @@
 """What a backtest prints: one object, its keys as other programs know them."""
 
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
-from detectors import Undefined, Verdict
+from detectors import Auc, BinaryMetrics, EstimatedPerformance, RegressionMetrics, Undefined, Verdict
 from stream.backtest.windows import JudgedWindow
 from stream.baselines.baseline import Baseline
-from stream.evaluate.evaluator import Check, Evaluation
+from stream.evaluate.evaluator import Check
+from stream.evaluate.labelled_baseline import labelled_baseline
+from stream.evaluate.performance_checks import PerformanceCheck
+from stream.evaluate.performance_evaluator import PerformanceEvaluation
 
 
 class AlertResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,10 +21,11 @@ class AlertResult(msgspec.Struct, frozen=True, kw_only=True):
     severity: str  # "warning" | "critical"
     value: float
     threshold: float | None
+    p_value: float | None = None  # of "no worse than the baseline"; of what labels say only
 
 
 class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One window. What is undefined is None; what needs labels is None until labels are joined."""
+    """One window. What is undefined is None, and so is all that needs labels where nobody asked for them."""
 
     index: int
     start: str | int  # RFC 3339, or a row number where the file has no times
@@ -31,19 +35,33 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
     psi: dict[str, float | None]  # by column, in nats
     kl: dict[str, float | None]  # KL(current || baseline)
     js: dict[str, float | None]
+    # Of a model with a score:
     auc: float | None = None
-    auc_low: float | None = None
+    auc_low: float | None = None  # hard bounds of binning
     auc_high: float | None = None
-    auc_se: float | None = None
-    auc_estimated: float | None = None
+    auc_se: float | None = None  # standard error by sampling
+    auc_estimated: float | None = None  # without labels, of all predictions of the window
+    estimate_reliable: bool | None = None  # False: the labels say that the estimate is off by more than chance
     brier: float | None = None
-    n_labels: int | None = None
-    coverage: float | None = None
+    log_loss: float | None = None
+    ece: float | None = None
+    ks: float | None = None
+    pr_auc: float | None = None
+    precision: float | None = None
+    recall: float | None = None
+    # Of one with a value:
+    mae: float | None = None
+    rmse: float | None = None
+    bias: float | None = None
+    r2: float | None = None
+    # Of both:
+    n_labels: int | None = None  # that came in the window
+    coverage: float | None = None  # share of the predictions made in it whose label had come by its end
     alerts: tuple[AlertResult, ...] = ()
 
     @classmethod
-    def of(cls, index: int, window: JudgedWindow) -> Self:
-        """The result of one judged window."""
+    def of(cls, index: int, window: JudgedWindow, answer: str) -> Self:
+        """The result of one judged window; `answer` is the name of the answer's series."""
         checks = window.evaluation.checks
         return cls(
             index=index,
@@ -54,14 +72,30 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
             psi={c.subject: _number(c.value) for c in checks},
             kl={c.subject: _number(c.kl_nats) for c in checks},
             js={c.subject: _number(c.js_nats) for c in checks},
-            alerts=_alerts(window.evaluation),
+            alerts=_alerts(window, answer),
+            **_performance(window),
         )
 
 
-class BaselineResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What the windows were compared with."""
+class BaselineResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the windows were compared with; what needs labels is left out where it has none."""
 
     rows: int
+    n_labels: int | None = None
+    auc: float | None = None
+    brier: float | None = None
+    mae: float | None = None
+
+    @classmethod
+    def of(cls, baseline: Baseline) -> Self:
+        """What a baseline says of itself."""
+        values, scores = baseline.labelled_values, labelled_baseline(baseline)
+        if values is not None:
+            return cls(rows=baseline.rows, n_labels=values.n, mae=values.mae)
+        if scores is None or scores.known is None:
+            return cls(rows=baseline.rows)
+        known = scores.known.metrics
+        return cls(rows=baseline.rows, n_labels=known.n, auc=_auc(known.auc), brier=known.brier)
 
 
 class BacktestResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,9 +107,10 @@ class BacktestResult(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, baseline: Baseline, windows: list[JudgedWindow]) -> Self:
         """The result of all windows, in their order."""
+        answer = baseline.series[-1].name
         return cls(
-            baseline=BaselineResult(rows=baseline.rows),
-            windows=tuple(WindowResult.of(i, window) for i, window in enumerate(windows)),
+            baseline=BaselineResult.of(baseline),
+            windows=tuple(WindowResult.of(i, window, answer) for i, window in enumerate(windows)),
         )
 
     @property
@@ -92,8 +127,45 @@ def _number(value: float | Undefined) -> float | None:
     return None if isinstance(value, Undefined) else value
 
 
-def _alerts(evaluation: Evaluation) -> tuple[AlertResult, ...]:
-    return tuple(_alert(check) for check in evaluation.breaches)
+def _auc(found: Auc | Undefined) -> float | None:
+    return None if isinstance(found, Undefined) else found.value
+
+
+def _performance(window: JudgedWindow) -> dict[str, Any]:
+    """The fields that need labels, those of the baseline or those of the window."""
+    fields: dict[str, Any] = {}
+    estimates, found = window.evaluation.estimates, window.performance
+    if isinstance(estimates, EstimatedPerformance):
+        fields["auc_estimated"] = _number(estimates.auc)
+    if found is not None:
+        fields |= {"n_labels": found.n, "coverage": _number(found.coverage.ratio)}
+        fields |= _binary(found) if found.regression is None else _regression(found.regression)
+    return fields
+
+
+def _binary(found: PerformanceEvaluation) -> dict[str, Any]:
+    fields: dict[str, Any] = {"estimate_reliable": found.reliable}
+    if isinstance(found.auc, Auc):
+        area = found.auc
+        fields |= {"auc": area.value, "auc_low": area.low, "auc_high": area.high, "auc_se": area.se}
+    if isinstance(found.binary, BinaryMetrics):
+        names = ("brier", "log_loss", "ece", "ks", "pr_auc", "precision", "recall")
+        fields |= {name: _number(getattr(found.binary, name)) for name in names}
+    return fields
+
+
+def _regression(found: RegressionMetrics | Undefined) -> dict[str, Any]:
+    if isinstance(found, Undefined):
+        return {}
+    return {name: _number(getattr(found, name)) for name in ("mae", "rmse", "bias", "r2")}
+
+
+def _alerts(window: JudgedWindow, answer: str) -> tuple[AlertResult, ...]:
+    drifted = [_alert(check) for check in window.evaluation.breaches]
+    if window.performance is None or window.partial:
+        return tuple(drifted)
+    worse = [c for c in window.performance.checks if c.verdict in (Verdict.WARNING, Verdict.CRITICAL)]
+    return (*drifted, *(_performance_alert(check, answer) for check in worse))
 
 
 def _alert(check: Check) -> AlertResult:
@@ -104,4 +176,17 @@ def _alert(check: Check) -> AlertResult:
         severity=str(Verdict(check.verdict)),
         value=check.value,
         threshold=check.threshold.limit_of(check.verdict),
+    )
+
+
+def _performance_alert(check: PerformanceCheck, answer: str) -> AlertResult:
+    """With the answer's series named by its column, like every other."""
+    assert not isinstance(check.value, Undefined), "a breach has a value"
+    return AlertResult(
+        check=check.check,
+        subject=answer,
+        severity=str(Verdict(check.verdict)),
+        value=check.value,
+        threshold=check.limit_of(check.verdict),
+        p_value=_number(check.p_value),
     )

@@ -14,12 +14,14 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.backtest.inputs import BacktestInput
+from stream.backtest.performance import LabelWindows, came_by_row, came_by_time
 from stream.baselines.definition import Definition
 from stream.config.durations import format_duration
 from stream.count.panes import Panes, pane_starts
 from stream.errors import InputError
 from stream.evaluate.course import Candidate, RunningSum
 from stream.evaluate.evaluator import Evaluation, evaluate_window
+from stream.evaluate.performance_evaluator import PerformanceEvaluation
 from stream.evaluate.settings import ModelSettings
 from stream.records.partial import PanePart
 from stream.records.prediction import ModelColumns
@@ -58,6 +60,7 @@ class JudgedWindow:
     start: str | int  # RFC 3339, or a row number where the file has no times
     end: str | int
     partial: bool  # the rest of the file: shorter than a window, so it never alerts
+    performance: PerformanceEvaluation | None  # of the labels that came in it; None: nobody asked for labels
 
 
 def judge_windows(given: BacktestInput, hop: Hop, settings: ModelSettings) -> Iterator[JudgedWindow]:
@@ -87,6 +90,7 @@ def _by_rows(given: BacktestInput, hop: Hop, settings: ModelSettings) -> Iterato
         last_end=max(whole_panes, hop.window),
         full_to=rows,
     )
+    labels = _label_windows(given, hop, settings)
     for evaluation in course.evaluations(settings):
         first, end = evaluation.start_ms, min(evaluation.end_ms, rows)
         start_at: str | int = first
@@ -94,7 +98,13 @@ def _by_rows(given: BacktestInput, hop: Hop, settings: ModelSettings) -> Iterato
         if given.time_ms is not None:
             times = given.time_ms[first:end]
             start_at, end_at = rfc3339(int(times.min())), rfc3339(int(times.max()) + 1)
-        yield JudgedWindow(evaluation=evaluation, start=start_at, end=end_at, partial=not evaluation.complete)
+        yield JudgedWindow(
+            evaluation=evaluation,
+            start=start_at,
+            end=end_at,
+            partial=not evaluation.complete,
+            performance=_performance(labels, evaluation),
+        )
 
 
 def _by_time(given: BacktestInput, hop: Hop, settings: ModelSettings) -> Iterator[JudgedWindow]:
@@ -113,9 +123,26 @@ def _by_time(given: BacktestInput, hop: Hop, settings: ModelSettings) -> Iterato
         last_end=last_end,
         full_to=last_end,
     )
+    labels = _label_windows(given, hop, settings)
     for evaluation in course.evaluations(settings):
         start, end = rfc3339(evaluation.start_ms), rfc3339(evaluation.end_ms)
-        yield JudgedWindow(evaluation=evaluation, start=start, end=end, partial=False)
+        performance = _performance(labels, evaluation)
+        yield JudgedWindow(evaluation=evaluation, start=start, end=end, partial=False, performance=performance)
+
+
+def _label_windows(given: BacktestInput, hop: Hop, settings: ModelSettings) -> LabelWindows | None:
+    if given.labels is None:
+        return None
+    if hop.by_rows:
+        made, came = np.arange(given.rows, dtype=np.int64), came_by_row(given, given.labels)
+    else:
+        assert given.time_ms is not None, "refused before"
+        made, came = given.time_ms, came_by_time(given.time_ms, given.labels)
+    return LabelWindows(given, given.labels, settings, _definition(given, hop).settings, made=made, came=came)
+
+
+def _performance(labels: LabelWindows | None, window: Evaluation) -> PerformanceEvaluation | None:
+    return None if labels is None else labels.evaluate(window.start_ms, window.end_ms, complete=window.complete)
 
 
 def _check_span(spans_ms: int, hop: Hop) -> None:

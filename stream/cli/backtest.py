@@ -7,10 +7,12 @@ from typing import Any, Final
 import click
 
 from detectors import Smoothing
-from stream.alerts.rules import rules_of
+from stream.alerts.rules import performance_rules_of, rules_of
 from stream.backtest.inputs import BacktestInput, read_input
 from stream.backtest.page import page
-from stream.backtest.result import BacktestResult, WindowResult
+from stream.backtest.remarks import label_remarks
+from stream.backtest.result import BacktestResult
+from stream.backtest.text import text
 from stream.backtest.windows import Hop, judge_windows
 from stream.baselines.create import Binning
 from stream.baselines.roles import Roles
@@ -22,11 +24,11 @@ from stream.errors import InputError
 from stream.evaluate.settings import ModelSettings
 
 LATER: Final = {
-    "label": "labels are joined in a later version; use --ignore COL so that it is no feature",
-    "label_time": "labels are joined in a later version; use --ignore COL so that it is no feature",
     "false_alarms": "the false-alarm budget comes in a later version; leave it out",
     "incidents": "scoring against incidents comes in a later version; leave it out",
 }
+
+THRESHOLD_HELP: Final = "From which score on the model says positive; for precision and recall. Default: 0.5."
 
 
 def _duration(context: click.Context, option: click.Parameter, value: str | None) -> int | None:
@@ -59,6 +61,10 @@ def _path(*flags: str, text: str) -> Callable[[Callable[..., Any]], Callable[...
 @click.option("--window", "window_ms", metavar="24h", callback=_duration, help="Windows by event time.")
 @click.option("--pane", "pane_ms", metavar="1h", callback=_duration, help="How far windows move on. Default: a window.")
 @click.option("--score", metavar="COL", help="The model's score. By name: score.")
+@click.option("--value", metavar="COL", help="A regression's estimate, instead of a score.")
+@click.option("--threshold", type=click.FloatRange(0, 1, min_open=True), metavar="X", help=THRESHOLD_HELP)
+@click.option("--label", metavar="COL", help="The truth, of --score: 0, 1, false, true; empty: not known yet.")
+@click.option("--label-time", metavar="COL", help="When it became known. Default: at the row's own time.")
 @click.option("--features", metavar="A,B,C", callback=names, help="The features. Default: all the other columns.")
 @click.option("--time", metavar="COL", help="Event time. By name: ts, timestamp, time. UTC without a zone.")
 @click.option("--ignore", metavar="A,B", callback=names, help="Columns to leave out.")
@@ -68,9 +74,7 @@ def _path(*flags: str, text: str) -> Callable[[Callable[..., Any]], Callable[...
 @click.option("--rule", type=click.Choice(["threshold", "budget"]), default="threshold", show_default=True)
 @_path("-c", "--config", text="Limits and windows (YAML).")
 @click.option("--model", metavar="NAME", help="Whose limits in the configuration. Default: the only one listed.")
-@_path("--html", "html_path", text="Also write a page with PSI over the windows.")
-@click.option("--label", hidden=True, callback=_later, expose_value=False)
-@click.option("--label-time", hidden=True, callback=_later, expose_value=False)
+@_path("--html", "html_path", text="Also write a page with pictures over the windows.")
 @click.option("--false-alarms", hidden=True, callback=_later, expose_value=False)
 @click.option("--incidents", hidden=True, callback=_later, expose_value=False)
 @json_option
@@ -87,19 +91,23 @@ def command(**options: Any) -> int:
     model = _model(config, options["model"])
     hop = _hop(options, config, model)
     settings = _settings(config, model, hop, options["smoothing"])
-    given = read_input(options["baseline_path"], options["file"], _roles(options), _binning(options["bins"]))
+    binning = _binning(options["bins"], options["threshold"])
+    given = read_input(options["baseline_path"], options["file"], _roles(options), binning, options["label_time"])
     result = BacktestResult.of(given.baseline, list(judge_windows(given, hop, settings)))
-    _remark(given, result, settings)
+    _remark(given, hop, result, settings)
+    regression = given.baseline.task == "regression"
     if options["html_path"] is not None:
         title = f"{options['file'].name} against {options['baseline_path'].name}"
-        _write(options["html_path"], page(result, settings, title))
-    click.echo(result.to_json() if options["as_json"] else _text(result))
+        _write(options["html_path"], page(result, settings, title, regression=regression))
+    click.echo(result.to_json() if options["as_json"] else text(result, regression=regression))
     return EXIT_DRIFT if result.alerting else EXIT_FINE
 
 
 def _roles(options: dict[str, Any]) -> Roles:
     return Roles(
         score=options["score"],
+        value=options["value"],
+        label=options["label"],
         features=options["features"],
         time=options["time"],
         ignore=options["ignore"] or (),
@@ -107,11 +115,11 @@ def _roles(options: dict[str, Any]) -> Roles:
     )
 
 
-def _binning(text: str) -> Binning:
-    kind, _, number = text.partition(":")
+def _binning(bins: str, threshold: float | None) -> Binning:
+    kind, _, number = bins.partition(":")
     if kind != "quantile" or not number.isdecimal() or not 2 <= int(number) <= 1_000:
-        raise InputError(f"--bins = {text!r}: must be quantile:N with 2 <= N <= 1000; try quantile:10")
-    return Binning(bins=int(number))
+        raise InputError(f"--bins = {bins!r}: must be quantile:N with 2 <= N <= 1000; try quantile:10")
+    return Binning(bins=int(number), threshold=threshold)
 
 
 def _model(config: Config, name: str | None) -> str:
@@ -142,10 +150,13 @@ def _settings(config: Config, model: str, hop: Hop, smoothing: str | None) -> Mo
         parsed = Smoothing.parse(smoothing or config.smoothing)
     except ValueError as problem:
         raise InputError(f"--smoothing: {problem}") from problem
-    return ModelSettings(window_ms=hop.window, psi=rules_of(config.model(model).checks.psi), smoothing=parsed)
+    checks = config.model(model).checks
+    return ModelSettings(
+        window_ms=hop.window, psi=rules_of(checks.psi), smoothing=parsed, performance=performance_rules_of(checks)
+    )
 
 
-def _remark(given: BacktestInput, result: BacktestResult, settings: ModelSettings) -> None:
+def _remark(given: BacktestInput, hop: Hop, result: BacktestResult, settings: ModelSettings) -> None:
     """Say on stderr what the numbers do not say themselves."""
     remarks = list(given.notes)
     least = settings.psi.default.min_count
@@ -154,29 +165,13 @@ def _remark(given: BacktestInput, result: BacktestResult, settings: ModelSetting
         remarks.append(f"{small} of {len(result.windows)} windows have fewer than min_count = {least} rows: not judged")
     if result.windows and all(w.partial for w in result.windows):
         remarks.append("the only window is partial, and a partial window never alerts; use a smaller --chunk-rows")
+    remarks += label_remarks(given, hop, result, settings.performance)
     for remark in remarks:
         click.echo(f"driftline: {remark}", err=True)
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, page_text: str) -> None:
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_text(page_text, encoding="utf-8")
     except OSError as problem:
         raise InputError(f"{path} cannot be written: {problem.strerror}; give another --html") from problem
-
-
-def _text(result: BacktestResult) -> str:
-    rows = [("window", "start", "rows", "highest PSI", "alerts")]
-    rows += [_line(window) for window in result.windows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-    alerting = sum(bool(w.alerts) for w in result.windows)
-    return "\n".join([*lines, f"{alerting} of {len(result.windows)} windows alert"])
-
-
-def _line(window: WindowResult) -> tuple[str, str, str, str, str]:
-    known = [(value, subject) for subject, value in window.psi.items() if value is not None]
-    highest = "{0[0]:.3f} {0[1]}".format(max(known)) if known else "undefined"
-    alerts = ", ".join(f"{a.subject} {a.severity}" for a in window.alerts)
-    rows = f"{window.n} (partial)" if window.partial else str(window.n)
-    return str(window.index), str(window.start), rows, highest, alerts

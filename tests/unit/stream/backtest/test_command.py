@@ -46,7 +46,12 @@ def file(tmp_path: Path) -> str:
     (["--chunk-rows", "2", "--time", "x"], "must be epoch milliseconds"),
     (["--chunk-rows", "2", "--score", "c"], "'c' shall be the score but holds string"),
     (["--chunk-rows", "2", "--rule", "budget"], "the false-alarm budget comes in a later version"),
-    (["--chunk-rows", "2", "--label", "y"], "labels are joined in a later version"),
+    (["--chunk-rows", "2", "--label", "nope"], "there is no column 'nope'"),
+    (["--chunk-rows", "2", "--label", "x", "--label-time", "nope"], "there is no column 'nope'"),
+    (["--chunk-rows", "2", "--label-time", "x"], "name their column with --label, too"),
+    (["--chunk-rows", "2", "--label", "x", "--threshold", "1.5"], "--threshold"),
+    (["--chunk-rows", "2", "--label", "x", "--score", "x"], "a column has one role; x got more than one"),
+    (["--chunk-rows", "2", "--value", "score", "--score", "x"], "a score or a value, not both"),
     (["--chunk-rows", "2", "--model", "m"], "the configuration lists no model"),
     (["--chunk-rows", "2", "--html", "/no/such/folder/page.html"], "cannot be written"),
 ])  # fmt: skip

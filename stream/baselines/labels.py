@@ -126,7 +126,7 @@ def _number(text: str, answer: Answer) -> float:
 
 def _is_label(values: Values, answer: Answer) -> npt.NDArray[np.bool_]:
     if answer is Answer.SCORE:
-        return (values == 0) | (values == 1)
+        return np.isin(values, (0, 1))
     return np.asarray(np.abs(values) <= LARGEST, np.bool_)
 
 

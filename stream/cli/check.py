@@ -5,24 +5,50 @@ import json
 import click
 
 from stream.cli import config_option, json_option
-from stream.config import Config
+from stream.cli.memory import Rates, WaitingMemory, megabytes, memory_by_model, read_rates
+from stream.config import Config, WorseKeys
 from stream.config.durations import format_duration
+from stream.records.settings import OutcomeSettings
 
 
 @click.command(name="check")
+@click.option(
+    "--rate",
+    "rates",
+    metavar="[MODEL=]N",
+    multiple=True,
+    callback=read_rates,
+    help="Predictions a second, of each model or of one: print the memory that waiting for labels needs.",
+)
 @config_option
 @json_option
-def command(config: Config, as_json: bool) -> None:
+def command(config: Config, as_json: bool, rates: Rates) -> None:
     """Validate the configuration and show the settings that are in effect.
 
     Exit code 0: it is good. 2: it is refused, one line per key. Nothing is contacted.
     """
-    click.echo(_json(config) if as_json else _text(config))
+    click.echo(_json(config, rates) if as_json else _text(config, rates))
 
 
-def _json(config: Config) -> str:
-    models = {name: _model(config, name) for name in config.models}
-    return json.dumps(json.loads(config.model_dump_json()) | {"models": models}, indent=2)
+def _json(config: Config, rates: Rates) -> str:
+    found = json.loads(config.model_dump_json()) | {"models": {name: _model(config, name) for name in config.models}}
+    if rates:
+        memory = memory_by_model(config, rates)
+        found["memory"] = {
+            "total_bytes": sum(one.bytes for one in memory.values()),
+            "models": {name: _memory(one) for name, one in memory.items()},
+        }
+    return json.dumps(found, indent=2)
+
+
+def _memory(one: WaitingMemory) -> dict[str, object]:
+    return {
+        "rate": one.rate,
+        "waiting": one.waiting,
+        "max_waiting": one.max_waiting,
+        "refused": one.waiting - one.held,
+        "bytes": one.bytes,
+    }
 
 
 def _model(config: Config, name: str) -> dict[str, object]:
@@ -33,31 +59,61 @@ def _model(config: Config, name: str) -> dict[str, object]:
         "task": model.task,
         "rule": model.rule,
         "windows": json.loads(model.windows.model_dump_json()),
+        "labels": "off" if model.outcomes is None else _labels(model.outcomes),
         "checks": {
             "psi": {
                 "warning": psi.warning,
                 "critical": psi.critical,
                 "min_count": psi.min_count,
                 "features": {feature: "off" if own is None else vars(own) for feature, own in limits.items()},
-            }
+            },
+            "auc": _worse(model.checks.auc),
+            "brier": _worse(model.checks.brier),
+            "mae": _worse(model.checks.mae),
         },
     }
 
 
-def _text(config: Config) -> str:
+def _labels(outcomes: OutcomeSettings) -> dict[str, object]:
+    return {
+        "ttl": format_duration(outcomes.ttl_ms),
+        "early": format_duration(outcomes.early_ms),
+        "revision": format_duration(outcomes.revision_ms),
+        "cohort": format_duration(outcomes.cohort_ms),
+        "sample": outcomes.sample,
+        "dedupe": outcomes.dedupe,
+        "max_waiting": outcomes.max_waiting,
+    }
+
+
+def _worse(check: WorseKeys | None) -> object:
+    return "off" if check is None else check.model_dump()
+
+
+def _text(config: Config, rates: Rates) -> str:
     topics = config.topics
     lines = [
         ("kafka", f"{config.kafka.bootstrap_servers} ({config.kafka.security_protocol})"),
         ("app", config.app),
-        ("reads", f"{topics.predictions}, {topics.baselines}"),
+        ("reads", f"{topics.predictions}, {topics.labels}, {topics.baselines}"),
         ("writes", f"{topics.alerts}, {topics.reports}, {topics.dead_letters}, {config.internal_topic('*')}"),
         ("web", f"http://{config.web.host}:{config.web.port}"),
         ("any model", _limits_in_words(config, "")),
         *((f"model {name}", _limits_in_words(config, name)) for name in config.models),
         ("unknown models", config.unknown_models),
+        *_memory_in_words(config, rates),
     ]
     width = max(len(name) for name, _ in lines)
     return "\n".join([*(f"{name:<{width}}  {value}" for name, value in lines), "the configuration is good"])
+
+
+def _memory_in_words(config: Config, rates: Rates) -> list[tuple[str, str]]:
+    if not rates:
+        return []
+    memory = memory_by_model(config, rates)
+    total = sum(one.bytes for one in memory.values())
+    lines = [(f"waiting {name}".rstrip(), one.words) for name, one in memory.items()]
+    return [*lines, ("memory", f"{megabytes(total)} for predictions that wait for labels, over all workers")]
 
 
 def _limits_in_words(config: Config, name: str) -> str:
@@ -66,7 +122,8 @@ def _limits_in_words(config: Config, name: str) -> str:
     own = f", {len(psi.features)} features of their own" if psi.features else ""
     return (
         f"windows of {format_duration(model.windows.length)} in panes of {format_duration(model.windows.pane)}, "
-        f"PSI warning {_limit(psi.warning)}, critical {_limit(psi.critical)}, from {psi.min_count} rows{own}"
+        f"PSI warning {_limit(psi.warning)}, critical {_limit(psi.critical)}, from {psi.min_count} rows{own}, "
+        + ("no labels" if model.outcomes is None else f"labels within {format_duration(model.outcomes.ttl_ms)}")
     )
 
 

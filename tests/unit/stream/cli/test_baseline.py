@@ -71,7 +71,8 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> MemoryLog:
 
 def create(tmp_path: Path, scores: list[float], *options: str, labels: list[int] | None = None) -> int:
     path = tmp_path / "scores.csv"
-    rows = zip(scores, labels or [""] * len(scores), strict=True)
+    said = ["" for _ in scores] if labels is None else [str(label) for label in labels]
+    rows = zip(scores, said, strict=True)
     path.write_text("score,y\n" + "".join(f"{score},{label}\n" for score, label in rows))
     return main(["baseline", "create", "--model", "m", "--version", "1", "--label", "y", *options, str(path)])
 

@@ -1,0 +1,84 @@
+"""`driftline check`: what is in effect, and the memory that waiting for labels needs."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stream.cli import main
+
+CONFIG = """
+labels: {ttl: 10d}
+models:
+  fraud: {labels: {sample: 0.1}, checks: {auc: {tolerance: 0.1}, brier: off}}
+  price: {task: regression, labels: {ttl: 1d, max_waiting: 1000}}
+  ads: {labels: off}
+"""
+
+
+@pytest.fixture
+def told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Any:
+    path = tmp_path / "driftline.yaml"
+    path.write_text(CONFIG, encoding="utf-8")
+
+    def run(*options: str) -> str:
+        assert main(["check", "-c", str(path), *options]) == 0
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_each_models_labels_and_checks_are_shown(told: Any) -> None:
+    models = json.loads(told("--json"))["models"]
+    assert models["fraud"]["labels"] == {
+        "ttl": "10d", "early": "5m", "revision": "7d", "cohort": "1d",
+        "sample": 0.1, "dedupe": True, "max_waiting": 10_000_000,
+    }  # fmt: skip
+    assert models["ads"]["labels"] == "off"
+    checks = models["fraud"]["checks"]
+    assert checks["auc"] == {"tolerance": 0.1, "min_samples": 200, "level": 0.001}
+    assert (checks["brier"], checks["mae"]["tolerance"]) == ("off", 0.1)
+    text = told()
+    assert "labels within 10d" in text
+    assert "no labels" in text
+    assert "memory" not in text
+
+
+def test_a_rate_gives_the_memory_of_each_model_and_the_sum(told: Any) -> None:
+    """rate x ttl x sample x bytes, and never more than the cap lets in."""
+    memory = json.loads(told("--json", "--rate", "100"))["memory"]
+    assert memory["models"]["fraud"] == {
+        "rate": 100.0, "waiting": 8_640_000, "max_waiting": 10_000_000, "refused": 0, "bytes": 8_640_000 * 33,
+    }  # fmt: skip
+    assert memory["models"]["price"] == {
+        "rate": 100.0, "waiting": 8_640_000, "max_waiting": 1_000, "refused": 8_639_000, "bytes": 1_000 * 47,
+    }  # fmt: skip
+    assert "ads" not in memory["models"]
+    assert memory["total_bytes"] == 8_640_000 * 33 + 1_000 * 47
+
+
+def test_one_model_may_have_a_rate_of_its_own(told: Any) -> None:
+    models = json.loads(told("--json", "--rate", "100", "--rate", "fraud=2.5", "--rate", "unlisted=1"))["memory"][
+        "models"
+    ]
+    assert {name: one["rate"] for name, one in models.items()} == {"fraud": 2.5, "price": 100.0, "unlisted": 1.0}
+
+
+def test_a_cap_that_is_too_small_is_told_with_what_would_do(told: Any) -> None:
+    text = told("--rate", "fraud=100", "--rate", "price=0.02")
+    assert "waiting fraud   100/s x 10d x 0.1 = 8,640,000 predictions, 285 MB\n" in text
+    assert "0.02/s x 1d = 1,728 predictions, but labels.max_waiting lets 1,000 wait" in text
+    assert "try labels.sample: 0.57, a shorter labels.ttl, or labels.max_waiting: 1728" in text
+    assert "memory          285 MB for predictions that wait for labels, over all workers" in text
+
+
+def test_without_any_model_the_defaults_are_what_one_would_have(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--rate", "1"]) == 0
+    assert "waiting         1/s x 30d = 2,592,000 predictions, 86 MB" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("rate", ["", "0", "-1", "fraud", "fraud=", "fraud=x", "nan", "1e999"])
+def test_what_is_no_rate_is_refused(rate: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--rate", rate]) == 2
+    assert "is no rate; give predictions a second, such as 50 or fraud=200" in capsys.readouterr().err

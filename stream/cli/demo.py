@@ -38,7 +38,7 @@ class Speed(click.ParamType):
               help="Folder for the picture, the alerts and the reports.")  # fmt: skip
 @click.option("--port", type=click.IntRange(1, 65_535), help="Of the embedded broker; a free one by default.")
 def command(speed: float, out: Path, port: int | None) -> None:
-    """Replay the flights that left New York in 2013, with one announced fault, and find it.
+    """Replay the flights that left New York in 2013, their labels when they land, and find two announced faults.
 
     Starts a Kafka-compatible broker and the service, needs nothing else, and ends by itself.
     """

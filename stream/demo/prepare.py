@@ -1,13 +1,15 @@
-"""Everything that is known before the first message: flights, model, baseline, control, messages."""
+"""Everything that is known before the first message: flights, model, baseline, control, messages, and the truth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stream.baselines.baseline import Baseline
 from stream.demo import control, delay_model, messages
-from stream.demo.fault import FAULT_FEATURE, with_fault
-from stream.demo.flights import REPLAY_START_MS, Flights, load_flights
-from stream.demo.replay import Published
+from stream.demo.control import ControlDay
+from stream.demo.fault import STUCK, broken, stuck_from
+from stream.demo.flights import REPLAY_START_MS, load_flights
+from stream.demo.replay import Published, merged
+from stream.demo.replayed import Truth
 from stream.demo.results import PsiSeries
 
 
@@ -18,8 +20,11 @@ class Prepared:
     trained_on: int  # flights of January to March
     baseline: Baseline  # of those flights, with their out-of-fold scores; not numbered yet
     control: Sequence[PsiSeries]
-    published: Published  # from April on, the fault included
+    control_days: Sequence[ControlDay]
+    published: Published  # from April on, the faults included
+    truth: Truth
     cancelled: int
+    stuck_at: float  # minutes: the `dep_delay` that the second fault repeats
 
 
 def prepare() -> Prepared:
@@ -31,22 +36,16 @@ def prepare() -> Prepared:
     flights = load_flights()
     begin_ms, end_ms = int(flights.event_time_ms[0]), int(flights.event_time_ms[-1]) + 1
     winter = flights.between(begin_ms, REPLAY_START_MS)
-    replayed = _broken(flights.between(REPLAY_START_MS, end_ms))
+    replayed = broken(flights.between(REPLAY_START_MS, end_ms))
     winter_scores = delay_model.out_of_fold_scores(winter)
     scores = delay_model.train(winter).scores(replayed)
     return Prepared(
         trained_on=len(winter),
         baseline=control.baseline(winter, winter_scores),
         control=control.odd_days_against_even(winter, winter_scores),
-        published=Published(
-            event_time_ms=replayed.event_time_ms,
-            keys=messages.keys(replayed),
-            values=list(messages.values(replayed, scores)),
-        ),
+        control_days=control.labels_of_odd_days(winter, winter_scores),
+        published=merged(messages.predictions(replayed, scores), messages.labels(replayed)),
+        truth=Truth.of(replayed, scores),
         cancelled=flights.cancelled,
+        stuck_at=float(replayed.numeric[STUCK.feature][stuck_from(replayed.event_time_ms)]),
     )
-
-
-def _broken(replayed: Flights) -> Flights:
-    """The flights as the producer's pipeline sees them; the model gets the same."""
-    return replayed.replaced(FAULT_FEATURE, with_fault(replayed.numeric[FAULT_FEATURE], replayed.event_time_ms))

@@ -1,4 +1,4 @@
-"""What the service published, read back: PSI per series and window, and the alerts' episodes.
+"""What the service published, read back: PSI per series and window, what the labels said, the alerts' episodes.
 
 Everything that the picture and the summary say about windows and alerts comes from here, that is
 from the messages in the topics `reports` and `alerts`; nothing is taken from what the demo knows beforehand.
@@ -6,14 +6,18 @@ from the messages in the topics `reports` and `alerts`; nothing is taken from wh
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 
+from stream.demo.performance import AUC, Performance, PerformanceResults, parse_performance
+from stream.demo.times import epoch_ms
+
 PSI: Final = "psi"
+IN_WORDS: Final = {PSI: "PSI", AUC: "AUC"}
+PERFORMANCE_SCHEMA: Final = "driftline.performance/1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,7 @@ class Report:
     n: int  # rows in the window
     complete: bool  # False: the window began before counting did, and is not judged
     psi: dict[str, float]  # by series, NaN where it is undefined
+    auc_estimated: float  # by the scores of these rows alone, before any label; NaN where it is undefined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +49,12 @@ class AlertMessage:
     id: str
     status: str  # firing | resolved
     severity: str  # warning | critical
+    check: str  # psi | auc
     subject: str
     window_end_ms: int  # of the window that the message is about
     value: float
     threshold: float
-    n: int  # rows in that window
+    n: int  # rows, or labels, in that window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +65,7 @@ class Change:
     at_ms: int  # end of the window that reached it
     value: float
     threshold: float
-    n: int  # rows in that window
+    n: int  # rows, or labels, in that window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +73,7 @@ class Episode:
     """One alert from its first firing message to its resolution."""
 
     id: str
+    check: str
     subject: str
     changes: tuple[Change, ...]  # at least one, in order of time
     resolved_at_ms: int | None  # None: it still fires at the end of the replay
@@ -84,10 +91,16 @@ class Results:
     reports: dict[int, Report] = field(default_factory=dict)  # by the window's end; a revision replaces
     alerts: list[AlertMessage] = field(default_factory=list)
     revised: int = 0  # reports that replaced one of the same window
+    performance: PerformanceResults = field(default_factory=PerformanceResults)  # what the labels said
 
-    def add_report(self, value: bytes) -> Report:
+    def add_report(self, value: bytes) -> Report | Performance:
         """Take the next message of the topic `reports`."""
-        report = parse_report(value)
+        message: dict[str, Any] = orjson.loads(value)
+        if message["schema"] == PERFORMANCE_SCHEMA:
+            performance = parse_performance(message)
+            self.performance.add(performance)
+            return performance
+        report = parse_report(message)
         self.revised += report.window_end_ms in self.reports
         self.reports[report.window_end_ms] = report
         return report
@@ -108,21 +121,27 @@ class Results:
             for name in names
         ]
 
+    def estimates(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """The estimate of AUC at the end of each complete window: times and values, both of shape (windows,)."""
+        windows = self.complete_windows()
+        ends_ms = np.array([w.window_end_ms for w in windows], np.int64)
+        return ends_ms, np.array([w.auc_estimated for w in windows], np.float64)
+
     def complete_windows(self) -> list[Report]:
         """The newest report of each window that was counted from its start, in order of time."""
         return [self.reports[end_ms] for end_ms in sorted(self.reports) if self.reports[end_ms].complete]
 
-    def episodes(self) -> list[Episode]:
-        """The alerts, in the order in which they began to fire."""
+    def episodes(self, check: str) -> list[Episode]:
+        """The alerts of one check, in the order in which they began to fire."""
         messages: dict[str, list[AlertMessage]] = {}
-        for alert in self.alerts:
+        for alert in (a for a in self.alerts if a.check == check):
             messages.setdefault(alert.id, []).append(alert)
         return sorted((_episode(of_one) for of_one in messages.values()), key=lambda e: (e.begins.at_ms, e.subject))
 
 
-def parse_report(value: bytes) -> Report:
-    """The part of a report that the demo shows."""
-    message = orjson.loads(value)
+def parse_report(message: dict[str, Any]) -> Report:
+    """The part of a drift report that the demo shows."""
+    estimated = (message["estimates"] or {}).get(AUC)
     psi = {c["subject"]: c["value"] for c in message["checks"] if c["check"] == PSI}
     return Report(
         window_start_ms=epoch_ms(message["window"]["start"]),
@@ -130,6 +149,7 @@ def parse_report(value: bytes) -> Report:
         n=message["n"],
         complete=message["complete"],
         psi={name: np.nan if value is None else value for name, value in psi.items()},
+        auc_estimated=np.nan if estimated is None else estimated,
     )
 
 
@@ -140,30 +160,13 @@ def parse_alert(value: bytes) -> AlertMessage:
         id=message["id"],
         status=message["status"],
         severity=message["severity"],
+        check=message["labels"]["check"],
         subject=message["labels"]["subject"],
         window_end_ms=epoch_ms(message["evidence"]["window"]["end"]),
         value=message["value"],
         threshold=message["threshold"],
         n=message["evidence"]["n"],
     )
-
-
-def epoch_ms(text: str) -> int:
-    """The milliseconds of an RFC 3339 time.
-
-    >>> epoch_ms("2013-10-01T04:00:00Z")
-    1380600000000
-    """
-    return round(datetime.fromisoformat(text).timestamp() * 1_000)
-
-
-def utc(at_ms: int) -> str:
-    """A time for people, to the minute.
-
-    >>> utc(1_380_600_000_000)
-    '2013-10-01 04:00'
-    """
-    return datetime.fromtimestamp(at_ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def _episode(messages: list[AlertMessage]) -> Episode:
@@ -182,6 +185,7 @@ def _episode(messages: list[AlertMessage]) -> Episode:
     last = messages[-1]
     return Episode(
         id=last.id,
+        check=last.check,
         subject=last.subject,
         changes=tuple(changes),
         resolved_at_ms=last.window_end_ms if last.status == "resolved" else None,

@@ -17,12 +17,24 @@ from stream.baselines.registry import register
 from stream.config import Config, load_config
 from stream.demo import picture
 from stream.demo.child import Child
-from stream.demo.fault import FAULT_IN_WORDS, FAULT_START_MS
+from stream.demo.fault import FAULTS, STUCK
+from stream.demo.performance import AUC
 from stream.demo.prepare import Prepared, prepare
-from stream.demo.results import utc
+from stream.demo.replayed import Replayed
+from stream.demo.results import PSI
 from stream.demo.screen import Screen
-from stream.demo.settings import ALERTED, LIMITS, PARTITIONS, WANDERING, WINDOW_HOURS, DemoSettings, config_text
-from stream.demo.summary import Replayed, summary
+from stream.demo.settings import (
+    ALERTED,
+    AUC_TOLERANCE,
+    LIMITS,
+    PARTITIONS,
+    WANDERING,
+    WINDOW_HOURS,
+    DemoSettings,
+    config_text,
+)
+from stream.demo.summary import summary
+from stream.demo.times import utc
 from stream.demo.watch import Found, Watch
 from stream.errors import InputError
 from stream.records.source import Source
@@ -31,7 +43,7 @@ from stream.service.embedded import EmbeddedBroker
 from stream.service.kafka_log import KafkaLog
 
 CONFIG_FILE: Final = "demo.yaml"
-PICTURE_FILE: Final = "psi.png"
+PICTURE_FILE: Final = "picture.png"
 SUMMARY_FILE: Final = "summary.txt"
 BROKER_LOG: Final = "broker.log"
 WORKER_LOG: Final = "worker.log"
@@ -79,15 +91,19 @@ async def _serve(settings: DemoSettings, prepared: Prepared, config: Config, con
 
 
 def introduction(prepared: Prepared, bootstrap_servers: str) -> str:
-    """What is going to happen, the fault included."""
+    """What is going to happen, the faults included."""
+    published = prepared.published
+    announced = "\n".join(f"Announced: from {utc(fault.start_ms)} UTC on, {fault.in_words}." for fault in FAULTS)
     return (
         f"A model learned from {prepared.trained_on:,} departures from New York, January to March 2013, whether a "
-        "flight will arrive more than 15 minutes late; those flights and their out-of-fold scores are its baseline.\n"
-        f"Now {len(prepared.published.values):,} predictions, April to December, go through Kafka "
-        f"({bootstrap_servers}, embedded) and the service.\n"
-        f"Announced: from {utc(FAULT_START_MS)} UTC on, {FAULT_IN_WORDS}.\n"
+        "flight will arrive more than 15 minutes late; those flights, their out-of-fold scores and whether they were "
+        "late are its baseline.\n"
+        f"Now {len(published.predicted_ms):,} predictions, April to December, and {len(published.labelled_ms):,} "
+        f"labels, each when its plane lands, go through Kafka ({bootstrap_servers}, embedded) and the service.\n"
+        f"{announced} ({STUCK.feature} = {prepared.stuck_at:g} min)\n"
         f"Alerts: {', '.join(ALERTED)}, PSI over {WINDOW_HOURS} h windows, limits {LIMITS['warning']} and "
-        f"{LIMITS['critical']}. Drawn only, because they wander by themselves: {', '.join(WANDERING)}."
+        f"{LIMITS['critical']}; AUC of the labels that arrived in {WINDOW_HOURS} h, {AUC_TOLERANCE:g} below the "
+        f"baseline's and beyond chance. Drawn only, because they wander by themselves: {', '.join(WANDERING)}."
     )
 
 
@@ -95,19 +111,26 @@ def _leave_behind(folder: Path, prepared: Prepared, found: Found) -> str:
     """Write the picture and the summary; returns the summary."""
     results = found.results
     replayed = Replayed(
-        event_time_ms=prepared.published.event_time_ms,
+        event_time_ms=prepared.published.predicted_ms,
+        truth=prepared.truth,
+        stuck_at=prepared.stuck_at,
         cancelled=prepared.cancelled,
         dead_letters=found.dead_letters,
     )
-    text = summary(results, replayed, prepared.control)
+    text = summary(results, replayed, prepared.control, prepared.control_days)
     (folder / SUMMARY_FILE).write_text(text, encoding="utf-8")
     picture.draw(
         folder / PICTURE_FILE,
-        replayed=results.series([*ALERTED, *WANDERING]),
-        control=prepared.control,
-        episodes=results.episodes(),
-        limits=dict.fromkeys(ALERTED, LIMITS),
-        window_hours=WINDOW_HOURS,
+        picture.Shown(
+            replayed=results.series([*ALERTED, *WANDERING]),
+            control=prepared.control,
+            control_days=prepared.control_days,
+            performance=results.performance,
+            estimates=results.estimates(),
+            episodes={check: results.episodes(check) for check in (AUC, PSI)},
+            limits=dict.fromkeys(ALERTED, LIMITS),
+            window_hours=WINDOW_HOURS,
+        ),
     )
     return text
 

@@ -13,11 +13,13 @@ from stream.demo.replay import AS_FAST_AS_IT_GOES
 ALERTED: Final = ("distance", "hour", "carrier", "temp")
 WANDERING: Final = (SCORE, *(n for n in (*NUMERIC, *CATEGORICAL) if n not in ALERTED))
 LIMITS: Final = {"warning": 0.1, "critical": 0.25}  # PSI in nats, the defaults of the service
+AUC_TOLERANCE: Final = 0.2  # below the baseline's; about twice the deepest fall on a day of the control, 0.11
 WINDOW_HOURS: Final = 24
 ALLOWED_LATENESS_MINUTES: Final = 30
 PARTITIONS: Final = 4
 LONGEST_QUIET_HOURS: Final = 10  # of a partition, at night: what a slowed replay must not take for its end
 LEAST_IDLE_S: Final = 3
+LONGEST_FLIGHT_HOURS: Final = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +42,7 @@ def config_text(settings: DemoSettings, bootstrap_servers: str) -> str:
     """The configuration of the service for this demo, as YAML."""
     switched_off = "".join(f"          {name}: off\n" for name in WANDERING)
     return f"""\
-# Written by `driftline demo`. The series that are `off` are reported and drawn, and never alert.
+# Written by `driftline demo`. The series and checks that are `off` are reported, and never alert.
 kafka:
   bootstrap_servers: {bootstrap_servers}
 app: driftline-demo
@@ -51,9 +53,17 @@ windows:
   length: {WINDOW_HOURS}h
   allowed_lateness: {ALLOWED_LATENESS_MINUTES}m
   idle: {settings.idle_s}s
+labels:  # come when the plane lands, {LONGEST_FLIGHT_HOURS} hours later at most
+  ttl: 2d
+  revision: 1d
+  cohort: 1d
 models:
   {MODEL}:
     checks:
+      auc:
+        tolerance: {AUC_TOLERANCE}  # wide: a day's AUC wanders, a day is no sample of a quarter
+        min_samples: 200
+      brier: off  # wanders with the day's share of late flights
       psi:
         warning: {LIMITS["warning"]}
         critical: {LIMITS["critical"]}

@@ -5,34 +5,33 @@ summary also says whether the service counted exactly.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from stream.demo.fault import FAULT_FEATURE, FAULT_IN_WORDS, FAULT_START_MS
-from stream.demo.flights import HOUR_MS, Floats, Integers
-from stream.demo.results import Change, Episode, PsiSeries, Report, Results, utc
+from stream.demo.control import ControlDay
+from stream.demo.fault import KILOMETRES
+from stream.demo.flights import HOUR_MS, Floats
+from stream.demo.labels_summary import labels, second_fault
+from stream.demo.performance import AUC
+from stream.demo.replayed import Replayed, rows_in
+from stream.demo.results import IN_WORDS, PSI, Change, Episode, PsiSeries, Report, Results
 from stream.demo.settings import ALERTED, LIMITS, WANDERING, WINDOW_HOURS
+from stream.demo.times import utc
 
 MOST_ALERTS_LISTED: Final = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replayed:
-    """What was published, for comparison."""
-
-    event_time_ms: Integers  # shape (messages,), ascending
-    cancelled: int  # flights of the year that were never scored
-    dead_letters: int  # messages that the service could not count
-
-
-def summary(results: Results, replayed: Replayed, control: Sequence[PsiSeries]) -> str:
+def summary(
+    results: Results, replayed: Replayed, control: Sequence[PsiSeries], control_days: Sequence[ControlDay]
+) -> str:
     """All paragraphs."""
     parts = [
         counted(results, replayed),
-        fault(results, replayed),
-        alerts(results.episodes()),
+        labels(results, replayed),
+        first_fault(results, replayed),
+        second_fault(results, replayed, control_days),
+        alerts(results),
         comparison(results, control),
     ]
     return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
@@ -41,7 +40,7 @@ def summary(results: Results, replayed: Replayed, control: Sequence[PsiSeries]) 
 def counted(results: Results, replayed: Replayed) -> list[str]:
     """Whether the windows hold what was published."""
     windows = results.complete_windows()
-    exact = sum(w.n == _published(replayed, w.window_start_ms, w.window_end_ms) for w in windows)
+    exact = sum(w.n == rows_in(replayed.event_time_ms, w.window_start_ms, w.window_end_ms) for w in windows)
     return [
         "Counted",
         f"  {len(replayed.event_time_ms):,} predictions published, April to December 2013 "
@@ -52,45 +51,51 @@ def counted(results: Results, replayed: Replayed) -> list[str]:
     ]
 
 
-def fault(results: Results, replayed: Replayed) -> list[str]:
+def first_fault(results: Results, replayed: Replayed) -> list[str]:
     """When the injected fault was found, against the first window that can show it."""
     shown = [
-        "Injected fault",
-        f"  From {utc(FAULT_START_MS)} UTC (midnight in New York) {FAULT_IN_WORDS}.",
+        "First injected fault",
+        f"  From {utc(KILOMETRES.start_ms)} UTC (midnight in New York) {KILOMETRES.in_words}.",
     ]
-    before = [w.psi[FAULT_FEATURE] for w in results.complete_windows() if w.window_end_ms <= FAULT_START_MS]
+    before = [w.psi[KILOMETRES.feature] for w in results.complete_windows() if w.window_end_ms <= KILOMETRES.start_ms]
     if before:
         shown.append(
-            f"  Before it, the highest PSI of {FAULT_FEATURE} in {len(before):,} windows was {np.nanmax(before):.3f}."
+            f"  Before it, the highest PSI of {KILOMETRES.feature} in {len(before):,} windows was "
+            f"{np.nanmax(before):.3f}."
         )
-    first = first_window_above(results, FAULT_FEATURE, LIMITS["warning"])
+    first = first_window_above(results, KILOMETRES.feature, LIMITS["warning"])
     if first is None:
-        return [*shown, f"  NOT FOUND: no window after it has a PSI of {FAULT_FEATURE} above {LIMITS['warning']}."]
+        return [*shown, f"  NOT FOUND: no window after it has a PSI of {KILOMETRES.feature} above {LIMITS['warning']}."]
     shown.append(f"  First window above the limit {LIMITS['warning']}: {_window(first, replayed)}.")
-    changes = [c for e in results.episodes() if e.subject == FAULT_FEATURE for c in e.changes]
-    changes = [c for c in changes if c.at_ms > FAULT_START_MS]
+    changes = [c for e in results.episodes(PSI) if e.subject == KILOMETRES.feature for c in e.changes]
+    changes = [c for c in changes if c.at_ms > KILOMETRES.start_ms]
     if not changes:
         return [*shown, "  NO ALERT came for it."]
     same = "that very window" if changes[0].at_ms == first.window_end_ms else "ANOTHER WINDOW, which is wrong"
     shown.append(f"  First alert: {_change(changes[0])}: {same}.")
     shown += [f"  Then: {_change(c)}." for c in changes[1:2]]
-    whole = results.reports.get(FAULT_START_MS + WINDOW_HOURS * HOUR_MS)
+    whole = results.reports.get(KILOMETRES.start_ms + WINDOW_HOURS * HOUR_MS)
     if whole is not None:
         shown.append(f"  First window with kilometres only: {_window(whole, replayed)}.")
     return shown
 
 
-def alerts(episodes: Sequence[Episode]) -> list[str]:
-    """Every alert with its first time, series by series."""
+def alerts(results: Results) -> list[str]:
+    """Every alert with its first time, series by series, AUC last."""
     lines = ["Alerts (times: the end of the window, UTC)"]
+    episodes = results.episodes(PSI)
     for subject in ALERTED:
-        of_one = [e for e in episodes if e.subject == subject]
-        lines.append(f"  {subject}: {len(of_one) or 'none'}")
-        lines += [f"    {_episode(e)}" for e in of_one[:MOST_ALERTS_LISTED]]
-        if len(of_one) > MOST_ALERTS_LISTED:
-            lines.append(f"    and {len(of_one) - MOST_ALERTS_LISTED} more in alerts.jsonl")
-    others = sorted({e.subject for e in episodes} - set(ALERTED))
+        lines += _listed(subject, [e for e in episodes if e.subject == subject])
+    lines += _listed("AUC", results.episodes(AUC))
+    others = sorted({e.subject for e in episodes} - set(ALERTED) | {a.check for a in results.alerts} - set(IN_WORDS))
     return [*lines, *(f"  {subject}: alerted, although it is switched off" for subject in others)]
+
+
+def _listed(name: str, episodes: Sequence[Episode]) -> list[str]:
+    lines = [f"  {name}: {len(episodes) or 'none'}", *(f"    {_episode(e)}" for e in episodes[:MOST_ALERTS_LISTED])]
+    if len(episodes) > MOST_ALERTS_LISTED:
+        lines.append(f"    and {len(episodes) - MOST_ALERTS_LISTED} more in alerts.jsonl")
+    return lines
 
 
 def comparison(results: Results, control: Sequence[PsiSeries]) -> list[str]:
@@ -106,7 +111,7 @@ def comparison(results: Results, control: Sequence[PsiSeries]) -> list[str]:
     names = [*ALERTED, *WANDERING]
     by_name = {series.name: series for series in control}
     for series in results.series(names):
-        healthy = series.psi[series.window_end_ms <= FAULT_START_MS]
+        healthy = series.psi[series.window_end_ms <= KILOMETRES.start_ms]
         lines.append(f"  {series.name:12}{_spread(by_name[series.name].psi)}   {_spread(healthy)}")
     lines.append(
         "  What passes its limits in the control wanders by itself: a day's weather is no sample of a quarter's."
@@ -123,27 +128,22 @@ def comparison(results: Results, control: Sequence[PsiSeries]) -> list[str]:
 
 def first_window_above(results: Results, subject: str, limit: float) -> Report | None:
     """The first reported window that ends after the fault began and has a PSI above the limit."""
-    above = [w for w in results.complete_windows() if w.window_end_ms > FAULT_START_MS and w.psi[subject] > limit]
+    above = [w for w in results.complete_windows() if w.window_end_ms > KILOMETRES.start_ms and w.psi[subject] > limit]
     return min(above, key=lambda w: w.window_end_ms, default=None)
 
 
-def _published(replayed: Replayed, start_ms: int, end_ms: int) -> int:
-    begin, end = np.searchsorted(replayed.event_time_ms, [start_ms, end_ms], side="left").tolist()
-    return int(end - begin)
-
-
 def _window(report: Report, replayed: Replayed) -> str:
-    broken = _published(replayed, max(report.window_start_ms, FAULT_START_MS), report.window_end_ms)
+    broken = rows_in(replayed.event_time_ms, max(report.window_start_ms, KILOMETRES.start_ms), report.window_end_ms)
     return (
-        f"ends {utc(report.window_end_ms)}, PSI {report.psi[FAULT_FEATURE]:.3f}, "
+        f"ends {utc(report.window_end_ms)}, PSI {report.psi[KILOMETRES.feature]:.3f}, "
         f"{broken:,} of its {report.n:,} rows in kilometres"
     )
 
 
-def _change(change: Change) -> str:
+def _change(change: Change, check: str = PSI) -> str:
     return (
-        f"{change.severity} at {utc(change.at_ms)}, PSI {change.value:.3f} (limit {change.threshold:g}), "
-        f"{change.n:,} rows"
+        f"{change.severity} at {utc(change.at_ms)}, {IN_WORDS[check]} {change.value:.3f} "
+        f"(limit {change.threshold:.3g}), {change.n:,} {'labels' if check == AUC else 'rows'}"
     )
 
 
@@ -151,7 +151,7 @@ def _episode(episode: Episode) -> str:
     until = "still firing at the end"
     if episode.resolved_at_ms is not None:
         until = f"resolved {utc(episode.resolved_at_ms)}"
-    return f"{'; '.join(_change(c) for c in episode.changes[:3])}; {until}"
+    return f"{'; '.join(_change(c, episode.check) for c in episode.changes[:3])}; {until}"
 
 
 def _spread(psi: Floats) -> str:

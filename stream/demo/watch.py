@@ -1,14 +1,24 @@
-"""The replay under way: messages in, reports and alerts back, until the last window is reported."""
+"""The replay under way: messages in, reports and alerts back, until the last windows are reported.
+
+Which those are follows from what is published, not from a clock: a window closes when the watermark
+passes its end. When all is read and silent, the watermark of drift is the newest prediction's time less
+the allowed lateness; that of labels is the smaller of it and the labels', and silent labels hold
+nothing back. So both end with the same window, and labels that land later are in none.
+"""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Final
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
 
 from stream.config import Config
 from stream.demo.child import Child
 from stream.demo.flights import HOUR_MS, MINUTE_MS, Integers
+from stream.demo.performance import Performance
 from stream.demo.prepare import Prepared
 from stream.demo.replay import replay
 from stream.demo.results import AlertMessage, Report, Results
@@ -20,8 +30,31 @@ from stream.service.kafka_log import KafkaLog
 
 ALERTS_FILE: Final = "alerts.jsonl"
 REPORTS_FILE: Final = "reports.jsonl"
+PERFORMANCE_FILE: Final = "performance.jsonl"
 LONGEST_SILENCE_S: Final = 60.0  # of the service, beyond the time that it waits for an idle partition
 SETTLED_S: Final = 1.0  # without news after the last report: no alert or dead letter is still on its way
+
+
+News = Report | Performance | AlertMessage
+
+
+class _Files:
+    """What is left behind as JSON lines, as it comes; a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        self._open = ExitStack()
+        self.alerts, self.reports, self.performance = (
+            self._open.enter_context((folder / name).open("wb"))
+            for name in (ALERTS_FILE, REPORTS_FILE, PERFORMANCE_FILE)
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
 
 
 @dataclass(slots=True)
@@ -30,6 +63,10 @@ class Found:
 
     results: Results = field(default_factory=Results)
     dead_letters: int = 0
+
+    def has(self, end_ms: int) -> bool:
+        """Whether both windows that end then are reported: of predictions and of labels."""
+        return end_ms in self.results.reports and end_ms in self.results.performance.windows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +86,8 @@ class Watch:
             CallerError: the service ended, or fell silent.
         """
         found = Found()
-        first_ms, last_ms = window_ends_ms(self.prepared.published.event_time_ms)
-        self.screen.expect(len(self.prepared.published.values), first_ms, last_ms)
+        first_ms, last_ms = window_ends_ms(self.prepared.published.predicted_ms)
+        self.screen.expect(len(self.prepared.published), first_ms, last_ms)
         replaying = asyncio.create_task(self._replay())
         heard_at_s = time.monotonic()
         try:
@@ -60,7 +97,7 @@ class Watch:
                 elif replaying.done():
                     replaying.result()  # what went wrong there goes wrong here
                 silent_s = time.monotonic() - heard_at_s
-                if last_ms in found.results.reports and silent_s > SETTLED_S:
+                if found.has(last_ms) and silent_s > SETTLED_S:
                     break
                 self._refuse_silence(silent_s)
         finally:
@@ -70,31 +107,38 @@ class Watch:
     async def _read(self, log: KafkaLog, found: Found) -> AsyncIterator[bool]:
         """Keep what the topics bring; yields after each look whether there was anything new."""
         topics = self.config.topics
-        folder = self.settings.folder
-        with (folder / REPORTS_FILE).open("wb") as reports, (folder / ALERTS_FILE).open("wb") as alerts:
+        with _Files(self.settings.folder) as files:
             async for arrived in tail(log, [topics.alerts, topics.reports, topics.dead_letters]):
-                reports.writelines(value + b"\n" for topic, value in arrived if topic == topics.reports)
-                alerts.writelines(value + b"\n" for topic, value in arrived if topic == topics.alerts)
-                self._show(
-                    [found.results.add_report(value) for topic, value in arrived if topic == topics.reports],
-                    [found.results.add_alert(value) for topic, value in arrived if topic == topics.alerts],
-                )
-                found.dead_letters += sum(topic == topics.dead_letters for topic, _ in arrived)
+                news: list[News] = []
+                for topic, value in arrived:
+                    if topic == topics.alerts:
+                        files.alerts.write(value + b"\n")
+                        news.append(found.results.add_alert(value))
+                    elif topic == topics.reports:
+                        report = found.results.add_report(value)
+                        to = files.performance if isinstance(report, Performance) else files.reports
+                        to.write(value + b"\n")
+                        news.append(report)
+                    else:
+                        found.dead_letters += 1
+                self._show(news)
                 yield bool(arrived)
 
-    def _show(self, reports: list[Report], alerts: list[AlertMessage]) -> None:
-        """What came in one look, in order of event time: the two topics are read one after the other."""
-        news: list[Report | AlertMessage] = [*reports, *alerts]
+    def _show(self, news: list[News]) -> None:
+        """What came in one look, in order of event time: the topics are read one after the other."""
         for found in sorted(news, key=lambda found: found.window_end_ms):
-            if isinstance(found, Report):
-                self.screen.report(found)
-            else:
-                self.screen.alert(found)
+            match found:
+                case Report():
+                    self.screen.report(found)
+                case Performance():
+                    self.screen.performance(found)
+                case AlertMessage():
+                    self.screen.alert(found)
 
     async def _replay(self) -> None:
         await replay(
             self.config.kafka.bootstrap_servers,
-            self.config.topics.predictions,
+            (self.config.topics.predictions, self.config.topics.labels),
             self.prepared.published,
             speed=self.settings.speed,
             on_progress=self.screen.published,

@@ -19,6 +19,7 @@ def make_flights(rows: int, days: int, seed: int) -> Flights:
         carrier=random.choice(np.array(["AA", "UA"]), rows),
         origin=random.choice(np.array(["EWR", "JFK"]), rows),
         numeric=numeric,
+        air_minutes=random.integers(20, 300, rows).astype(np.float64),
         arrived_late=(numeric["dep_delay"] + random.normal(0, 10, rows) > 15).astype(np.float64),
         cancelled=0,
     )

@@ -1,10 +1,11 @@
 """The control: odd days against even days, in the service's own bins."""
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 
 from detectors.divergence import psi
 from stream.baselines.baseline import CategoricalSeries
-from stream.demo.control import baseline, daily_psi, odd_days_against_even
+from stream.demo.control import baseline, daily_psi, labels_of_odd_days, odd_days_against_even
 from stream.demo.delay_model import days
 from stream.demo.flights import Flights
 
@@ -40,3 +41,33 @@ def test_a_feature_that_is_one_per_day_wanders_and_one_that_is_drawn_anew_does_n
     by_name = {series.name: series for series in control}
     assert np.median(by_name["temp"].psi) > 1
     assert np.median(by_name["pressure"].psi) < 0.25
+
+
+def scores_of(flights: Flights) -> np.ndarray:
+    """Of 50 values, so that each has a bin of its own and AUC is exact."""
+    return np.round(1 / (1 + np.exp(-(flights.numeric["dep_delay"] - 15) / 10)) * 49) / 49
+
+
+def test_auc_of_each_odd_day_is_that_of_its_rows(flights: Flights) -> None:
+    scores, day = scores_of(flights), days(flights.event_time_ms)
+    found = labels_of_odd_days(flights, scores)
+    expected = [roc_auc_score(flights.arrived_late[day == d], scores[day == d]) for d in (1, 3, 5, 7, 9)]
+    np.testing.assert_allclose([d.auc for d in found], expected, rtol=1e-12)
+    assert sum(d.doubted for d in found) <= 1  # one in a thousand, if days differ by chance only
+
+
+def test_a_day_on_which_scores_mean_something_else_puts_the_estimate_in_doubt(flights: Flights) -> None:
+    day = days(flights.event_time_ms)
+    turned = np.where(day == 3, 1 - flights.arrived_late, flights.arrived_late)
+    strange = Flights(**{f: getattr(flights, f) for f in Flights.__slots__} | {"arrived_late": turned})
+    found = labels_of_odd_days(strange, scores_of(flights))
+    assert [d.doubted for d in found] == [False, True, False, False, False]
+
+
+def test_the_baseline_knows_its_labels_but_for_the_diverted_flights(flights: Flights) -> None:
+    unknown = np.where(np.arange(len(flights)) < 100, np.nan, flights.arrived_late)
+    diverted = Flights(**{f: getattr(flights, f) for f in Flights.__slots__} | {"arrived_late": unknown})
+    labelled = baseline(diverted, scores_of(flights)).labelled
+    assert labelled is not None
+    assert sum(labelled.positives) == np.nansum(unknown)
+    assert sum(labelled.negatives) + sum(labelled.positives) == len(flights) - 100

@@ -24,6 +24,7 @@ def ms(text: str) -> int:
 def flight(time_hour: str, minute: int, dep_delay: int | None, **columns: object) -> dict[str, object]:
     at = utc(time_hour)
     usual = {"carrier": "UA", "flight": 1, "origin": "EWR", "distance": 1_000, "arr_delay": 0, "hour": 5}
+    usual |= {"air_time": 90}
     date = {"year": at.year, "month": at.month, "day": at.day}
     return {**date, **usual, "time_hour": at, "minute": minute, "dep_delay": dep_delay, **columns}
 
@@ -83,6 +84,12 @@ def test_late_is_more_than_fifteen_minutes_and_unknown_stays_unknown() -> None:
     np.testing.assert_array_equal(joined.arrived_late, [0.0, 1.0, np.nan])
 
 
+def test_time_in_the_air_is_in_minutes_and_unknown_where_the_flight_was_diverted() -> None:
+    rows = [flight("2013-04-01T09:00", i, 0, air_time=minutes) for i, minutes in enumerate([45, None])]
+    joined = join(table(*rows), table(weather("2013-04-01T09:00", "EWR", 1.0)))
+    np.testing.assert_array_equal(joined.air_minutes, [45.0, np.nan])
+
+
 def test_between_is_half_open() -> None:
     rows = [flight("2013-04-01T09:00", minute, 0) for minute in (0, 1, 2)]
     joined = join(table(*rows), table(weather("2013-04-01T09:00", "EWR", 1.0)))
@@ -110,6 +117,13 @@ def test_the_real_year_has_every_departure_once(year: Flights) -> None:
     assert (len(year), year.cancelled) == (336_776 - 8_255, 8_255)
     assert len(set(year.prediction_id.tolist())) == len(year)
     assert (np.diff(year.event_time_ms) >= 0).all()
+
+
+def test_the_real_flights_land_after_20_minutes_to_half_a_day_or_were_diverted(year: Flights) -> None:
+    """1,175 diverted flights: no time in the air, no delay on arrival, hence no label."""
+    np.testing.assert_array_equal(np.isnan(year.air_minutes), np.isnan(year.arrived_late))
+    assert np.isnan(year.air_minutes).sum() == 1_175
+    assert (np.nanmin(year.air_minutes), np.nanmax(year.air_minutes)) == (20, 695)
 
 
 def test_the_real_departures_agree_with_the_clocks_of_new_york(year: Flights) -> None:

@@ -3,7 +3,7 @@
 In a file a label lies beside its prediction, so nothing waits: `labels.ttl` and its like do not apply.
 
 Promise: `evaluate_performance` sees for each window what it would see in the service at the window's end.
-Cost: about 1.5 ms a window and 1 us a label and pane that its window holds.
+Cost: about 0.6 ms a window and 0.3 us a label; windows that overlap do not count their labels again.
 """
 
 from collections.abc import Callable

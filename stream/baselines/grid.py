@@ -16,6 +16,7 @@ import numpy.typing as npt
 from detectors.bins import quantile_edges
 
 GRID_BINS: Final = 2_048
+MOST_APART: Final = GRID_BINS // 2  # different scores that each get an edge of their own, however rare
 DEFAULT_THRESHOLD: Final = 0.5
 
 Values = npt.NDArray[np.float64]
@@ -62,7 +63,8 @@ class ScoreGrid(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 def score_grid(scores: Values, threshold: float = DEFAULT_THRESHOLD) -> ScoreGrid | None:
     """The grid of a baseline's scores; None without any.
 
-    1. `quantile_edges` into 2,048 bins: a score that repeats often has a bin of its own.
+    1. `quantile_edges` into 2,048 bins: a score that repeats often has a bin of its own. If there are at most
+       1,024 different ones, into half as many, and each score is an edge: AUC and Brier are exact for them.
     2. The threshold becomes an edge, so that precision and recall are exact.
     3. A bin's representative is the mean of its scores, in an empty one its middle.
 
@@ -72,12 +74,12 @@ def score_grid(scores: Values, threshold: float = DEFAULT_THRESHOLD) -> ScoreGri
 
     >>> grid = score_grid(np.array([0.0, 0.2, 0.2, 0.2, 0.9]))
     >>> grid.bins, grid.index(np.array([0.2, 0.49, 0.5])).tolist(), grid.first_positive
-    (1026, [512, 725, 733], 733)
+    (515, [256, 363, 367], 367)
     """
     valid = np.sort(scores[np.isfinite(scores)])
     if not valid.size:
         return None
-    edges = np.union1d(quantile_edges(valid, GRID_BINS).inner, [threshold])
+    edges = np.union1d(_edges(valid), [threshold])
     edges = edges[(edges > 0) & (edges <= 1)]  # no score lies beyond the others
     return ScoreGrid(
         edges=tuple(edges.tolist()), means=tuple(_representatives(edges, valid).tolist()), threshold=threshold
@@ -100,6 +102,14 @@ def grid_complaint(grid: ScoreGrid) -> str | None:
     if not (np.isfinite(means) & (means >= 0) & (means <= 1)).all():
         return "means must be in [0, 1]"
     return None
+
+
+def _edges(valid: Values) -> Values:
+    different = np.unique(valid)
+    if len(different) > MOST_APART:
+        return np.array(quantile_edges(valid, GRID_BINS).inner)
+    # Quantiles as well: a baseline of few rows would otherwise tell its own scores apart, and hardly others.
+    return np.union1d(quantile_edges(valid, GRID_BINS - MOST_APART).inner, different)
 
 
 def _representatives(edges: Values, valid: Values) -> Values:

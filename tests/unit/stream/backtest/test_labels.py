@@ -89,6 +89,21 @@ def test_quantised_scores_read_what_scikit_learn_reads(run: Run, tmp_path: Path,
     )
 
 
+def test_scores_that_are_rare_in_the_baseline_are_told_apart(run: Run, tmp_path: Path) -> None:
+    rng = np.random.default_rng(41)
+    normal = np.round(rng.beta(2, 5, 50_000), 2)
+    base = file_of(tmp_path / "b.parquet", normal, rng.random(50_000) < normal)
+    scores = rng.choice(np.unique(normal), 3_000)  # the rare ones as often as any
+    labels = (rng.random(3_000) < scores).astype(float)
+    _, result = run(
+        "--baseline", base, file_of(tmp_path / "f.parquet", scores, labels), "--score", "p", "--label", "y",
+        "--chunk-rows", 3_000,
+    )  # fmt: skip
+    (window,) = result["windows"]
+    for name, value in exact(labels, scores).items():
+        assert window[name] == pytest.approx(value, abs=1e-9), name
+
+
 @pytest.mark.parametrize("rare", [None, 0.02])
 def test_continuous_scores_lie_within_the_bounds(run: Run, tmp_path: Path, rare: float | None) -> None:
     base = file_of(tmp_path / "b.parquet", *model(50_000, seed=3))

@@ -68,6 +68,22 @@ def test_a_score_that_repeats_has_a_bin_of_its_own() -> None:
     assert grid.representatives[bins].tolist() == [0.1, 0.2, 0.35, 0.9]
 
 
+@given(scores, thresholds)
+def test_few_different_scores_have_a_bin_each_however_rare_they_are(values: list[float], threshold: float) -> None:
+    """So what labels say of them is exact."""
+    grid, different = grid_of(values, threshold), np.unique(values)
+    assert len(np.unique(grid.index(different))) == len(different)
+
+
+def test_rare_scores_of_a_coarse_model_are_told_apart() -> None:
+    """One row in 50,000 is far below a quantile of 1 in 2,048."""
+    different = np.arange(101) / 100
+    values = np.concatenate([np.repeat(0.3, 50_000), different])
+    grid = grid_of(values.tolist())
+    assert len(np.unique(grid.index(different))) == 101
+    assert grid.representatives[grid.index(different)] == pytest.approx(different, abs=1e-15)
+
+
 def test_without_a_score_there_is_no_grid() -> None:
     """All missing, or none at all."""
     assert score_grid(np.array([np.nan, np.nan])) is None

@@ -125,7 +125,7 @@ class JoinFold:
         self._take_rows(covering, offset)
         self.heard.take(covering)
         watermark_ms = self.heard.watermark_ms
-        self.waiting.advance(seconds(watermark_ms), seconds(self.heard.predictions_ms), self.heard.early_s)
+        self.waiting.advance(seconds(watermark_ms), self.heard.no_label_before_s)
         if self._believed is not None:
             return
         self._matcher.open_gates(offset + 1)

@@ -193,9 +193,9 @@ class Waiting:
             if key >> 40 != OF_LABELS:
                 self.waiting[key >> 40] += sign * waiting
 
-    def advance(self, both_s: int, predictions_s: int, early_s: int) -> None:
+    def advance(self, both_s: int, no_label_before_s: int) -> None:
         """Forget what the watermarks have left behind: predictions expire, labels are orphans."""
-        label_limit = (predictions_s - early_s) // EARLY_BUCKET_S
+        label_limit = no_label_before_s // EARLY_BUCKET_S
         if label_limit > self.label_limit:
             self.label_limit = label_limit
             for gone in _pop_below(self._buckets.get(OF_LABELS, {}), label_limit):

@@ -40,6 +40,13 @@ class Heard(msgspec.Struct):
         """Both have passed it."""
         return min(self.predictions_ms, self.labels_ms)
 
+    @property
+    def no_label_before_s(self) -> int:
+        """A label of an earlier time waits in vain; before any source of labels has said how early, for ever ago."""
+        if Kind.LABELS not in self.expected:
+            return seconds(NO_TIME)
+        return seconds(self.predictions_ms) - self.early_s
+
     def copy(self) -> "Heard":
         """A copy that does not change with this one."""
         return msgspec.msgpack.decode(msgspec.msgpack.encode(self), type=Heard)

@@ -374,6 +374,27 @@ def test_in_windows_of_rows_a_label_comes_with_the_first_row_of_its_time(run: Ru
     assert [w["coverage"] for w in result["windows"]] == [0.5, 0.5, 0.0]
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_windows_of_rows_out_of_order_read_what_a_plain_loop_reads(run: Run, tmp_path: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    made = T0 + np.sort(rng.integers(0, 30, 60)) + rng.integers(0, 6, 60)
+    told = made + rng.integers(-2, 12, 60)
+    scores, labels = model(60, seed=25 + seed, round_to=1)
+    file = parquet(tmp_path / "f.parquet", ts=made, p=scores, y=labels, told=told)
+    _, result = run(
+        "--baseline", file, file, "--score", "p", "--label", "y", "--label-time", "told", "--chunk-rows", 7
+    )  # fmt: skip
+    came = []
+    for row in range(60):
+        read = [j for j in range(row, 60) if made[: j + 1].max() >= told[row]]
+        came.append(read[0] if read else None)
+    for i, window in enumerate(result["windows"]):
+        end = min((i + 1) * 7, 60)
+        assert window["n_labels"] == sum(c is not None and i * 7 <= c < end for c in came)
+        own = came[i * 7 : end]
+        assert window["coverage"] == sum(c is not None and c < end for c in own) / len(own)
+
+
 @pytest.mark.parametrize(("told", "options", "message"), [
     ([T0, None, T0], ["--time", "ts"], "label time column 'told', row 1: there is a label but no time of it"),
     ([None, None, 5], ["--time", "ts"], "'told', row 2: 5 must be epoch milliseconds"),

@@ -13,6 +13,7 @@ from stream.errors import InputError
 from stream.records.source import Source
 from stream.service.admin import DEFAULT_PARTITIONS, TopicState, create_topics
 from stream.service.kafka_log import KafkaLog
+from stream.service.topics import changelogs
 
 
 @click.group(name="topics")
@@ -27,7 +28,8 @@ def command() -> None:
     type=click.IntRange(min=1),
     default=DEFAULT_PARTITIONS,
     show_default=True,
-    help="Of predictions, dead letters and partials, where they are made. Bounds how many workers share the load.",
+    help="Of predictions, labels, dead letters, outcomes and partials, where they are made. "
+    "Bounds how many workers share the load.",
 )
 @json_option
 def create(config: Config, partitions: int, as_json: bool) -> None:
@@ -55,14 +57,11 @@ def accept_recreated(config: Config, topic: str, as_json: bool) -> None:
 
 
 async def _accept_recreated(config: Config, topic: str) -> dict[Source, int]:
-    changelogs = {
-        config.topics.predictions: config.internal_topic("count-changelog"),
-        config.internal_topic("partials"): config.internal_topic("evaluate-changelog"),
-    }
-    if topic not in changelogs:
-        raise InputError(f"{topic} is not read by this service; name {' or '.join(changelogs)}")
+    homes_of = changelogs(config)
+    if topic not in homes_of:
+        raise InputError(f"{topic} is not read by this service; name {' or '.join(homes_of)}")
     async with KafkaLog.connect(config.kafka) as log:
-        homes = {source: Source(changelogs[topic], source.partition) for source in await log.sources(topic)}
+        homes = {source: Source(homes_of[topic], source.partition) for source in await log.sources(topic)}
         new = {s: home for s, home in homes.items() if await recreated(log, s, home) is not None}
         return {source: await start_incarnation(log, home) for source, home in new.items()}
 

@@ -1,7 +1,7 @@
 """Making the topics of a configuration, and checking them before a worker starts.
 
 Promise: `create_topics` is idempotent and changes nothing that is there, but for one thing: where
-the predictions have grown, count's changelog grows with them. `check_topics` refuses a start that
+predictions or labels have grown, their changelog grows with them. `check_topics` refuses a start that
 would lose state: a missing topic, or an internal one whose number of partitions is not the one
 that its state was kept for.
 """
@@ -21,13 +21,14 @@ from stream.config import Config
 from stream.durable.log import Log, Outgoing
 from stream.errors import CallerError, PartitionCountChanged, TopicMissing
 from stream.records.source import Source
-from stream.service.connection import broker_unavailable, client_arguments
+from stream.service.connection import broker_unavailable, client_arguments, reason_of
 from stream.service.kafka_log import KafkaLog
 from stream.service.topics import (
     LARGE_MESSAGE_BYTES,
     SMALLEST_MESSAGE_BYTES,
     TOPICS,
     TopicSpec,
+    changelogs,
     wanted_partitions,
     wanted_replicas,
     wanted_settings,
@@ -38,7 +39,7 @@ DEFAULT_MESSAGE_BYTES: Final = 1_048_588  # Kafka's own `max.message.bytes`, whe
 SEEN_LIMIT_S: Final = 30.0  # a cluster tells all its brokers of a new topic in milliseconds
 _LOOK_EVERY_S: Final = 0.05
 _NO_ERROR: Final = 0
-_WRITTEN_BY_WORKERS: Final = ("alerts", "reports", "dead_letters", "partials", "count-changelog", "evaluate-changelog")
+_READ_ONLY: Final = ("predictions", "labels", "baselines", "partition-counts")  # of a worker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +68,7 @@ async def create_topics(config: Config, log: KafkaLog, *, partitions: int = DEFA
     async with _admin(config) as admin:
         brokers = len((await admin.describe_cluster())["brokers"])
         states = []
+        await _refuse_lost_state(config, log, await _partition_counts(admin))
         for spec in TOPICS:
             existing = await _partition_counts(admin)
             name = spec.name(config)
@@ -75,8 +77,8 @@ async def create_topics(config: Config, log: KafkaLog, *, partitions: int = DEFA
                 count = wanted_partitions(spec, config, existing, partitions)
                 await _create(admin, _new_topic(spec, name, count, brokers))
                 existing = await _seen(admin, name)
-            elif spec.may_grow and existing[name] < existing[config.topics.predictions]:
-                existing = await _grown(admin, name, existing[config.topics.predictions])
+            elif spec.may_grow and existing[name] < (wanted := wanted_partitions(spec, config, existing, partitions)):
+                existing = await _grown(admin, name, wanted)
             states.append(
                 TopicState(
                     role=spec.role,
@@ -120,7 +122,7 @@ async def message_limits(config: Config) -> dict[str, int]:
     async with _admin(config) as admin:
         limits = {
             name: int((await _settings(admin, name)).get("max.message.bytes", DEFAULT_MESSAGE_BYTES))
-            for name in (spec.name(config) for spec in TOPICS if spec.role in _WRITTEN_BY_WORKERS)
+            for name in (spec.name(config) for spec in TOPICS if spec.role not in _READ_ONLY)
         }
     for name in (spec.name(config) for spec in TOPICS if spec.message_bytes is not None):
         if limits.get(name, SMALLEST_MESSAGE_BYTES) < SMALLEST_MESSAGE_BYTES:
@@ -170,7 +172,11 @@ async def _seen(admin: AIOKafkaAdminClient, name: str) -> dict[str, int]:
 
 async def _grown(admin: AIOKafkaAdminClient, name: str, partitions: int) -> dict[str, int]:
     """All topics, once this one has its new partitions."""
-    await admin.create_partitions({name: NewPartitions(total_count=partitions)})
+    try:
+        await admin.create_partitions({name: NewPartitions(total_count=partitions)})
+    except KafkaError as error:
+        why = reason_of(error)
+        raise CallerError(f"Kafka refuses to grow topic {name} to {partitions} partitions ({why})") from error
     async with asyncio.timeout(SEEN_LIMIT_S):
         while (existing := await _partition_counts(admin))[name] < partitions:
             await asyncio.sleep(_LOOK_EVERY_S)
@@ -211,9 +217,9 @@ async def _recorded_counts(config: Config, log: Log) -> dict[str, int]:
 async def _record_counts(config: Config, log: Log, counts: Mapping[str, int]) -> None:
     """Compare with what is recorded, and record what is not."""
     recorded = await _recorded_counts(config, log)
-    partials, changelog = config.internal_topic("partials"), config.internal_topic("evaluate-changelog")
+    following = {changelog: counts[topic] for topic, changelog in changelogs(config).items()}
     may_grow = {spec.name(config) for spec in TOPICS if spec.may_grow}
-    _refuse_changed(counts, {changelog: counts[partials], **recorded}, may_grow)
+    _refuse_changed(counts, {n: c for n, c in following.items() if n not in may_grow} | recorded, may_grow)
     new = [name for spec in TOPICS if spec.recorded and (name := spec.name(config)) not in recorded]
     await log.send(
         [
@@ -227,6 +233,13 @@ async def _record_counts(config: Config, log: Log, counts: Mapping[str, int]) ->
     )
 
 
+async def _refuse_lost_state(config: Config, log: Log, existing: Mapping[str, int]) -> None:
+    """Before anything is grown: a topic that was made anew, and smaller, has lost what was kept for it."""
+    if _counts_source(config).topic in existing:
+        may_grow = {spec.name(config) for spec in TOPICS if spec.may_grow}
+        _refuse_changed(existing, await _recorded_counts(config, log), may_grow)
+
+
 def _refuse_changed(counts: Mapping[str, int], recorded: Mapping[str, int], may_grow: Collection[str]) -> None:
     for name, partitions in recorded.items():
         found = counts.get(name, partitions)
@@ -235,9 +248,9 @@ def _refuse_changed(counts: Mapping[str, int], recorded: Mapping[str, int], may_
 
 
 def _refuse_outgrown(config: Config, counts: Mapping[str, int]) -> None:
-    predictions, changelog = config.topics.predictions, config.internal_topic("count-changelog")
-    if counts[changelog] < counts[predictions]:
-        raise CallerError(
-            f"topic {predictions} has grown to {counts[predictions]} partitions, {changelog} has "
-            f"{counts[changelog]}; grow it with `driftline topics create -c FILE`"
-        )
+    for topic, changelog in changelogs(config).items():
+        if counts[changelog] < counts[topic]:
+            raise CallerError(
+                f"topic {topic} has grown to {counts[topic]} partitions, {changelog} has "
+                f"{counts[changelog]}; grow it with `driftline topics create -c FILE`"
+            )

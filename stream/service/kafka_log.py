@@ -7,7 +7,7 @@ Promises:
   transaction markers and compacted offsets, and raises BrokerUnavailable when a broker has
   been silent for `SILENCE_LIMIT_S`. Under `read_committed` the end is the last stable offset:
   an open transaction ends the read before it, it does not hang it.
-* `trim` is a hint: a broker that refuses DeleteRecords (the embedded one) is asked once.
+* `trim` is a hint: the embedded broker, which does not know DeleteRecords, is not asked.
 
 The end: `ListOffsets(latest)` of the embedded broker says the last batch's base + 1, so the
 end is the larger of that and of what the first fetch's answer says.
@@ -23,7 +23,7 @@ from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
-from aiokafka.errors import KafkaConnectionError, KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from stream.config import KafkaKeys
 from stream.durable.log import Outgoing
@@ -46,13 +46,15 @@ _REQUEST_BYTES: Final = 16 * 1024 * 1024  # the broker's own limit (message.max.
 class KafkaLog:
     """Append-only partitions on Kafka; use as `async with KafkaLog.connect(config.kafka) as log`."""
 
-    def __init__(self, kafka: KafkaKeys, producer: AIOKafkaProducer, admin: AIOKafkaAdminClient) -> None:
+    def __init__(
+        self, kafka: KafkaKeys, producer: AIOKafkaProducer, admin: AIOKafkaAdminClient, *, trims: bool = True
+    ) -> None:
         self._kafka = kafka
         self._producer = producer
         self._admin = admin
         self._idle_readers: list[AIOKafkaConsumer] = []
         self._readers: set[AIOKafkaConsumer] = set()
-        self._trims = True
+        self._trims = trims
         self.heard_at_s = time.monotonic()  # when Kafka last did what it was asked for
 
     @classmethod
@@ -76,13 +78,12 @@ class KafkaLog:
             admin = AIOKafkaAdminClient(**client_arguments(kafka))
             try:
                 await admin.start()
-                producer = await _started_producer(
-                    kafka, await _gives_producer_ids(admin), min(batch_bytes, _BATCH_BYTES)
-                )
+                whole = await _is_whole_kafka(admin)
+                producer = await _started_producer(kafka, whole, min(batch_bytes, _BATCH_BYTES))
             except BaseException:
                 await admin.close()
                 raise
-        return cls(kafka, producer, admin)
+        return cls(kafka, producer, admin, trims=whole)
 
     async def close(self) -> None:
         """Send what is under way, then end all connections."""
@@ -151,9 +152,6 @@ class KafkaLog:
             return
         try:
             await self._admin.delete_records({TopicPartition(*source): RecordsToDelete(before)})
-        except KafkaConnectionError as error:  # the embedded broker hangs up on what it does not know
-            self._trims = False
-            log.info("trimming refused", extra={"source": str(source), "error": reason_of(error)})
         except KafkaError as error:  # a leader election, say: the next checkpoint asks again
             log.info("trimming failed", extra={"source": str(source), "error": reason_of(error)})
 
@@ -292,8 +290,8 @@ async def _stopped(stop: Coroutine[Any, Any, None]) -> bool:
     return stopping.done() and not stopping.cancelled() and stopping.exception() is None
 
 
-async def _gives_producer_ids(admin: AIOKafkaAdminClient) -> bool:
-    """Whether producers can be idempotent: every Apache Kafka can, the embedded broker refuses with an error."""
+async def _is_whole_kafka(admin: AIOKafkaAdminClient) -> bool:
+    """Whether producers can be idempotent and logs be trimmed: the embedded one hangs up on both."""
     cluster = await admin.describe_cluster()
     return bool(cluster["cluster_id"] != EMBEDDED_CLUSTER_ID)
 

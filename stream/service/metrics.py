@@ -7,7 +7,8 @@ Gauges of a model come from its owner and vanish with it.
 
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final
@@ -16,14 +17,17 @@ from prometheus_client import CollectorRegistry, Histogram, disable_created_metr
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from detectors import Undefined, Verdict
+from detectors import EstimatedPerformance, Undefined, Verdict
 from stream.count.counter import CountFold
-from stream.records.ledger import Ledger
 from stream.durable.owner import Owner
-from stream.evaluate.course import Course
+from stream.evaluate.course import Course, CourseProgress
 from stream.evaluate.fold import EvaluateFold
+from stream.evaluate.performance_course import PerformanceProgress
+from stream.join.fold import JoinFold
+from stream.labels.fold import LabelFold
 from stream.records.partial import NO_TIME
 from stream.records.source import Source
+from stream.service.performance_metrics import Families, add_join, add_performance
 
 PREFIX: Final = "driftline_"
 MAX_FEATURE_SERIES: Final = 20_000  # per metric and worker; what lies beyond is shown as feature="other"
@@ -48,7 +52,11 @@ METRICS: Final = (
     MetricSpec("predictions_late_total", _SOURCE, "predictions whose pane had closed"),
     MetricSpec("predictions_ignored_total", _SOURCE, "of unknown models, or before a model's first whole pane"),
     MetricSpec("predictions_lost_total", _SOURCE, "offsets that retention cut away before they were read"),
-    MetricSpec("dead_letters_total", ("reason", *_SOURCE), "predictions that could not be counted, by reason"),
+    MetricSpec("labels_received_total", _SOURCE, "labels read: counted + ignored + dead letters"),
+    MetricSpec("labels_counted_total", _SOURCE, "labels that went to the join"),
+    MetricSpec("labels_ignored_total", _SOURCE, "labels of unknown models, or outside the sample"),
+    MetricSpec("labels_lost_total", _SOURCE, "offsets that retention cut away before they were read"),
+    MetricSpec("dead_letters_total", ("reason", *_SOURCE), "predictions and labels that could not be read, by reason"),
     MetricSpec("watermark_lag_seconds", _SOURCE, "wall clock less the newest event time of the partition"),
     MetricSpec("consumer_lag_records", _SOURCE, "offsets between what is folded and the end of the partition"),
     MetricSpec("psi", (*_MODEL, "feature"), "PSI of the newest window against the baseline, in nats"),
@@ -56,6 +64,26 @@ METRICS: Final = (
     MetricSpec("js_nats", (*_MODEL, "feature"), "Jensen-Shannon divergence of the newest window"),
     MetricSpec("window_predictions", _MODEL, "predictions in the newest window"),
     MetricSpec("window_end_seconds", _MODEL, "event time at which the newest window ends, Unix epoch"),
+    MetricSpec("auc_estimated", _MODEL, "AUC of the newest window by its scores alone (CBPE); an estimate"),
+    MetricSpec("estimate_reliable", _MODEL, "1: estimates agreed with the labels that came last, 0: they did not"),
+    MetricSpec("window_labels", _MODEL, "labels that arrived in the newest window of performance"),
+    MetricSpec("performance_window_end_seconds", _MODEL, "event time at which that window ends, Unix epoch"),
+    MetricSpec("auc", _MODEL, "AUC of the labels that arrived in the newest window"),
+    MetricSpec("auc_low", _MODEL, "hard lower bound of the AUC: the exact one, before binning, is not below"),
+    MetricSpec("auc_high", _MODEL, "hard upper bound of the AUC"),
+    MetricSpec("auc_standard_error", _MODEL, "of the AUC, by sampling"),
+    MetricSpec("brier", _MODEL, "Brier score of the newest window"),
+    MetricSpec("ece", _MODEL, "expected calibration error of the newest window"),
+    MetricSpec("mae", _MODEL, "mean absolute error of a regression in the newest window"),
+    MetricSpec("rmse", _MODEL, "root mean squared error of a regression in the newest window"),
+    MetricSpec("bias", _MODEL, "mean of estimate less label of a regression in the newest window"),
+    MetricSpec("label_coverage_ratio", _MODEL, "share of the predictions of the cohorts kept that have their label"),
+    MetricSpec("label_delay_seconds", (*_MODEL, "quantile"), "from prediction to label, in the newest window"),
+    MetricSpec("join_predictions", ("fate", "partition"), "predictions that were to be joined, by what became of them"),
+    MetricSpec("join_labels", ("fate", "partition"), "labels that were to be joined, by what became of them"),
+    MetricSpec("join_waiting", (*_MODEL, "partition"), "predictions that wait for their label"),
+    MetricSpec("join_below_watermark_total", ("partition",), "rows under a watermark that was declared: must be 0"),
+    MetricSpec("join_revisions_missed_total", ("partition",), "corrections of panes that are no longer kept"),
     MetricSpec("alerts_firing", (*_MODEL, "severity"), "alerts that are firing"),
     MetricSpec("evaluations_total", ("partition",), "windows evaluated, revisions included"),
     MetricSpec("sources_waited_for", ("partition",), "predictions partitions that hold every window back"),
@@ -112,17 +140,18 @@ class OwnersCollector(Collector):
         families["build_info"].add_metric([version("driftline"), platform.python_version()], 1)
         for source, owner in sorted(self._owners().items()):
             if isinstance(owner.fold, CountFold):
-                _add_count(families, source, owner.fold)
+                _add_input(families, source, owner.fold, "predictions", ("counted", "late", "ignored"))
+            elif isinstance(owner.fold, LabelFold):
+                _add_input(families, source, owner.fold, "labels", ("counted", "ignored"))
             elif isinstance(owner.fold, EvaluateFold):
                 _add_evaluate(families, source, owner.fold)
+            elif isinstance(owner.fold, JoinFold):
+                add_join(families, str(source.partition), owner.fold)
+        _add_firing(families, self._owners().values())
         for source, records in sorted(self._lag().items()):
             families["consumer_lag_records"].add_metric(_labels(source), records)
         families["series_refused"].add_metric([], _cap(families))
         return iter(families.values())
-
-
-Family = CounterMetricFamily | GaugeMetricFamily
-Families = dict[str, Family]
 
 
 def _families() -> Families:
@@ -140,10 +169,12 @@ def _labels(source: Source) -> list[str]:
     return [source.topic, str(source.partition)]
 
 
-def _add_count(families: Families, source: Source, fold: CountFold) -> None:
-    ledger: Ledger = fold.ledger
-    for what in ("received", "counted", "late", "ignored", "lost"):
-        families[f"predictions_{what}_total"].add_metric(_labels(source), getattr(ledger, what))
+def _add_input(
+    families: Families, source: Source, fold: CountFold | LabelFold, what: str, fates: tuple[str, ...]
+) -> None:
+    ledger = fold.ledger
+    for fate in ("received", *fates, "lost"):
+        families[f"{what}_{fate}_total"].add_metric(_labels(source), getattr(ledger, fate))
     for reason, count in sorted(ledger.dead.items()):
         families["dead_letters_total"].add_metric([reason, *_labels(source)], count)
     if fold.newest_event_ms != NO_TIME:
@@ -157,23 +188,37 @@ def _add_evaluate(families: Families, source: Source, fold: EvaluateFold) -> Non
     families["sources_waited_for"].add_metric([str(source.partition)], len(fold.sources.waiting_for()))
     for course in fold.courses.values():
         _add_course(families, course)
+    for performance in fold.performance.courses.values():
+        add_performance(families, performance)
 
 
 def _add_course(families: Families, course: Course) -> None:
     model = [course.progress.model, course.progress.version]
-    severities = [episode.severity for episode in course.progress.episodes.values()]
-    for severity in (Verdict.WARNING, Verdict.CRITICAL):
-        families["alerts_firing"].add_metric([*model, str(severity)], severities.count(severity))
     families["revisions_missed_total"].add_metric(model, course.progress.missed)
     latest = course.latest
     if latest is None:
         return
     families["window_predictions"].add_metric(model, latest.n)
     families["window_end_seconds"].add_metric(model, latest.end_ms / 1_000)
+    if isinstance(latest.estimates, EstimatedPerformance) and not isinstance(latest.estimates.auc, Undefined):
+        families["auc_estimated"].add_metric(model, latest.estimates.auc)
     for check in latest.checks:
         for name, value in (("psi", check.value), ("kl_nats", check.kl_nats), ("js_nats", check.js_nats)):
             if not isinstance(value, Undefined):
                 families[name].add_metric([*model, check.subject], value)
+
+
+def _add_firing(families: Families, owners: Iterable[Owner]) -> None:
+    """What fires, whichever half of evaluate it is from."""
+    firing: Counter[tuple[str, str, str]] = Counter()
+    for fold in (owner.fold for owner in owners if isinstance(owner.fold, EvaluateFold)):
+        progresses: list[CourseProgress | PerformanceProgress] = [c.progress for c in fold.courses.values()]
+        for progress in progresses + [c.progress for c in fold.performance.courses.values()]:
+            severities = [episode.severity for episode in progress.episodes.values()]
+            for severity in (Verdict.WARNING, Verdict.CRITICAL):
+                firing[progress.model, progress.version, str(severity)] += severities.count(severity)
+    for labels, count in sorted(firing.items()):
+        families["alerts_firing"].add_metric([*labels], count)
 
 
 def _cap(families: Families) -> int:

@@ -1,8 +1,8 @@
 """All topics, declared once: what each is for and how it is made. A test compares README's table.
 
-The folds keep their state for a number of partitions: `partials` and evaluate's changelog must
-not change theirs, and count's may only grow, with the predictions. Their numbers are recorded in
-the topic `partition-counts` when they are made.
+The folds keep their state for a number of partitions: `outcomes`, `partials` and the changelogs of
+join and evaluate must not change theirs; those of count and labels may only grow, with the topic that
+they follow. Their numbers are recorded in the topic `partition-counts` when they are made.
 """
 
 from collections.abc import Mapping
@@ -25,12 +25,23 @@ class Cleanup(StrEnum):
 
 
 class Partitions(StrEnum):
-    """How many partitions a topic is made with."""
+    """How many partitions a topic is made with; `as many as` is followed by the role of another."""
 
     ONE = "one"
     GIVEN = "as given with --partitions"
     AS_PREDICTIONS = "as many as predictions"
+    AS_LABELS = "as many as labels"
+    AS_OUTCOMES = "as many as outcomes"
     AS_PARTIALS = "as many as partials"
+
+    @property
+    def follows(self) -> str | None:
+        """The role of the topic whose number it copies.
+
+        >>> Partitions.AS_LABELS.follows, Partitions.ONE.follows
+        ('labels', None)
+        """
+        return self.value.rpartition(" ")[2] if self.value.startswith("as many as") else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +78,14 @@ TOPICS: Final = (
         meaning="what the models answered; read",
     ),
     TopicSpec(
+        role="labels",
+        key="any",
+        partitions=Partitions.GIVEN,
+        cleanup=Cleanup.DELETE,
+        retention_ms=None,
+        meaning="the truth, minutes to weeks later; read",
+    ),
+    TopicSpec(
         role="baselines",
         key="model@version#N",
         partitions=Partitions.ONE,
@@ -100,13 +119,24 @@ TOPICS: Final = (
         meaning="what could not be counted, with the reason; written",
     ),
     TopicSpec(
+        role="outcomes",
+        key="none",
+        partitions=Partitions.GIVEN,
+        cleanup=Cleanup.DELETE,
+        retention_ms=FOR_EVER,
+        message_bytes=LARGE_MESSAGE_BYTES,
+        meaning="predictions that wait for labels, and labels, by prediction id; trimmed by the join",
+        internal=True,
+        recorded=True,
+    ),
+    TopicSpec(
         role="partials",
         key="model@version",
         partitions=Partitions.GIVEN,
         cleanup=Cleanup.DELETE,
         retention_ms=FOR_EVER,
         message_bytes=LARGE_MESSAGE_BYTES,
-        meaning="closed panes, from count to evaluate",
+        meaning="closed panes, from count and join to evaluate",
         internal=True,
         recorded=True,
     ),
@@ -121,6 +151,29 @@ TOPICS: Final = (
         internal=True,
         recorded=True,
         may_grow=True,
+    ),
+    TopicSpec(
+        role="labels-changelog",
+        key="none",
+        partitions=Partitions.AS_LABELS,
+        cleanup=Cleanup.DELETE,
+        retention_ms=FOR_EVER,
+        message_bytes=LARGE_MESSAGE_BYTES,
+        meaning="the state of the labels' sources; trimmed by its owner",
+        internal=True,
+        recorded=True,
+        may_grow=True,
+    ),
+    TopicSpec(
+        role="join-changelog",
+        key="none",
+        partitions=Partitions.AS_OUTCOMES,
+        cleanup=Cleanup.DELETE,
+        retention_ms=FOR_EVER,
+        message_bytes=LARGE_MESSAGE_BYTES,
+        meaning="the state of the join; trimmed by its owner",
+        internal=True,
+        recorded=True,
     ),
     TopicSpec(
         role="evaluate-changelog",
@@ -149,25 +202,36 @@ TOPICS: Final = (
 def wanted_partitions(spec: TopicSpec, config: Config, existing: Mapping[str, int], given: int) -> int:
     """How many partitions a topic is made with; `existing` has the topics that are there by now.
 
-    >>> changelog = next(spec for spec in TOPICS if spec.role == "count-changelog")
-    >>> wanted_partitions(changelog, Config(), {"predictions": 12}, given=4)
+    >>> wanted_partitions(spec_of("count-changelog"), Config(), {"predictions": 12}, given=4)
     12
     """
-    match spec.partitions:
-        case Partitions.ONE:
-            return 1
-        case Partitions.GIVEN:
-            return given
-        case Partitions.AS_PREDICTIONS:
-            return existing[config.topics.predictions]
-        case Partitions.AS_PARTIALS:
-            return existing[config.internal_topic("partials")]
+    if spec.partitions.follows is not None:
+        return existing[spec_of(spec.partitions.follows).name(config)]
+    return 1 if spec.partitions is Partitions.ONE else given
+
+
+def spec_of(role: str) -> TopicSpec:
+    """The topic with this role."""
+    return next(spec for spec in TOPICS if spec.role == role)
+
+
+def changelogs(config: Config) -> dict[str, str]:
+    """Every topic that is folded, with the changelog of its fold; both by name.
+
+    >>> changelogs(Config())["labels"]
+    'driftline.labels-changelog'
+    """
+    return {
+        spec_of(spec.partitions.follows).name(config): spec.name(config)
+        for spec in TOPICS
+        if spec.partitions.follows is not None
+    }
 
 
 def wanted_settings(spec: TopicSpec, brokers: int) -> dict[str, str]:
     """Kafka's settings of a topic.
 
-    >>> wanted_settings(TOPICS[1], brokers=3)
+    >>> wanted_settings(spec_of("baselines"), brokers=3)
     {'cleanup.policy': 'compact', 'min.insync.replicas': '2'}
     """
     settings = {"cleanup.policy": str(spec.cleanup)}

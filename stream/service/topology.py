@@ -1,9 +1,10 @@
 """The path as code: which topic is folded by what, and where what it makes goes.
 
-    predictions/p --count--> driftline.partials/hash(model), dead-letters     state: driftline.count-changelog/p
-    driftline.partials/q --evaluate--> reports, alerts                        state: driftline.evaluate-changelog/q
-
-The labels' join will stand between the two.
+predictions/p --count--> driftline.partials/hash(model), dead-letters     state: driftline.count-changelog/p
+                     `-> driftline.outcomes/hash(id)
+labels/l --labels--> driftline.outcomes/hash(id), dead-letters            state: driftline.labels-changelog/l
+driftline.outcomes/o --join--> driftline.partials/hash(model)             state: driftline.join-changelog/o
+driftline.partials/q --evaluate--> reports, alerts                        state: driftline.evaluate-changelog/q
 """
 
 from collections.abc import Callable, Mapping
@@ -11,25 +12,31 @@ from dataclasses import dataclass
 from typing import Final
 
 from detectors import Smoothing
-from stream.alerts.rules import rules_of
+from stream.alerts.rules import performance_rules_of, rules_of
 from stream.config import Config
-from stream.count.counter import CountFold, CountOutputs
-from stream.ingest.plan import Plan, PlannedModel
+from stream.count.counter import CountFold, CountOutputs, partials_partition
+from stream.durable.fold import Fold
 from stream.durable.log import Log
 from stream.durable.owner import Owner
 from stream.errors import CallerError
 from stream.evaluate.fold import EvaluateFold
 from stream.evaluate.publisher import EvaluateOutputs
 from stream.evaluate.settings import ModelSettings
+from stream.ingest.plan import Plan, PlannedModel
 from stream.ingest.settings import IngestSettings
+from stream.join.emission import JoinOutputs
+from stream.join.fold import JoinFold
+from stream.labels.fold import LabelFold, LabelOutputs
+from stream.outcomes.covering import OutcomesTopic
 from stream.records.settings import CountingSettings
 from stream.records.source import Source
 from stream.service.registry_tail import RegistryTail
+from stream.service.topics import changelogs
 
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """Builds the owner of any partition of the two folded topics.
+    """Builds the owner of any partition of the folded topics.
 
     `partitions` says how many each topic has, as Kafka said when the worker started.
     """
@@ -42,27 +49,45 @@ class Topology:
     wanted: Callable[[], Plan]
 
     @property
-    def predictions(self) -> str:
-        """The topic that count folds."""
-        return self.config.topics.predictions
+    def agents(self) -> dict[str, str]:
+        """The name of the agent that folds a topic, and the topic."""
+        topics = self.config.topics
+        return {
+            "count": topics.predictions,
+            "labels": topics.labels,
+            "join": self.outcomes.name,
+            "evaluate": self.partials,
+        }
 
     @property
     def partials(self) -> str:
         """The topic that evaluate folds."""
         return self.config.internal_topic("partials")
 
+    @property
+    def outcomes(self) -> OutcomesTopic:
+        """The topic that the join folds."""
+        name = self.config.internal_topic("outcomes")
+        return OutcomesTopic(name=name, partitions=self.partitions[name])
+
     def owner(self, source: Source) -> Owner:
         """A new owner, which has not taken its partition yet."""
-        role = "count" if source.topic == self.predictions else "evaluate"
-        changelog = self.config.internal_topic(f"{role}-changelog")
+        changelog = changelogs(self.config)[source.topic]
         if source.partition >= self.partitions[changelog]:
             raise CallerError(
                 f"{source} is new and has no place in {changelog}, which has {self.partitions[changelog]} partitions; "
                 "grow it with `driftline topics create -c FILE`, then start the workers again"
             )
-        fold = self._count(source) if role == "count" else self._evaluate()
         home = Source(changelog, source.partition)
-        return Owner(fold=fold, log=self.log, source=source, changelog=home, learn=self.registry.learn)
+        return Owner(fold=self._fold(source), log=self.log, source=source, changelog=home, learn=self.registry.learn)
+
+    def _fold(self, source: Source) -> Fold:
+        topics = self.config.topics
+        if source.topic == topics.predictions:
+            return self._count(source)
+        if source.topic == topics.labels:
+            return self._labels(source)
+        return self._evaluate() if source.topic == self.partials else self._join(source)
 
     def _count(self, source: Source) -> CountFold:
         topics = self.config.topics
@@ -72,14 +97,38 @@ class Topology:
             dead_letters=topics.dead_letters,
             dead_letters_partitions=self.partitions[topics.dead_letters],
             max_dead_letter_bytes=self.max_dead_letter_bytes,
+            outcomes=self.outcomes,
         )
         return CountFold(
             source=source,
-            sources=self.partitions[self.predictions],
+            sources=self.partitions[topics.predictions],
             outputs=outputs,
             wanted=self.wanted,
             find_baseline=self.registry.registry.get,
         )
+
+    def _labels(self, source: Source) -> LabelFold:
+        topics = self.config.topics
+        outputs = LabelOutputs(
+            outcomes=self.outcomes,
+            dead_letters=topics.dead_letters,
+            dead_letters_partitions=self.partitions[topics.dead_letters],
+            max_dead_letter_bytes=self.max_dead_letter_bytes,
+        )
+        return LabelFold(
+            source=source,
+            sources=self.partitions[topics.labels],
+            outputs=outputs,
+            wanted=self.wanted,
+            find_baseline=self.registry.registry.get,
+        )
+
+    def _join(self, source: Source) -> JoinFold:
+        homes = self.partitions[self.partials]
+        outputs = JoinOutputs(
+            partials=self.partials, partials_partitions=homes, home=lambda key: partials_partition(key, homes)
+        )
+        return JoinFold(source=source, sources=self.outcomes.partitions, outputs=outputs)
 
     def _evaluate(self) -> EvaluateFold:
         topics = self.config.topics
@@ -149,7 +198,7 @@ def plan_of(config: Config, tail: RegistryTail) -> Plan:
             fields=config.fields,
             constants=config.constants,
         )
-        models.append(PlannedModel(baseline.id, settings, windows.length))
+        models.append(PlannedModel(baseline.id, settings, windows.length, config.model(key.model).outcomes))
     return Plan(ingest, sorted(models, key=lambda m: m.baseline_id))
 
 
@@ -161,6 +210,7 @@ def settings_of(config: Config, model: str) -> ModelSettings:
         window_ms=of_model.windows.length,
         psi=rules_of(psi),
         smoothing=Smoothing.parse(config.smoothing),
+        performance=performance_rules_of(of_model.checks),
     )
 
 

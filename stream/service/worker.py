@@ -17,10 +17,11 @@ from stream.config import Config
 from stream.count.counter import CountFold
 from stream.durable.owner import Owner
 from stream.evaluate.fold import EvaluateFold
+from stream.labels.fold import LabelFold
 from stream.records.source import MessageBatch, Source
 from stream.records.times import rfc3339
 from stream.service.admin import check_topics, message_limits
-from stream.service.app import App, add_agent, ending_the_process, make_app, run
+from stream.service.app import App, add_agent, ending_the_process, make_app, quiet_libraries, run
 from stream.service.fetch_scheduler import RECORDS_PER_FETCH
 from stream.service.kafka_log import SILENCE_LIMIT_S, KafkaLog
 from stream.service.metrics import Metrics
@@ -36,6 +37,7 @@ LAG_EVERY_S: Final = 5.0
 BACKLOG_RECORDS: Final = RECORDS_PER_FETCH  # what live traffic never has waiting; a replay has
 WATCH_EVERY_S: Final = 1.0
 SILENT_UNREADY_S: Final = 5.0  # a broker that says nothing for so long: /readyz says so
+InputFold: Final = CountFold | LabelFold  # what reads what others publish
 HEARTBEAT_LIMIT_S: Final = 30.0  # an event loop that has not come round for so long is not alive
 
 
@@ -56,15 +58,11 @@ class Worker:
         self._lead_ms = longest_window_ms(config)
         self._heartbeat_s = time.monotonic()
         self._silent_s = 0.0
-        self.app: App = make_app(config, self.topics)
-        self.partitions = Partitions(self.app, self.topics, on_taken=self.take, on_given_up=self.give_up)
-        add_agent(self.app, "count", topology.predictions, self.handle)
-        add_agent(self.app, "evaluate", topology.partials, self.handle)
-
-    @property
-    def topics(self) -> tuple[str, str]:
-        """The topics that are folded."""
-        return self.topology.predictions, self.topology.partials
+        agents = topology.agents
+        self.app: App = make_app(config, agents.values())
+        self.partitions = Partitions(self.app, agents.values(), on_taken=self.take, on_given_up=self.give_up)
+        for name, topic in agents.items():
+            add_agent(self.app, name, topic, self.handle)
 
     # -- partitions come and go
 
@@ -156,7 +154,7 @@ class Worker:
             await asyncio.sleep(interval_s)
             owners = dict(self.owners)
             for source, owner in owners.items():
-                if isinstance(owner.fold, CountFold):  # evaluate follows count, and may be waiting for a baseline
+                if isinstance(owner.fold, InputFold):  # the others follow these, and may be waiting for a baseline
                     await owner.settle()
                 await self._look_after_silence(source, owner)
             await self._checkpoint(
@@ -167,10 +165,17 @@ class Worker:
 
     async def _pace(self) -> None:
         """Hold back the partitions that a replay has carried far ahead of the others."""
-        folds = {source: o.fold for source, o in self.owners.items() if isinstance(o.fold, CountFold)}
+        folds: dict[Source, CountFold | LabelFold] = {
+            source: o.fold for source, o in self.owners.items() if isinstance(o.fold, CountFold | LabelFold)
+        }
         newest = {source: fold.newest_event_ms for source, fold in folds.items()}
         # Idle: read to the end, whatever the lag says, which a transaction's marker keeps above 0.
-        behind = [s for s, fold in folds.items() if self._lag.get(s, 0) > BACKLOG_RECORDS and not fold.idle]
+        # Labels wait for predictions, not the other way round: a backlog of labels must not hold up drift.
+        behind = [
+            s
+            for s, fold in folds.items()
+            if isinstance(fold, CountFold) and self._lag.get(s, 0) > BACKLOG_RECORDS and not fold.idle
+        ]
         ahead = ahead_of_the_others(newest, behind, lead_ms=self._lead_ms)
         for source in ahead - self._held_back:
             log.info("partition held back", extra={"source": str(source), "newest_event": rfc3339(newest[source])})
@@ -190,7 +195,7 @@ class Worker:
     async def _look_after_silence(self, source: Source, owner: Owner) -> None:
         """A partition that brings nothing is at its end, held back, or its records must be asked for again."""
         fold = owner.fold
-        if isinstance(fold, CountFold) and fold.idle:
+        if isinstance(fold, InputFold) and fold.idle:
             return
         silent_s = time.monotonic() - self._heard_at_s.get(source, time.monotonic())
         if silent_s < self.config.windows.idle / 1_000:
@@ -201,7 +206,7 @@ class Worker:
         self._heard_at_s[source] = time.monotonic()
         if not at_end and source not in self._held_back:
             await self.partitions.seek({source: fold.next_offset})
-        elif at_end and isinstance(fold, CountFold):
+        elif at_end and isinstance(fold, InputFold):
             fold.quiet()
             log.info("partition idle", extra={"source": str(source), "next_offset": fold.next_offset})
 
@@ -246,11 +251,12 @@ class Worker:
 
 async def _take(owner: Owner) -> int:
     fold = owner.fold
-    return await owner.take(fold.set_incarnation if isinstance(fold, CountFold) else None)
+    return await owner.take(fold.set_incarnation if isinstance(fold, InputFold) else None)
 
 
 async def run_worker(config: Config) -> None:
     """Run a worker until it is asked to stop."""
+    quiet_libraries(logging.CRITICAL)  # until it runs, what matters of them is raised, and said in our words
     limits = await message_limits(config)
     async with KafkaLog.connect(config.kafka, batch_bytes=min(limits.values())) as kafka:
         worker = await _worker(config, kafka, limits)

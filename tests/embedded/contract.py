@@ -16,10 +16,12 @@ METRICS = frozenset({
     "predictions_received", "predictions_counted", "predictions_late", "predictions_ignored", "dead_letters", "psi",
     "kl_nats", "js_nats", "window_predictions", "alerts_firing", "evaluation_duration_seconds",
     "checkpoint_duration_seconds", "event_to_alert_seconds", "watermark_lag_seconds", "consumer_lag_records",
-    "build_info",
+    "build_info", "auc", "auc_low", "auc_high", "auc_estimated", "label_coverage_ratio",
 })  # fmt: skip
-"""Those of the contract that apply without labels; a counter's `_total` belongs to its samples."""
-UNITS = ("seconds", "ratio", "nats", "records", "predictions", "info", "firing", "refused", "psi", "for")
+"""Those of the contract that there are by now; a counter's `_total` belongs to its samples."""
+UNITS = ("seconds", "ratio", "nats", "records", "predictions", "labels", "info", "firing", "refused", "for", "waiting")
+STATISTICS = {"psi", "auc", "auc_low", "auc_high", "auc_estimated", "auc_standard_error", "brier", "ece"}
+OF_THE_MODEL = {"mae", "rmse", "bias", "estimate_reliable"}  # in the unit of its estimates, or yes and no
 IDENTIFIERS = {"prediction_id", "request_id", "id", "baseline", "definition", "window"}
 
 
@@ -49,7 +51,7 @@ def check_metrics(text: str) -> None:
         assert re.fullmatch(r"driftline_[a-z_]+", name), name
         assert family.documentation, f"{name} has no HELP"
         assert family.type in ("counter", "gauge", "histogram"), name
-        if family.type != "counter":
+        if family.type != "counter" and name.removeprefix("driftline_") not in STATISTICS | OF_THE_MODEL:
             assert name.rsplit("_", 1)[-1] in UNITS, f"{name} has no unit"
         labels = [tuple(sorted(sample.labels.items())) for sample in family.samples]
         assert not any({key for key, _ in of_sample} & IDENTIFIERS for of_sample in labels), name

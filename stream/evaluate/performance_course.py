@@ -146,13 +146,14 @@ class PerformanceCourse:
         track = self.in_force(end_ms)
         start_ms, pane_ms = end_ms - self.window_ms(track), track.definition.pane_ms
         first_ms, baseline = track.progress.first_ms, self.baseline_of(track)
+        cohort_sum, cohorts = track.cohorts_by(end_ms)
         return evaluate_performance(
             track.definition,
             (by or self._sum).of(track.arrivals, start_ms, end_ms, pane_ms),
             baseline,
             self.settings.performance,
             span=Span(start_ms, end_ms, complete=first_ms is not None and first_ms <= start_ms),
-            coverage=coverage_of(track.cohort_sum, track.sections, track.cohort_list(), baseline.bands),
+            coverage=coverage_of(cohort_sum, track.sections, cohorts, baseline.bands),
         )
 
     def baseline_of(self, track: Track) -> PerformanceBaseline:

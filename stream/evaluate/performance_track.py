@@ -1,15 +1,15 @@
 """A track: what one `PerformanceDefinition` of a model version has counted.
 
 By arrival, two windows of panes are kept; by cohort, until no label of the cohort can come nor be
-revised any more. Beside the cohorts' panes lies their sum, for the coverage by score.
+revised any more. Coverage at a window's end is of the cohorts that have begun by then and can still get
+labels: in a replay the join may tell of later ones long before the window is evaluated.
 """
 
 import msgspec
-import numpy as np
 
 from stream.durable.fold import Register
 from stream.evaluate.label_coverage import Cohort, cohort_of
-from stream.evaluate.performance_panes import PerformancePanes
+from stream.evaluate.performance_panes import PerformancePanes, WindowSum
 from stream.records.outcome import PerformanceDefinition
 from stream.records.partial import NO_TIME
 from stream.records.performance import Counts, PerformancePart, Sections
@@ -34,7 +34,7 @@ class Track:
         self.sections = Sections.of(progress.definition)
         self.arrivals = PerformancePanes(self.sections)
         self.cohorts = PerformancePanes(self.sections)
-        self.cohort_sum: Counts = np.zeros(self.sections.width, np.int64)
+        self._cohort_sum = WindowSum()
         self._told: dict[int, Cohort] = {}  # by start, those that have not changed since they were worked out
 
     @property
@@ -69,14 +69,29 @@ class Track:
             self._changed(part.start_ms, difference, cohort=part.cohort)
         return difference
 
-    def cohort_list(self) -> list[Cohort]:
-        """Every cohort that is kept, the oldest first; only what changed is worked out anew."""
-        for start in self.cohorts.by_start.keys() - self._told.keys():
+    def cohorts_by(self, end_ms: int) -> tuple[Counts, list[Cohort]]:
+        """The cohorts that have begun by then and can still get labels: their sum, and each, the oldest first.
+
+        Only what changed is worked out anew.
+        """
+        known = self.definition
+        cohort_ms = known.cohort_ms
+        until_ms = end_ms + -end_ms % cohort_ms
+        over_ms = end_ms - known.ttl_ms - known.revision_ms - cohort_ms
+        from_ms = min(over_ms + -over_ms % cohort_ms, until_ms - cohort_ms)
+        total = self._cohort_sum.of(self.cohorts, from_ms, until_ms, cohort_ms)
+        return total, self._told_between(from_ms, until_ms)
+
+    def _told_between(self, from_ms: int, until_ms: int) -> list[Cohort]:
+        starts = sorted(start for start in self.cohorts.by_start if from_ms <= start < until_ms)
+        for start in starts:
+            if start in self._told:
+                continue
             end_ms = start + self.definition.cohort_ms
             self._told[start] = cohort_of(
                 self.cohorts.total(start), self.sections, unit=self.definition.unit, start_ms=start, end_ms=end_ms
             )
-        return [self._told[start] for start in sorted(self._told)]
+        return [self._told[start] for start in starts]
 
     def forget_before(self, arrivals_ms: int, cohorts_ms: int) -> None:
         """Drop the panes that begin earlier."""
@@ -86,8 +101,9 @@ class Track:
         self.arrivals.forget_before(known.arrivals_from_ms)
         old = [start for start in self.cohorts.by_start if start < known.cohorts_from_ms]
         for start in old:
-            self.cohort_sum = self.cohort_sum - self.cohorts.total(start)
             self._told.pop(start, None)
+        if old:
+            self._cohort_sum = WindowSum()
         self.cohorts.forget_before(known.cohorts_from_ms)
 
     @property
@@ -102,13 +118,11 @@ class Track:
 
     def restore(self, start_ms: int, source: str, register: Register, *, cohort: bool) -> None:
         """Hold the part in a register again."""
-        counts = (self.cohorts if cohort else self.arrivals).restore(start_ms, source, register)
-        if cohort:
-            self.cohort_sum = self.cohort_sum + counts
+        (self.cohorts if cohort else self.arrivals).restore(start_ms, source, register)
 
     def _changed(self, start_ms: int, difference: Counts, *, cohort: bool) -> None:
         if cohort:
-            self.cohort_sum = self.cohort_sum + difference
+            self._cohort_sum.correct(self.cohorts, start_ms, difference)
             self._told.pop(start_ms, None)
             self.progress.newest_cohort_ms = max(self.progress.newest_cohort_ms, start_ms)
         else:

@@ -201,10 +201,24 @@ def test_the_sum_over_cohorts_is_that_of_those_that_are_kept() -> None:
     (course,) = labels.fold.performance.courses.values()
     (track,) = course.tracks.values()
     total = sum(track.cohorts.total(start) for start in track.cohorts.by_start)
-    assert np.array_equal(total, track.cohort_sum)
+    assert np.array_equal(total, track.cohorts_by((START_S + 2_000) * 1_000)[0])
     coverage = labels.performance[-1]["coverage"]
     assert coverage["ratio"] == 0.25
     assert coverage["predictions"] == 4 * coverage["labelled"] == sum(c["predictions"] for c in track_cohorts(labels))
+
+
+def test_a_window_says_nothing_of_cohorts_that_begin_after_it() -> None:
+    """A replay in which the predictions are read long before the labels."""
+    labels, join = Labels(), Join()
+    for at in range(0, 2_000, 10):
+        join.predicts(3, at, 2)
+        join.joins(Pair(3, True, at, at))
+    labels.hears_of(join.says(2_000))
+    for report in labels.performance:
+        end_s, cohorts = seconds(report["window"]["end"]), report["cohorts"]
+        begun = [at for at in range(0, 2_000, 60) if end_s - 720 <= at < end_s]
+        assert len(cohorts) == len(begun)
+        assert report["coverage"]["predictions"] == sum(c["predictions"] for c in cohorts) > 0
 
 
 def track_cohorts(labels: Labels) -> list[dict[str, int]]:
@@ -261,6 +275,21 @@ def test_a_definition_that_comes_back_begins_anew_also_after_a_crash() -> None:
             restored.restore(labels.fold.next_offset, labels.fold.progress(), list(registers.values()))
             assert current.definition.id in next(iter(restored.performance.courses.values())).tracks
             assert restored.live() == labels.fold.live()
+
+
+def test_the_newest_window_is_known_again_after_a_crash() -> None:
+    labels, join = Labels(), Join()
+    for at in (5, 15, 15, 25):
+        join.joins(Pair(3, True, at, at + 1))
+    labels.hears_of(join.says(30))
+    (course,) = labels.fold.performance.courses.values()
+    latest = course.latest
+    labels.crash()
+    (restored,) = labels.fold.performance.courses.values()
+    assert latest is not None
+    assert restored.latest is not None
+    assert (restored.latest.n, restored.latest.checks) == (latest.n, latest.checks) == (4, latest.checks)
+    assert restored.latest.coverage == latest.coverage
 
 
 # -- against the raw rows

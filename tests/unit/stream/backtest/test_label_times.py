@@ -43,6 +43,19 @@ def test_a_label_counts_in_the_pane_of_its_time_and_coverage_in_that_of_its_pred
     assert [w["coverage"] for w in own["windows"]] == [1.0, 0.5, 1.0]
 
 
+def test_times_as_text_with_gaps_are_times_too(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "f.csv"
+    file.write_text(
+        "ts,p,y,told\n"
+        "2020-01-01T00:00:00Z,0.1,0,2020-01-01T01:30:00Z\n"
+        "2020-01-01T00:10:00Z,0.9,,\n"
+        "2020-01-01T01:00:00Z,0.8,1,2020-01-01T01:00:01Z\n"
+    )
+    options = ("--score", "p", "--label", "y", "--label-time", "told", "--window", "1h")
+    _, result = run("--baseline", file, file, *options)
+    assert [(w["n_labels"], w["coverage"], w["auc"]) for w in result["windows"]] == [(0, 0.0, None), (2, 1.0, 1.0)]
+
+
 def brute_force(
     rows: list[tuple[int, int | None, float, float]], start: int, end: int
 ) -> tuple[int, float, float | None]:

@@ -269,9 +269,7 @@ class Service:
                 held.append(message)
         return [(s, message) for s, held in sorted(self._read.items()) if s.topic == topic for message in held]
 
-    def reports(
-        self, model: str, version: str = "0", schema: str = "driftline.report/1"
-    ) -> dict[int, dict[str, Any]]:
+    def reports(self, model: str, version: str = "0", schema: str = "driftline.report/1") -> dict[int, dict[str, Any]]:
         """By the end of its window (ms): the newest report of each."""
         newest: dict[int, dict[str, Any]] = {}
         for message in self.read(self.config.topics.reports):

@@ -90,7 +90,7 @@ def performance_baseline(baseline: Baseline, definition: PerformanceDefinition) 
     """The baseline, ready to be compared with."""
     binary = definition.task == "binary" and not definition.category
     scores = labelled_baseline(baseline) if binary else None
-    if scores is not None and scores.grid.bins != definition.bins:
+    if scores is not None and scores.grid.id != definition.grid:
         scores = None  # another grid than the pairs were counted with
     return PerformanceBaseline(of=baseline, scores=scores, values=None if binary else baseline.labelled_values)
 

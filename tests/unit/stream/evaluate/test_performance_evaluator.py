@@ -148,9 +148,7 @@ def test_a_class_of_a_multiclass_model_is_not_compared_with_the_baselines_labels
 
 
 def test_a_grid_that_the_pairs_were_not_counted_with_is_not_used() -> None:
-    other = definition(bins=BINS + 1)
-    sections = Sections.of(other)
-    evaluation = evaluated(np.zeros(sections.width, np.int64), of=other)
+    evaluation = evaluated(sampled(1_000, 1), of=definition(grid="0" * 16))
     assert evaluation.binary == Undefined("no score grid")
 
 

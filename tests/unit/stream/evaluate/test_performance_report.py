@@ -23,6 +23,7 @@ from tests.unit.stream.evaluate.labels import (
     binary_baseline,
     definition,
     healthy_pairs,
+    seconds,
     value_baseline,
 )
 from tests.unit.stream.evaluate.partials import Speaker, part
@@ -220,7 +221,8 @@ def test_a_report_lists_the_newest_cohorts_with_their_coverage() -> None:
         join.joins(Pair(3, True, at, at))
     labels.hears_of(join.says(60 * (MOST_COHORTS + 5)))
     report = labels.performance[-1]
-    assert len(report["cohorts"]) == MOST_COHORTS
+    starts = [seconds(cohort["start"]) for cohort in report["cohorts"]]
+    assert starts == list(range(5 * 60, 60 * (MOST_COHORTS + 5), 60))
     assert report["cohorts"][-1] == {
         "start": report["cohorts"][-1]["start"], "end": report["cohorts"][-1]["end"],
         "predictions": 2, "labelled": 1, "coverage": 0.5, "auc": None, "reason": "one class",

@@ -8,7 +8,7 @@ from stream.cli import config_option, json_option
 from stream.cli.memory import Rates, WaitingMemory, megabytes, memory_by_model, read_rates
 from stream.config import Config, WorseKeys
 from stream.config.durations import format_duration
-from stream.records.settings import OutcomeSettings
+from stream.records.settings import OutcomeSettings, outcome_settings
 
 
 @click.command(name="check")
@@ -59,7 +59,7 @@ def _model(config: Config, name: str) -> dict[str, object]:
         "task": model.task,
         "rule": model.rule,
         "windows": json.loads(model.windows.model_dump_json()),
-        "labels": "off" if model.outcomes is None else _labels(model.outcomes),
+        "labels": _labels(outcome_settings(model)),
         "checks": {
             "psi": {
                 "warning": psi.warning,
@@ -74,7 +74,9 @@ def _model(config: Config, name: str) -> dict[str, object]:
     }
 
 
-def _labels(outcomes: OutcomeSettings) -> dict[str, object]:
+def _labels(outcomes: OutcomeSettings | None) -> object:
+    if outcomes is None:
+        return "off"
     return {
         "ttl": format_duration(outcomes.ttl_ms),
         "early": format_duration(outcomes.early_ms),
@@ -123,7 +125,7 @@ def _limits_in_words(config: Config, name: str) -> str:
     return (
         f"windows of {format_duration(model.windows.length)} in panes of {format_duration(model.windows.pane)}, "
         f"PSI warning {_limit(psi.warning)}, critical {_limit(psi.critical)}, from {psi.min_count} rows{own}, "
-        + ("no labels" if model.outcomes is None else f"labels within {format_duration(model.outcomes.ttl_ms)}")
+        + ("no labels" if model.labels is None else f"labels within {format_duration(model.labels.ttl)}")
     )
 
 

@@ -10,6 +10,7 @@ import click
 
 from stream.config import Config, ModelConfig
 from stream.config.durations import format_duration
+from stream.records.settings import outcome_settings
 
 ROW_BYTES: Final = 33  # the most that the join's table takes for a waiting prediction: 20 a slot, 3 of 5 in use
 REGRESSION_ROW_BYTES: Final = 47  # 28 a slot: the estimate and the label are numbers of their own
@@ -64,7 +65,7 @@ def waiting_memory(model: ModelConfig, rate: float) -> WaitingMemory | None:
     >>> found.waiting, megabytes(found.bytes)
     (7776000, '257 MB')
     """
-    outcomes = model.outcomes
+    outcomes = outcome_settings(model)
     if outcomes is None:
         return None
     return WaitingMemory(

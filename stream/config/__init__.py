@@ -36,7 +36,6 @@ from stream.config.refusals import refusals
 from stream.config.rules import broken_rules
 from stream.config.sources import Sources, read_sources
 from stream.errors import ConfigError, InputError
-from stream.records.settings import OutcomeSettings
 
 __all__ = ["CheckKeys", "Config", "KafkaKeys", "LabelKeys", "ModelConfig", "PsiKeys", "PsiLimits", "TopicKeys",
            "WebKeys", "WindowKeys", "WorseKeys", "load_config", "sasl_password"]  # fmt: skip
@@ -72,25 +71,15 @@ class ModelConfig:
     labels: LabelKeys | None  # None: off, nothing waits for a label
 
     @property
-    def outcomes(self) -> OutcomeSettings | None:
-        """How its predictions wait for their labels; None: they do not.
+    def cohort_ms(self) -> int:
+        """The panes by prediction time: a day in whole panes unless told.
 
-        >>> outcomes = Config().model("fraud").outcomes
-        >>> (outcomes.ttl_ms, outcomes.cohort_ms) if outcomes else None
-        (2592000000, 86400000)
+        >>> Config().model("fraud").cohort_ms
+        86400000
         """
-        if self.labels is None:
-            return None
-        labels, pane_ms = self.labels, self.windows.pane
-        return OutcomeSettings(
-            ttl_ms=labels.ttl,
-            early_ms=labels.early,
-            revision_ms=labels.revision,
-            cohort_ms=-(-DAY_MS // pane_ms) * pane_ms if labels.cohort is None else labels.cohort,
-            sample=labels.sample,
-            dedupe=labels.dedupe,
-            max_waiting=labels.max_waiting,
-        )
+        if self.labels is not None and self.labels.cohort is not None:
+            return self.labels.cohort
+        return -(-DAY_MS // self.windows.pane) * self.windows.pane
 
 
 class Config(Keys):

@@ -39,11 +39,11 @@ def label_rules(config: "Config") -> Iterator[ConfigError]:
 
 
 def _broken(model: "ModelConfig") -> Iterator[_Broken]:
-    labels, pane_ms, outcomes = model.labels, model.windows.pane, model.outcomes
-    if labels is not None and outcomes is not None and pane_ms >= SECOND_MS:  # a shorter one is refused elsewhere
+    labels, pane_ms = model.labels, model.windows.pane
+    if labels is not None and pane_ms >= SECOND_MS:  # a shorter one is refused elsewhere
         yield from _not_whole_seconds(labels, pane_ms)
         yield from _spans_that_do_not_fit(labels)
-        yield from _cohorts_that_do_not_fit(labels.ttl, outcomes.cohort_ms, pane_ms)
+        yield from _cohorts_that_do_not_fit(labels.ttl, model.cohort_ms, pane_ms)
 
 
 def _not_whole_seconds(labels: "LabelKeys", pane_ms: int) -> Iterator[_Broken]:
@@ -78,8 +78,7 @@ def _cohorts_that_do_not_fit(ttl_ms: int, cohort_ms: int, pane_ms: int) -> Itera
 
 
 def _error(section: str, key: str, model: "ModelConfig", broken: _Broken) -> ConfigError:
-    values = {"pane": model.windows.pane}
-    if model.labels is not None and model.outcomes is not None:
+    values = {"pane": model.windows.pane, "cohort": model.cohort_ms}
+    if model.labels is not None:
         values |= {"ttl": model.labels.ttl, "early": model.labels.early, "revision": model.labels.revision}
-        values |= {"cohort": model.outcomes.cohort_ms}
     return ConfigError(f"{section}.{key}", format_duration(values[key]), broken.rule, fix=broken.fix)

@@ -1,6 +1,11 @@
 """The settings of one model that decide what is counted where."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
+
+if TYPE_CHECKING:
+    from stream.config import ModelConfig
 
 
 class CountingSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,3 +28,24 @@ class OutcomeSettings(msgspec.Struct, frozen=True, kw_only=True):
     sample: float  # share of the ids that are joined, in (0, 1], chosen by hash
     dedupe: bool  # a prediction that comes again within `ttl_ms` counts once
     max_waiting: int  # predictions that wait for a label, over all partitions
+
+
+def outcome_settings(model: "ModelConfig") -> OutcomeSettings | None:
+    """As the configuration has them; None where labels are off.
+
+    >>> from stream.config import Config
+    >>> outcome_settings(Config().model("fraud")).ttl_ms
+    2592000000
+    """
+    labels = model.labels
+    if labels is None:
+        return None
+    return OutcomeSettings(
+        ttl_ms=labels.ttl,
+        early_ms=labels.early,
+        revision_ms=labels.revision,
+        cohort_ms=model.cohort_ms,
+        sample=labels.sample,
+        dedupe=labels.dedupe,
+        max_waiting=labels.max_waiting,
+    )

@@ -28,7 +28,7 @@ from stream.join.emission import JoinOutputs
 from stream.join.fold import JoinFold
 from stream.labels.fold import LabelFold, LabelOutputs
 from stream.outcomes.covering import OutcomesTopic
-from stream.records.settings import CountingSettings
+from stream.records.settings import CountingSettings, outcome_settings
 from stream.records.source import Source
 from stream.service.registry_tail import RegistryTail
 from stream.service.topics import changelogs
@@ -198,7 +198,7 @@ def plan_of(config: Config, tail: RegistryTail) -> Plan:
             fields=config.fields,
             constants=config.constants,
         )
-        models.append(PlannedModel(baseline.id, settings, windows.length, config.model(key.model).outcomes))
+        models.append(PlannedModel(baseline.id, settings, windows.length, outcome_settings(config.model(key.model))))
     return Plan(ingest, sorted(models, key=lambda m: m.baseline_id))
 
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from stream.config import Config
-from stream.records.settings import OutcomeSettings
+from stream.records.settings import OutcomeSettings, outcome_settings
 from tests.unit.stream.config.test_load import load
 
 DAY_MS = 86_400_000
 
 
 def outcomes(config: Config, model: str = "m") -> OutcomeSettings:
-    found = config.model(model).outcomes
+    found = outcome_settings(config.model(model))
     assert found is not None
     return found
 
@@ -61,7 +61,7 @@ def test_a_cohort_is_a_day_in_whole_panes_unless_told(tmp_path: Path, pane: str,
 def test_labels_can_be_switched_off_for_all_or_for_one(tmp_path: Path, text: str, mine: bool, others: bool) -> None:
     """Nothing then waits; an empty section means its defaults."""
     config = load(tmp_path, text)
-    assert [config.model(name).outcomes is not None for name in ("m", "other")] == [mine, others]
+    assert [outcome_settings(config.model(name)) is not None for name in ("m", "other")] == [mine, others]
 
 
 def test_without_labels_a_pane_may_be_a_part_of_a_second(tmp_path: Path) -> None:

@@ -26,12 +26,15 @@ def date(at_ms: int) -> float:
 
 
 def mark_episodes(panel: "Axes", episodes: Sequence[Episode], height: float, last_ms: int) -> None:
-    """A bar at `height` for as long as an alert fires, a triangle on it where each severity was reached."""
+    """A bar at `height` for as long as an alert fires, a triangle on it where each severity was first reached."""
     for episode in episodes:
         until_ms = last_ms if episode.resolved_at_ms is None else episode.resolved_at_ms
         ends_ms = [*(change.at_ms for change in episode.changes[1:]), until_ms]
+        reached: set[str] = set()
         for change, end_ms in zip(episode.changes, ends_ms, strict=True):
             colour = SEVERITY_COLOUR[change.severity]
             bar = [date(change.at_ms), date(end_ms)]
             panel.plot(bar, [height] * 2, color=colour, linewidth=5, solid_capstyle="butt", zorder=4)
-            panel.plot(bar[:1], [height], "v", color=colour, markersize=9, markeredgecolor="white", zorder=5)
+            if change.severity not in reached:
+                panel.plot(bar[:1], [height], "v", color=colour, markersize=9, markeredgecolor="white", zorder=5)
+            reached.add(change.severity)

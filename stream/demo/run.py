@@ -94,13 +94,14 @@ def introduction(prepared: Prepared, bootstrap_servers: str) -> str:
     """What is going to happen, the faults included."""
     published = prepared.published
     announced = "\n".join(f"Announced: from {utc(fault.start_ms)} UTC on, {fault.in_words}." for fault in FAULTS)
+    announced = announced.replace(STUCK.in_words, f"{STUCK.in_words} ({prepared.stuck_at:g} minutes)")
     return (
         f"A model learned from {prepared.trained_on:,} departures from New York, January to March 2013, whether a "
         "flight will arrive more than 15 minutes late; those flights, their out-of-fold scores and whether they were "
         "late are its baseline.\n"
         f"Now {len(published.predicted_ms):,} predictions, April to December, and {len(published.labelled_ms):,} "
         f"labels, each when its plane lands, go through Kafka ({bootstrap_servers}, embedded) and the service.\n"
-        f"{announced} ({STUCK.feature} = {prepared.stuck_at:g} min)\n"
+        f"{announced}\n"
         f"Alerts: {', '.join(ALERTED)}, PSI over {WINDOW_HOURS} h windows, limits {LIMITS['warning']} and "
         f"{LIMITS['critical']}; AUC of the labels that arrived in {WINDOW_HOURS} h, {AUC_TOLERANCE:g} below the "
         f"baseline's and beyond chance. Drawn only, because they wander by themselves: {', '.join(WANDERING)}."

@@ -151,7 +151,11 @@ def _episode(episode: Episode) -> str:
     until = "still firing at the end"
     if episode.resolved_at_ms is not None:
         until = f"resolved {utc(episode.resolved_at_ms)}"
-    return f"{'; '.join(_change(c, episode.check) for c in episode.changes[:3])}; {until}"
+    shown = [_change(c, episode.check) for c in episode.changes[:2]]
+    more = len(episode.changes) - len(shown)
+    if more:
+        shown.append(f"and {more} more change{'s' if more > 1 else ''} of severity")
+    return f"{'; '.join(shown)}; {until}"
 
 
 def _spread(psi: Floats) -> str:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from detectors.bins import quantile_edges
 
 GRID_BINS: Final = 2_048
+MOST_BINS: Final = 4_096  # the join keeps a waiting prediction's bin in 12 bits
 MOST_APART: Final = GRID_BINS // 2  # different scores that each get an edge of their own, however rare
 DEFAULT_THRESHOLD: Final = 0.5
 
@@ -95,6 +96,8 @@ def grid_complaint(grid: ScoreGrid) -> str | None:
     edges, means = grid.inner_edges, grid.representatives
     if not np.isfinite(edges).all() or not (np.diff(edges) > 0).all():
         return "edges must be finite and ascending"
+    if grid.bins > MOST_BINS:
+        return f"there may be at most {MOST_BINS:,} bins"
     if grid.threshold not in grid.edges:
         return "the threshold must be one of the edges"
     if len(means) != len(edges) + 1:

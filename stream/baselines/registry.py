@@ -195,7 +195,8 @@ def _outgoing(source: Source, baseline: Baseline) -> Outgoing:
 def _check_entry(baseline: Baseline) -> None:
     size = len(baseline.to_bytes())
     if size > MAX_ENTRY_BYTES:
-        largest = max(baseline.series, key=lambda s: len(msgspec.json.encode(s)))
+        features = baseline.series[: -1 if baseline.answer is not None else None] or baseline.series
+        largest = max(features, key=lambda s: len(msgspec.json.encode(s)))
         raise InputError(
             f"the baseline takes {size} bytes, a topic takes {MAX_ENTRY_BYTES}; the largest series is "
             f"{largest.name!r}: leave it out with --ignore (an id or free text is no category)"

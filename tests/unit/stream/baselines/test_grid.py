@@ -108,6 +108,7 @@ def test_the_id_is_that_of_everything_in_the_grid() -> None:
     [
         ({"edges": (0.5, 0.5)}, "edges must be finite and ascending"),
         ({"edges": (0.5, float("inf"))}, "edges must be finite and ascending"),
+        ({"edges": tuple(i / 4_096 for i in range(1, 4_097))}, "there may be at most 4,096 bins"),
         ({"threshold": 0.4}, "the threshold must be one of the edges"),
         ({"means": (0.2,)}, "means must be one more than edges"),
         ({"means": (0.2, 1.2)}, "means must be in [0, 1]"),

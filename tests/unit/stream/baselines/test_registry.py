@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import msgspec
+import numpy as np
 import pytest
 
 from stream.baselines.baseline import Baseline, CategoricalSeries, LabelledScores, NumericSeries
@@ -148,6 +149,14 @@ async def test_an_entry_that_no_topic_takes_names_its_largest_series() -> None:
     heavy = create_baseline({"x": range(20_000), "user": ids}, model="m", version="1")
     with pytest.raises(InputError, match=r"largest series is 'user'.*--ignore"):
         await register(MemoryLog(), TOPIC, heavy)
+
+
+async def test_the_score_is_not_the_series_to_leave_out() -> None:
+    """Its grid makes it large, but a model cannot do without it."""
+    table: dict[str, object] = {f"x{i:03}": np.random.default_rng(i).normal(size=1_000) for i in range(500)}
+    wide = create_baseline(table | {"score": np.random.default_rng(0).uniform(size=1_000)}, model="m", version="1")
+    with pytest.raises(InputError, match=r"largest series is 'x[0-9]{3}'.*--ignore"):
+        await register(MemoryLog(), TOPIC, wide)
 
 
 BINS = ONE.grid.bins if ONE.grid else 0

@@ -9,14 +9,14 @@ from stream.alerts.performance_evidence import classes_evidence, classes_in_word
 
 LABELS = ("below 0.25", "[0.25, 0.5)", "[0.5, 0.75)", "0.75 and above")
 EDGES = (-math.inf, 0.25, 0.5, 0.75, math.inf)
-NOW = np.array([90, 50, 30, 99]), np.array([10, 50, 70, 1])
+NOW = np.array([0, 50, 30, 99]), np.array([2, 50, 70, 1])  # of the first bin two rows say nothing
 BEFORE = np.array([90, 60, 40, 10]), np.array([10, 40, 60, 90])
 
 
 def test_evidence_is_plain_json_with_infinite_edges_as_null() -> None:
     evidence = json.loads(json.dumps(classes_evidence(LABELS, EDGES, NOW, BEFORE), allow_nan=False))
     assert evidence["edges"] == [None, 0.25, 0.5, 0.75, None]
-    assert evidence["negatives"] == [90, 50, 30, 99]
+    assert evidence["negatives"] == [0, 50, 30, 99]
     assert evidence["baseline_positives"] == [10, 40, 60, 90]
 
 

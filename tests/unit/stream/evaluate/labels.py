@@ -253,6 +253,11 @@ def seconds(text: str) -> int:
     return round(datetime.fromisoformat(text).timestamp()) - START_S
 
 
+def windows(labels: Labels) -> list[tuple[int, int, int]]:
+    """Of each report in order: the window's end, its labels, its revision."""
+    return [(seconds(r["window"]["end"]), r["n"], r["revision"]) for r in labels.performance]
+
+
 def healthy_pairs(rows: int, at: int, random: np.random.Generator, shares: tuple[float, ...] = MEANS) -> list[Pair]:
     """Pairs of one arrival pane whose labels are as likely as `shares` says of their bin."""
     bins = random.integers(0, BINS, rows)

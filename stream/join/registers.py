@@ -1,12 +1,11 @@
 """The panes that joined pairs are counted into: by label arrival, and by prediction time (cohorts).
 
-Cost: a pane of a binary model with 2,048 bins has about 6,300 counters. While it is hot it is a row
-of an int64 array (50 KB); after an emission in which it did not change it is a few bytes a counter
-that is not zero, until it changes again.
+Cost: a pane of a binary model with 2,048 bins has about 6,300 counters: 50 KB while much of it changes
+(24 MB of those at most), else about 3 bytes a counter that is not zero, and the changes since.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import msgspec
@@ -24,7 +23,8 @@ from stream.records.performance import Sections, delay_bins, pack_sparse, unpack
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
-MOST_HOT: Final = 256  # panes kept as arrays between two emissions
+DENSE_AT: Final = 0.25  # changes since it was packed, as a share of the counters
+MOST_DENSE_BYTES: Final = 24 << 20  # of all dense panes of a partition; beyond it the one unchanged longest is packed
 LARGEST_UNITS: Final = 1 << 22  # of an error or a label of a regression; beyond it is clipped, and counted as such
 
 
@@ -38,18 +38,47 @@ class PaneKey(NamedTuple):
 
 @dataclass(slots=True)
 class Pane:
-    """One register: dense or packed, or both if it has not changed since it was packed."""
+    """One register: dense while much of it changes, else packed, with the changes since."""
 
+    width: int
     next_offset: int
-    counts: Ints | None  # shape (width,)
-    packed: bytes | None
+    packed: bytes | None = None  # None: it has changed since, or has never been packed
+    counts: Ints | None = None  # shape (width,)
+    changes: list[tuple[Ints, Ints]] = field(default_factory=list)  # counters and by how much, each (pairs, n)
+    change_count: int = 0
+    base: bytes | None = None  # packed, before the changes
+
+    def add(self, columns: Ints, weights: Ints) -> bool:
+        """Change some counters; whether it has become dense by that."""
+        self.packed = None
+        if self.counts is not None:
+            np.add.at(self.counts, columns, weights)
+            return False
+        self.changes.append((columns, weights))
+        self.change_count += columns.size
+        if self.change_count <= DENSE_AT * self.width:
+            return False
+        self.counts = self._sum()
+        self.base, self.changes, self.change_count = None, [], 0
+        return True
 
     def pack(self) -> bytes:
         """The counts as bytes."""
         if self.packed is None:
-            assert self.counts is not None
-            self.packed = pack_sparse(self.counts)
+            self.packed = pack_sparse(self.counts if self.counts is not None else self._sum())
+            if self.counts is None:
+                self.base, self.changes, self.change_count = self.packed, [], 0
         return self.packed
+
+    def cool(self) -> None:
+        """Be dense no longer."""
+        self.base, self.counts = self.pack(), None
+
+    def _sum(self) -> Ints:
+        counts = np.zeros(self.width, np.int64) if self.base is None else unpack_sparse(self.base, self.width)
+        for columns, weights in self.changes:
+            np.add.at(counts, columns, weights)
+        return counts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +117,8 @@ class Registers:
         self._next_offset = 0  # of the record that is being counted
         self._watermark_ms = NO_TIME
         self._changed: set[PaneKey] = set()
-        self._hot: dict[PaneKey, None] = {}  # in order of their last change
+        self._dense: dict[PaneKey, None] = {}  # in order of their last change
+        self._dense_bytes = 0
 
     # -- counting
 
@@ -131,29 +161,26 @@ class Registers:
             if self._is_over(key):
                 self.ledger.missed += len(starts[mine])
             else:
-                np.add.at(self._touch(key, width), columns[mine], weights[mine])
+                self._change(key, width, columns[mine], weights[mine])
 
-    def _touch(self, key: PaneKey, width: int) -> Ints:
+    def _change(self, key: PaneKey, width: int, columns: Ints, weights: Ints) -> None:
         pane = self.panes.get(key)
         if pane is None:
-            pane = self.panes[key] = Pane(self._next_offset, np.zeros(width, np.int64), None)
-        elif pane.counts is None:
-            assert pane.packed is not None
-            pane.counts = unpack_sparse(pane.packed, width)
-        pane.next_offset, pane.packed = self._next_offset, None
+            pane = self.panes[key] = Pane(width, self._next_offset)
+        pane.next_offset = self._next_offset
         self._changed.add(key)
-        self._hot.pop(key, None)
-        self._hot[key] = None
-        if len(self._hot) > MOST_HOT:
-            self._cool(next(iter(self._hot)))
-        assert pane.counts is not None
-        return pane.counts
+        if pane.add(columns, weights) or pane.counts is not None:
+            self._dense_bytes += 0 if key in self._dense else 8 * width
+            self._dense.pop(key, None)
+            self._dense[key] = None
+            while self._dense_bytes > MOST_DENSE_BYTES:
+                self._cool(next(iter(self._dense)))
 
     def _cool(self, key: PaneKey) -> None:
-        del self._hot[key]
+        del self._dense[key]
         pane = self.panes[key]
-        pane.pack()
-        pane.counts = None
+        self._dense_bytes -= 8 * pane.width
+        pane.cool()
 
     # -- what is kept
 
@@ -161,13 +188,14 @@ class Registers:
         """Drop what no report needs any more once the watermark is there."""
         self._watermark_ms = watermark_ms
         for key in [key for key in self.panes if self._is_over(key)]:
+            if key in self._dense:
+                self._cool(key)
             del self.panes[key]
             self._changed.discard(key)
-            self._hot.pop(key, None)
 
     def cool(self, unchanged_since: int) -> None:
         """Keep only packed what has not changed since an offset."""
-        for key in [key for key in self._hot if self.panes[key].next_offset <= unchanged_since]:
+        for key in [key for key in self._dense if self.panes[key].next_offset <= unchanged_since]:
             self._cool(key)
 
     def _is_over(self, key: PaneKey) -> bool:
@@ -196,7 +224,9 @@ class Registers:
         for register in registers:
             key = PaneKey(*msgspec.msgpack.decode(register.key))
             if key.definition in self._definitions.newest and not self._is_over(key):
-                self.panes[key] = Pane(register.next_offset, None, register.value)
+                width = self._definitions.sections(key.definition).width
+                packed = register.value
+                self.panes[key] = Pane(width, register.next_offset, packed=packed, base=packed)
 
     def _register(self, key: PaneKey) -> Register:
         pane = self.panes[key]

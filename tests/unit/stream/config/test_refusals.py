@@ -150,6 +150,12 @@ def test_all_broken_rules_are_told_at_once(tmp_path: Path) -> None:
     ]
 
 
+def test_a_model_is_not_blamed_for_what_all_models_are_told(tmp_path: Path) -> None:
+    """Only what it says itself is its mistake."""
+    error = refuse(tmp_path, "labels: {cohort: 1h}\nmodels: {m: {labels: {sample: 0.5}}, n: {}}")
+    assert [error.key, *(o.key for o in error.others)] == ["labels.cohort"]
+
+
 def test_a_value_from_the_environment_is_refused_under_the_variable_s_name(tmp_path: Path) -> None:
     error = refuse(tmp_path, "web: {port: 1}", DRIFTLINE_WEB__PORT="x")
     assert str(error).startswith("DRIFTLINE_WEB__PORT: web.port = 'x'")

@@ -214,6 +214,21 @@ def test_elements_of_an_array_stand_in_log_order_and_keep_their_own_bytes() -> N
     assert [(r.reason, r.offset, r.index, r.value) for r in batch.rejections] == [("bad_label", 101, 1, bad)]
 
 
+@pytest.mark.parametrize("only_careful", [False, True])
+def test_a_number_that_no_float_holds_does_not_change_the_numbers_beside_it(only_careful: bool) -> None:
+    """orjson refuses such a message as a whole; read again, a whole number is still one."""
+    message = b'{"prediction_id":9007199254740993,"model":"m","label":0,"note":1e999}'
+    batch = decode(message, only_careful=only_careful)
+    assert batch.id_hash.tolist() == [id_hash("m", "9007199254740993")]
+    assert rejection_of(message.replace(b"9007199254740993", b"18446744073709551616")).reason == "wrong_type"
+
+
+@pytest.mark.parametrize("only_careful", [False, True])
+@pytest.mark.parametrize("score", ["0.5", True, 7, -1, []])
+def test_the_score_of_a_regression_is_not_read_and_cannot_be_wrong(score: Any, only_careful: bool) -> None:
+    assert len(decode(label(model="price", score=score), only_careful=only_careful).place) == 1
+
+
 def test_one_odd_label_does_not_slow_its_neighbours() -> None:
     """Only its position is left over."""
     odd = [label(label="x"), label(prediction_id=""), label(score=2), label(ts="?"), label(model="n"), None, b"\xff"]

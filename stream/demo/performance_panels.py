@@ -122,7 +122,5 @@ def _draw_coverage(panel: "Axes", performance: PerformanceResults, series: Perfo
     panel.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     panel.tick_params(colors=INK, labelsize=8)
     panel.set_title("coverage", loc="left", fontsize=11, fontweight="bold", color=INK, pad=4)
-    words = (
-        "predictions that have their label: line, of the last days, as of the window's end; dots, each day in the end"
-    )
+    words = "predictions that have their label: line, of the last days, as each report said; dots, each day in the end"
     panel.set_title(words, loc="right", fontsize=8.5, fontstyle="italic", color=FAINT, pad=4)

@@ -1,7 +1,8 @@
 """The demo from its first line to its summary.
 
 Promise: it ends by itself; everything that it started ends with it, whatever ends it; what it
-leaves behind lies in one folder. Cost on two cores, as fast as it goes: under a minute, 0.5 GB.
+leaves behind lies in one folder. Cost on two cores, as fast as it goes: about 70 s and 1.5 GB, half
+of it the messages that wait to be sent.
 """
 
 import asyncio

@@ -6,7 +6,7 @@ import pytest
 
 from stream.config import load_config
 from stream.demo.replay import AS_FAST_AS_IT_GOES
-from stream.demo.settings import ALERTED, LIMITS, WANDERING, DemoSettings, config_text
+from stream.demo.settings import ALERTED, AUC_TOLERANCE, LIMITS, WANDERING, DemoSettings, config_text
 
 HOUR_MS = 3_600_000
 
@@ -22,6 +22,9 @@ def test_the_service_reads_what_the_demo_writes(tmp_path: Path) -> None:
     model = config.model("flight-delay")
     assert config.kafka.bootstrap_servers == "127.0.0.1:4711"
     assert (model.windows.pane, model.windows.length) == (HOUR_MS, 24 * HOUR_MS)
+    assert model.checks.auc is not None
+    assert model.checks.auc.tolerance == AUC_TOLERANCE
+    assert model.checks.brier is None
     assert {name: model.checks.psi.limits_of(name) for name in WANDERING} == dict.fromkeys(WANDERING)
     for name in ALERTED:
         limits = model.checks.psi.limits_of(name)

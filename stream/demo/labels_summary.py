@@ -47,9 +47,9 @@ def labels(results: Results, replayed: Replayed) -> list[str]:
         *lines,
         f"  AUC of the rows themselves (scikit-learn) lies within the reported bounds in {within:,} of {checked:,} "
         f"windows, those that end at midnight; bounds at most {np.nanmax(series.auc_high - series.auc_low):.4f} apart.",
-        f"  Half of a window's labels came within {delays[0]:.0f} minutes, 95 % within {delays[1]:.0f}; of "
-        f"the last days' predictions {np.nanmin(series.coverage):.1%} to {np.nanmax(series.coverage):.1%} had theirs when "
-        "a window was reported: a fast replay is read in leaps, on the day it would be fewer.",
+        f"  Half of a window's labels came within {delays[0]:.0f} minutes, 95 % within {delays[1]:.0f}; of the "
+        f"last days' predictions {np.nanmin(series.coverage):.1%} to {np.nanmax(series.coverage):.1%} had theirs "
+        "when a window was reported: a fast replay is read in leaps, on the day it would be fewer.",
     ]
 
 
@@ -77,8 +77,8 @@ def second_fault(results: Results, replayed: Replayed, control: Sequence[Control
         f"{series.doubted[before].mean():.0%} of the windows before the fault, {series.doubted[after].mean():.0%} "
         f"after it, and in {sum(day.doubted for day in control)} of the control's {len(control)} days.",
         f"  A day is no sample of a quarter: AUC on the control's days is {_range([d.auc for d in control])}, and "
-        f"{usual:.0%} of the windows before the fault lie more than the usual tolerance of {USUAL_TOLERANCE:g} below the "
-        f"baseline. So it is {AUC_TOLERANCE:g} here.",
+        f"{usual:.0%} of the windows before the fault lie more than the usual tolerance of {USUAL_TOLERANCE:g} below "
+        f"the baseline. So it is {AUC_TOLERANCE:g} here.",
     ]
     return [*shown, *_psi(results)]
 

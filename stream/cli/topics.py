@@ -58,8 +58,11 @@ def accept_recreated(config: Config, topic: str, as_json: bool) -> None:
 
 async def _accept_recreated(config: Config, topic: str) -> dict[Source, int]:
     homes_of = changelogs(config)
+    # What was waiting is gone with it, and evaluate has counts of it up to offsets that come again.
+    if topic == config.internal_topic("outcomes"):
+        raise InputError(f"{topic} holds what waits for labels; restore it, or choose a new `app` name")
     if topic not in homes_of:
-        raise InputError(f"{topic} is not read by this service; name {' or '.join(homes_of)}")
+        raise InputError(f"{topic} is not read by this service; name one of {', '.join(homes_of)}")
     async with KafkaLog.connect(config.kafka) as log:
         homes = {source: Source(homes_of[topic], source.partition) for source in await log.sources(topic)}
         new = {s: home for s, home in homes.items() if await recreated(log, s, home) is not None}

@@ -5,7 +5,7 @@ newest event at that offset. So a pane is counted under a definition whole or no
 owners who heard of a baseline at different offsets count the same for every pane that both have.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
@@ -61,8 +61,10 @@ class ActivePlan:
         self.active = active
         self.newest = {a.definition.key: a for a in active}  # decides what becomes of a row
         self.predecessors = {a.definition.key: a for a in active if a.model.until_ms is not None}
-        self.decoder = _decoder(self.newest, ingest, with_ids=True)
-        self.predecessor_decoder = _decoder(self.predecessors, ingest, with_ids=False)
+        # A predecessor's rows are judged as its successor's: one that is a dead letter counts in neither.
+        with_ids = {key for key, a in self.newest.items() if a.model.outcomes and a.definition.baseline.answer}
+        self.decoder = _decoder(self.newest, ingest, with_ids)
+        self.predecessor_decoder = _decoder(self.predecessors, ingest, with_ids)
 
     @property
     def models(self) -> list[ActiveModel]:
@@ -161,14 +163,10 @@ def _last_of_each_model(over: list[Active]) -> list[Active]:
     return [a for of_model in by_key.values() for a in of_model[-MOST_OVER:]]
 
 
-def _decoder(active: Mapping[ModelKey, Active], ingest: IngestSettings, *, with_ids: bool) -> Decoder:
-    schemas = tuple((key, _schema(a, with_ids=with_ids)) for key, a in sorted(active.items(), key=lambda item: item[0]))
+def _decoder(active: Mapping[ModelKey, Active], ingest: IngestSettings, with_ids: Collection[ModelKey]) -> Decoder:
+    in_order = sorted(active.items(), key=lambda item: item[0])
+    schemas = tuple((key, replace(a.definition.layout.schema, ids=key in with_ids)) for key, a in in_order)
     return _cached_decoder(schemas, msgspec.json.encode(ingest, order="sorted"))
-
-
-def _schema(active: Active, *, with_ids: bool) -> Schema:
-    schema = active.definition.layout.schema
-    return replace(schema, ids=with_ids and active.model.outcomes is not None)
 
 
 @lru_cache(maxsize=64)

@@ -85,8 +85,9 @@ METRICS: Final = (
     MetricSpec("join_below_watermark_total", ("partition",), "rows under a watermark that was declared: must be 0"),
     MetricSpec("join_revisions_missed_total", ("partition",), "corrections of panes that are no longer kept"),
     MetricSpec("alerts_firing", (*_MODEL, "severity"), "alerts that are firing"),
-    MetricSpec("evaluations_total", ("partition",), "windows evaluated, revisions included"),
+    MetricSpec("evaluations_total", ("partition",), "windows of drift evaluated, revisions included"),
     MetricSpec("sources_waited_for", ("partition",), "predictions partitions that hold every window back"),
+    MetricSpec("outcomes_waited_for", ("partition",), "outcomes partitions that hold every window of labels back"),
     MetricSpec("series_refused", (), 'series beyond the cap, shown together as feature="other"'),
     MetricSpec("partials_unreadable_total", ("partition",), "records of the partials topic that are no partials"),
     MetricSpec("revisions_missed_total", _MODEL, "closed panes that came when no window needed them any more"),
@@ -186,6 +187,8 @@ def _add_evaluate(families: Families, source: Source, fold: EvaluateFold) -> Non
     families["evaluations_total"].add_metric([str(source.partition)], fold.evaluations)
     families["partials_unreadable_total"].add_metric([str(source.partition)], fold.unreadable)
     families["sources_waited_for"].add_metric([str(source.partition)], len(fold.sources.waiting_for()))
+    joins_waited_for = len(fold.performance.sources.waiting_for())
+    families["outcomes_waited_for"].add_metric([str(source.partition)], joins_waited_for)
     for course in fold.courses.values():
         _add_course(families, course)
     for performance in fold.performance.courses.values():

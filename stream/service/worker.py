@@ -17,7 +17,9 @@ from stream.config import Config
 from stream.count.counter import CountFold
 from stream.durable.owner import Owner
 from stream.evaluate.fold import EvaluateFold
+from stream.join.fold import JoinFold
 from stream.labels.fold import LabelFold
+from stream.records.prediction import ModelKey
 from stream.records.source import MessageBatch, Source
 from stream.records.times import rfc3339
 from stream.service.admin import check_topics, message_limits
@@ -55,6 +57,7 @@ class Worker:
         self._checkpoint_at_s: dict[Source, float] = {}
         self._hinted: dict[Source, int] = {}
         self._held_back: frozenset[Source] = frozenset()
+        self._full: set[tuple[Source, str, int]] = set()  # models whose waiting predictions have reached their cap
         self._lead_ms = longest_window_ms(config)
         self._heartbeat_s = time.monotonic()
         self._silent_s = 0.0
@@ -160,8 +163,24 @@ class Worker:
             await self._checkpoint(
                 (source, owner) for source, owner in owners.items() if self.owners.get(source) is owner
             )
+            self._warn_of_caps()
             await self._commit_hints()
             await self._pace()
+
+    def _warn_of_caps(self) -> None:
+        """Say when a model has as many predictions waiting for labels as it may, and when no more."""
+        full = {
+            (source, str(ModelKey(known.model, known.version)), known.max_waiting)
+            for source, fold in ((s, o.fold) for s, o in self.owners.items())
+            if isinstance(fold, JoinFold)
+            for known in map(fold.definitions.known.__getitem__, fold.gates.all_closed())
+        }
+        for source, model, cap in sorted(full - self._full):
+            told = {"source": str(source), "model": model, "max_waiting": cap}
+            log.warning("predictions refused: as many wait for labels as may", extra=told)
+        for source, model, _ in sorted(self._full - full):
+            log.info("predictions wait for labels again", extra={"source": str(source), "model": model})
+        self._full = full
 
     async def _pace(self) -> None:
         """Hold back the partitions that a replay has carried far ahead of the others."""

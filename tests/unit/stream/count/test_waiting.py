@@ -209,3 +209,16 @@ def test_rows_of_several_models_stay_in_the_order_of_the_log() -> None:
             assert (np.diff(covering.outcome_rows().offset) > 0).all()
     told = [(offset, name) for offset, *_, name, _ in heard(run.sent)]
     assert told == [(i, f"{'mn'[i % 2]}@0#1") for i in range(50)]
+
+
+def test_during_a_promotion_a_broken_id_is_a_dead_letter_for_both_baselines() -> None:
+    broken = b'{"model": "m", "score": 0.5, "ts": 1000000000200, "features": {"x": 0.1}, "prediction_id": 1.5}'
+    worker = joining_worker()
+    run = Run(log_of([prediction(0, prediction_id="p"), broken]), worker)
+    run.take(0, 1)
+    worker.wants = plan(TWO, outcomes=outcome_settings())
+    settle(run.fold)
+    run.take(1, 2)
+
+    assert run.fold.ledger.dead == {"wrong_type": 1}
+    assert [int(part.counts[1]) for part in run.fold.panes.open_parts()] == [1], "one row, under the predecessor"

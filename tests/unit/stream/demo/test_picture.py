@@ -9,6 +9,7 @@ from stream.demo import picture
 from stream.demo.control import ControlDay
 from stream.demo.fault import KILOMETRES, STUCK
 from stream.demo.flights import HOUR_MS, REPLAY_START_MS
+from stream.demo.ink import SEVERITY_COLOUR, mark_episodes
 from stream.demo.performance import PerformanceResults
 from stream.demo.results import Change, Episode, PsiSeries
 from tests.unit.stream.demo.made import performance
@@ -71,6 +72,23 @@ def test_a_png_is_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("alert", [PSI_ALERT, AUC_ALERT])
 def test_an_alert_is_marked(tmp_path: Path, alert: Episode) -> None:
     assert draw(tmp_path / "a.png", STILL) != draw(tmp_path / "b.png", STILL, alert)
+
+
+def test_each_severity_is_marked_where_it_is_first_reached_and_the_bar_changes_colour_each_time() -> None:
+    from matplotlib.figure import Figure
+
+    panel = Figure().subplots()
+    changes = tuple(
+        Change(severity=severity, at_ms=hour * HOUR_MS, value=0.5, threshold=0.7, n=900)
+        for hour, severity in enumerate(["warning", "critical", "warning", "critical"])
+    )
+    mark_episodes(
+        panel, [Episode(id="a", check="auc", subject="score", changes=changes, resolved_at_ms=None)], 1, DAY_MS
+    )
+    marks = [line for line in panel.get_lines() if line.get_marker() == "v"]
+    bars = [line for line in panel.get_lines() if line.get_marker() != "v"]
+    assert [float(np.asarray(mark.get_xdata())[0]) * 24 for mark in marks] == pytest.approx([0, 1])
+    assert [bar.get_color() for bar in bars] == [SEVERITY_COLOUR[change.severity] for change in changes]
 
 
 def test_a_doubt_of_the_estimate_is_marked(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def labels(results: Results, replayed: Replayed) -> list[str]:
     found, truth = results.performance, replayed.truth
     windows = found.complete_windows()
     exact = sum(w.n == rows_in(truth.landed_ms, w.window_start_ms, w.window_end_ms) for w in windows)
-    days = _settled_days(results)
+    days = found.settled_cohorts(LONGEST_FLIGHT_HOURS * HOUR_MS)
     lines = [
         "Labels",
         f"  {len(truth.landed_ms):,} labels published, each when its plane landed; "
@@ -163,13 +163,6 @@ def _psi(results: Results) -> list[str]:
         f"  PSI of {STUCK.feature}, which is drawn and not alerted: at most {np.nanmax(before):.2f} before it, at "
         f"least {np.nanmin(after):.2f} with stuck values only."
     ]
-
-
-def _settled_days(results: Results) -> list[Cohort]:
-    """The days all of whose labels had been read when they were last spoken of."""
-    last_ms = max(results.performance.windows, default=0)
-    cohorts = results.performance.cohorts
-    return [cohorts[at] for at in sorted(cohorts) if cohorts[at].end_ms + LONGEST_FLIGHT_HOURS * HOUR_MS <= last_ms]
 
 
 def _is_exact(day: Cohort, replayed: Replayed) -> bool:

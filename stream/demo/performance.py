@@ -87,6 +87,11 @@ class PerformanceResults:
         """The newest report of each window that labels filled from its start, in order of time."""
         return [self.windows[end_ms] for end_ms in sorted(self.windows) if self.windows[end_ms].complete]
 
+    def settled_cohorts(self, after_ms: int) -> list[Cohort]:
+        """The days, in order, that had been over for so long when the last window ended: no label is still to come."""
+        last_ms = max(self.windows, default=0)
+        return [self.cohorts[at] for at in sorted(self.cohorts) if self.cohorts[at].end_ms + after_ms <= last_ms]
+
     def series(self) -> PerformanceSeries:
         """The complete windows as columns."""
         return performance_series(self.complete_windows())

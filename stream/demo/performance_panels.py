@@ -16,9 +16,11 @@ import numpy.typing as npt
 from stream.demo.control import ControlDay
 from stream.demo.delay_model import DAY_MS
 from stream.demo.fault import STUCK
+from stream.demo.flights import HOUR_MS
 from stream.demo.ink import DOUBT, ESTIMATE, FAINT, INK, LINE, SEVERITY_COLOUR, date, mark_episodes
 from stream.demo.performance import PerformanceResults, PerformanceSeries
 from stream.demo.results import Episode
+from stream.demo.settings import LONGEST_FLIGHT_HOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -113,11 +115,11 @@ def _draw_limits(panel: "Axes", performance: PerformanceResults) -> None:
 def _draw_coverage(panel: "Axes", performance: PerformanceResults, series: PerformanceSeries) -> None:
     """The share that each report gave, of the days that are kept, and what became of each day in the end."""
     panel.plot(series.window_end_ms / DAY_MS, series.coverage, color=LINE, linewidth=1.0, zorder=3)
-    days = [performance.cohorts[at] for at in sorted(performance.cohorts) if performance.cohorts[at].predictions]
+    days = [day for day in performance.settled_cohorts(LONGEST_FLIGHT_HOURS * HOUR_MS) if day.predictions]
     shares = np.array([day.labelled / day.predictions for day in days])
     panel.plot([date(day.end_ms) for day in days], shares, ".", color=INK, markersize=3.5, zorder=4)
     known = series.coverage[np.isfinite(series.coverage)]
-    lowest = min(known.min(initial=HIGHEST_FLOOR), float(np.quantile(shares, 0.02)) if len(shares) else 1.0)
+    lowest = min(known.min(initial=HIGHEST_FLOOR), shares.min(initial=HIGHEST_FLOOR))
     panel.set_ylim(lowest - SPARE * (1 - lowest), 1 + SPARE * (1 - lowest))
     panel.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     panel.tick_params(colors=INK, labelsize=8)

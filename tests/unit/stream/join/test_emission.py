@@ -151,3 +151,11 @@ def test_panes_survive_being_packed_and_changed_again():
             fold.changed()
     assert sum(scored(fold, T).negatives.values()) == 149
     assert scored(fold, T, cohort=True).predictions == 299
+
+
+def test_a_pane_that_was_open_when_its_last_pair_was_told_of_is_told_when_it_closes():
+    out, truth = predictions(), labels()
+    fold = read(join(), out.say(P(7, T + 70)), truth.say(L(7, T + 70)))
+    for end in (T + 61, T + 121):
+        read(fold, out.say(watermark_s=end), truth.say(watermark_s=end))
+    assert [told(p) for partition, p in partials(fold) if partition == 0] == [[(True, 0)], [(False, 1)]]

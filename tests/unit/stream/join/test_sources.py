@@ -114,6 +114,13 @@ def test_an_idle_source_holds_nobody_back():
     assert fold.heard.predictions_ms == (T + HOUR) * 1000, "a watermark never falls"
 
 
+def test_a_source_s_own_watermark_does_not_fall_when_a_zombie_repeats_an_older_one():
+    out, truth = predictions(), labels()
+    old = out.say(watermark_s=T)
+    fold = read(join(), old, truth.say(watermark_s=T), out.say(watermark_s=T + 60), old)
+    assert fold.heard.sources["predictions/0"].watermark_ms == (T + 60) * 1000
+
+
 def test_silent_labels_hold_nothing_back():
     out, truth = predictions(), labels()
     fold = read(join(), out.say(P(1, T)), truth.say(idle=True), out.say(watermark_s=T + 2 * DAY))
@@ -146,8 +153,9 @@ def test_a_log_that_lost_records_begins_again_without_what_waited():
     fold.lost(10)
     assert fold.ledger.balances() == (0, 0)
     assert (fold.ledger.lost, fold.ledger.waiting, fold.waiting.rows) == (8, 0, 0)
+    out.say(P(5, T))  # one of the lost records
     read(fold, out.say(P(3, T), P(4, T), skip=3))
-    assert fold.ledger.waiting == 2
+    assert (fold.ledger.waiting, fold.ledger.gaps) == (2, 0), "what each source says next is taken"
 
 
 def test_definitions_that_differ_only_below_the_line_keep_their_own_times():

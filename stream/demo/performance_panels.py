@@ -121,7 +121,7 @@ def _draw_coverage(panel: "Axes", performance: PerformanceResults, series: Perfo
     known = series.coverage[np.isfinite(series.coverage)]
     lowest = min(known.min(initial=HIGHEST_FLOOR), shares.min(initial=HIGHEST_FLOOR))
     panel.set_ylim(lowest - SPARE * (1 - lowest), 1 + SPARE * (1 - lowest))
-    panel.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    panel.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.4g} %")
     panel.tick_params(colors=INK, labelsize=8)
     panel.set_title("coverage", loc="left", fontsize=11, fontweight="bold", color=INK, pad=4)
     words = "predictions that have their label: line, of the last days, as each report said; dots, each day in the end"

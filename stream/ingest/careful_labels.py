@@ -12,24 +12,37 @@ from typing import Final, NamedTuple
 from stream.ingest.envelope import DEFAULT_VERSION, IGNORED, Ignored, model_key, name_fault
 from stream.ingest.event_time import event_time
 from stream.ingest.fault import Fault, shown
+from stream.ingest.feature_values import number_text
 from stream.ingest.id_hash import id_fault, id_hash
 from stream.ingest.settings import IngestSettings
 
 LARGEST_FLOAT32: Final = 3.4028234663852886e38  # labels of a regression travel as float32
 RETRACTED: Final = math.nan
 NO_SCORE: Final = math.nan
+_RULE_OF: Final = {
+    "binary": "0, 1, false or true",
+    "regression": "a number below 3.4e38",
+    "multiclass": "the name of a class",
+}
+UNKNOWN_CLASS: Final = -1.0  # of a multiclass model: a label that names none of its classes
 
 
 @dataclass(frozen=True, slots=True)
 class LabelRule:
     """What a model's labels are."""
 
-    task: str  # binary | regression
+    task: str  # binary | regression | multiclass
+    classes: tuple[str, ...] = ()  # of a multiclass model; a label's value is its class's place here
 
     @property
     def is_regression(self) -> bool:
-        """Whether a label is any number; else it is one of two classes."""
+        """Whether a label is any number."""
         return self.task == "regression"
+
+    @property
+    def is_multiclass(self) -> bool:
+        """Whether a label is a class's name; if it is no regression's either, it is one of two classes."""
+        return self.task == "multiclass"
 
 
 class Label(NamedTuple):
@@ -38,7 +51,7 @@ class Label(NamedTuple):
     model: str
     event_time_ms: int
     id_hash: int
-    value: float  # NaN: retracted
+    value: float  # of a multiclass model the place of its class; NaN: retracted
     score: float  # NaN: none
     version: str  # "0" without a score
 
@@ -76,7 +89,7 @@ class CarefulLabels:
         score = _score(label, rule)
         version = DEFAULT_VERSION if math.isnan(score) else key.version
         hashed = id_hash(key.model, label["prediction_id"])
-        return Label(key.model, event_time_ms, hashed, _value(label["label"]), score, version)
+        return Label(key.model, event_time_ms, hashed, _value(label["label"], rule), score, version)
 
     def _unknown(self, model: str) -> Outcome:
         if fault := name_fault("model", model):
@@ -108,6 +121,17 @@ def is_truth(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST_FLOAT32
 
 
+def class_place(value: object, places: Mapping[str, int]) -> float | None:
+    """The place of the class that a label names, UNKNOWN_CLASS for another name; None: it is no name.
+
+    >>> [class_place(value, {"3": 0, "true": 1}) for value in ("3", 3, 3.0, True, "x", None, [])]
+    [0.0, 0.0, 0.0, 1.0, -1.0, None, None]
+    """
+    if isinstance(value, int | float):
+        value = number_text(value) or ""
+    return float(places.get(value, UNKNOWN_CLASS)) if isinstance(value, str) else None
+
+
 def _id_fault(label: dict[str, object]) -> Fault | None:
     prediction_id = label.get("prediction_id")
     if prediction_id is None or prediction_id == "":
@@ -119,18 +143,20 @@ def _label_fault(label: dict[str, object], rule: LabelRule) -> Fault | None:
     if "label" not in label:
         return Fault("missing_label", "`label` is required; null takes back what was said before")
     value = label["label"]
-    if value is None:
+    if value is None or _is_good(value, rule):
         return None
-    if rule.is_regression and not is_truth(value):
-        return Fault("bad_label", f"label must be a number below 3.4e38, or null to retract, got {shown(value)}")
-    if not rule.is_regression and not is_class(value):
-        return Fault("bad_label", f"label must be 0, 1, false or true, or null to retract, got {shown(value)}")
-    return None
+    return Fault("bad_label", f"label must be {_RULE_OF[rule.task]}, or null to retract, got {shown(value)}")
+
+
+def _is_good(value: object, rule: LabelRule) -> bool:
+    if rule.is_multiclass:
+        return isinstance(value, str | int | float)
+    return is_truth(value) if rule.is_regression else is_class(value)
 
 
 def _score_fault(label: dict[str, object], rule: LabelRule, version: str) -> Fault | None:
     score = label.get("score")
-    if score is None or rule.is_regression:  # what is not read cannot be wrong
+    if score is None or rule.is_regression or rule.is_multiclass:  # what is not read cannot be wrong
         return None
     if isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score):
         return Fault("wrong_type", f"score must be a finite number, got {shown(score)}")
@@ -141,8 +167,12 @@ def _score_fault(label: dict[str, object], rule: LabelRule, version: str) -> Fau
 
 def _score(label: dict[str, object], rule: LabelRule) -> float:
     score = label.get("score")
-    return float(score) if isinstance(score, int | float) and not rule.is_regression else NO_SCORE
+    is_read = not (rule.is_regression or rule.is_multiclass)
+    return float(score) if isinstance(score, int | float) and is_read else NO_SCORE
 
 
-def _value(label: object) -> float:
+def _value(label: object, rule: LabelRule) -> float:
+    if rule.is_multiclass:
+        found = class_place(label, {name: i for i, name in enumerate(rule.classes)})
+        return RETRACTED if found is None else found
     return float(label) if isinstance(label, int | float) else RETRACTED

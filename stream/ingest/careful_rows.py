@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from stream.ingest.class_scores import class_scores, class_scores_fault
 from stream.ingest.envelope import IGNORED, Ignored, model_key, name_fault
 from stream.ingest.event_time import event_time
 from stream.ingest.fault import Fault, shown
@@ -80,7 +81,9 @@ class CarefulRows:
         features = prediction.get("features")
         values: dict[str, object] = features if isinstance(features, dict) else {}
         numeric = [numeric_value(values.get(name)) for name in schema.numeric]
-        if schema.answer is not None:
+        if schema.answer is Answer.SCORES:
+            numeric += class_scores(prediction.get(schema.answer.value), schema.classes)
+        elif schema.answer is not None:
             numeric.append(_answer(prediction.get(schema.answer.value)))
         codes = self._codes[key]
         categorical = [categorical_code(values.get(n), c) for n, c in zip(schema.categorical, codes, strict=True)]
@@ -98,13 +101,17 @@ def _envelope_fault(prediction: dict[str, object], schema: Schema) -> Fault | No
     if not isinstance(prediction.get("features"), dict | None):
         return Fault("wrong_type", f"features must be an object, got {shown(prediction['features'])}")
     id_of_wrong_type = id_fault(prediction.get("prediction_id")) if schema.ids else None
-    return id_of_wrong_type or _score_fault(prediction.get("score"), schema)
+    return id_of_wrong_type or _score_fault(prediction.get("score"), schema) or _scores_fault(prediction, schema)
 
 
 def _score_fault(score: object, schema: Schema) -> Fault | None:
     if schema.answer is Answer.SCORE and isinstance(score, int | float) and not 0 <= score <= 1:
         return Fault("score_out_of_range", f"score must be in [0, 1], got {shown(score)}")
     return None
+
+
+def _scores_fault(prediction: dict[str, object], schema: Schema) -> Fault | None:
+    return class_scores_fault(prediction.get("scores"), schema.classes) if schema.answer is Answer.SCORES else None
 
 
 def _is_number(value: object) -> bool:

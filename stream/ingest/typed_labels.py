@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from stream.ingest.careful_labels import LARGEST_FLOAT32, NO_SCORE, RETRACTED, Label, LabelRule
+from stream.ingest.careful_labels import LARGEST_FLOAT32, NO_SCORE, RETRACTED, Label, LabelRule, class_place
 from stream.ingest.chunk import Places, Units
 from stream.ingest.envelope import DEFAULT_VERSION, name_fault
 from stream.ingest.event_time import UNDECIDED, event_times
@@ -35,7 +35,19 @@ class _Message(msgspec.Struct, gc=False):
     version: str | None = None
 
 
+class _NamingMessage(msgspec.Struct, gc=False):
+    """The same where some model has classes, so that a label may be a text."""
+
+    prediction_id: str | int
+    model: str
+    label: bool | int | float | str | None
+    ts: int | float | str | None = None
+    score: float | None = None
+    version: str | None = None
+
+
 _DECODE: Final = msgspec.json.Decoder(_Message).decode
+_DECODE_NAMES: Final = msgspec.json.Decoder(_NamingMessage).decode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,12 +69,15 @@ class TypedLabels:
     def __init__(self, rules: Mapping[str, LabelRule], settings: IngestSettings) -> None:
         self._rules = dict(rules)
         self._settings = settings
+        self._names = any(rule.is_multiclass for rule in rules.values())
 
     def read(self, units: Units) -> tuple[list[LabelChunk], list[int]]:
         """Chunks of the labels that are beyond doubt, and the positions of the units that are not."""
         if not self._rules or not units.values:
             return [], list(range(len(units.values)))
-        messages = decode_each(units.values, _DECODE, self._settings.max_message_bytes)
+        messages = decode_each(
+            units.values, _DECODE_NAMES if self._names else _DECODE, self._settings.max_message_bytes
+        )
         left_alone = np.ones(len(messages), np.bool_)
         chunks: list[LabelChunk] = []
         for model, positions in _by_model(messages).items():
@@ -74,7 +89,7 @@ class TypedLabels:
         return chunks, np.flatnonzero(left_alone).tolist()
 
     def _read_model(
-        self, model: str, messages: list[_Message], units: Units, positions: npt.NDArray[np.int64]
+        self, model: str, messages: list[Any], units: Units, positions: npt.NDArray[np.int64]
     ) -> tuple[LabelChunk, Chosen]:
         rule = self._rules[model]
         times = event_times(
@@ -83,7 +98,7 @@ class TypedLabels:
             max_clock_skew_ms=self._settings.max_clock_skew_ms,
         )
         ids = [message.prediction_id for message in messages]
-        value, good_values = _values([message.label for message in messages], rule)
+        value, good_values = _values([message.label for message in messages], rule, may_be_text=self._names)
         score, versions, good_scores = _scores(messages, rule)
         accepted = (times != UNDECIDED) & _good_ids(ids) & good_values & good_scores
         if not accepted.all():
@@ -136,8 +151,14 @@ def _good_ids(ids: list[str | int]) -> Chosen | np.bool_:
     return np.array([is_whole(one) if isinstance(one, int) else one != "" for one in ids], np.bool_)
 
 
-def _values(labels: list[bool | int | float | None], rule: LabelRule) -> tuple[Numbers, Chosen]:
+def _values(labels: list[Any], rule: LabelRule, *, may_be_text: bool) -> tuple[Numbers, Chosen]:
     """The labels as numbers, NaN where one is retracted, and whether they are such, both of shape (rows,)."""
+    if rule.is_multiclass:
+        return _places(labels, rule), np.ones(len(labels), np.bool_)
+    if may_be_text and str in set(map(type, labels)):  # beside labels of a model that has classes
+        numbers = [RETRACTED if isinstance(one, str) else one for one in labels]
+        value, good = _values(numbers, rule, may_be_text=False)
+        return value, good & [not isinstance(one, str) for one in labels]
     try:
         value = np.array(labels, np.float64)
     except OverflowError:  # an integer beyond any float
@@ -152,10 +173,18 @@ def _values(labels: list[bool | int | float | None], rule: LabelRule) -> tuple[N
     return value, good
 
 
-def _scores(messages: list[_Message], rule: LabelRule) -> tuple[Numbers, list[str], Chosen | np.bool_]:
+def _places(labels: list[Any], rule: LabelRule) -> Numbers:
+    """The place of each label's class, NaN where one is retracted."""
+    places = {name: i for i, name in enumerate(rule.classes)}
+    keys = list(zip(map(type, labels), labels, strict=True))  # True is no 1 here
+    found = {key: class_place(key[1], places) for key in set(keys)}
+    return np.array([found[key] for key in keys], np.float64)
+
+
+def _scores(messages: list[Any], rule: LabelRule) -> tuple[Numbers, list[str], Chosen | np.bool_]:
     """The scores, NaN for none, the versions that gave them, and whether they are such."""
     scores = [message.score for message in messages]
-    if rule.is_regression or set(map(type, scores)) == {type(None)}:
+    if rule.is_regression or rule.is_multiclass or set(map(type, scores)) == {type(None)}:
         return np.full(len(messages), NO_SCORE), [], np.True_
     score = np.array(scores, np.float64)
     scored = ~np.isnan(score)

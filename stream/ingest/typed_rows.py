@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.ingest.chunk import Chunk, Places, Units
+from stream.ingest.class_scores import class_columns
 from stream.ingest.envelope import DEFAULT_VERSION
 from stream.ingest.event_time import UNDECIDED, event_times
 from stream.ingest.feature_values import category_codes
@@ -145,6 +146,7 @@ class _Columns:
 
     def __init__(self, schema: Schema, attributes: Mapping[str, str], no_features: object) -> None:
         self._answer = schema.answer
+        self._classes = schema.classes
         self._ids = schema.ids
         self._no_features = no_features
         self._numeric = [attrgetter(attributes[name]) for name in schema.numeric]
@@ -156,11 +158,13 @@ class _Columns:
     def numeric(self, rows: list[_Envelope], features: list[Any]) -> npt.NDArray[np.float64]:
         """Shape (rows, numeric features + answer), each column contiguous; NaN = missing."""
         getters: list[tuple[_Getter, list[Any]]] = [(get, features) for get in self._numeric]
-        if self._answer is not None:
+        if self._answer is not None and not self._classes:
             getters.append((attrgetter(self._answer.value), rows))
-        columns = np.empty((len(getters), len(rows)), np.float64)
-        for column, (get, structs) in zip(columns, getters, strict=True):
+        columns = np.empty((len(getters) + len(self._classes), len(rows)), np.float64)
+        for column, (get, structs) in zip(columns, getters, strict=False):
             column[:] = _floats(get, structs)
+        if self._classes:
+            columns[len(getters) :] = class_columns([row.scores for row in rows], self._classes)
         return columns.T
 
     def categorical(self, features: list[Any]) -> npt.NDArray[np.int32]:
@@ -183,9 +187,18 @@ class _Columns:
         """Shape (rows,): the answer lies in its range, or is missing while another one is there."""
         if self._answer is None:
             return np.array([self._has_other_answer(row) for row in rows], np.bool_)
+        if self._classes:
+            return self._has_good_scores(rows, numeric[:, -len(self._classes) :])
         answer = numeric[:, -1]
         good = (answer >= 0) & (answer <= 1) if self._answer is Answer.SCORE else ~np.isnan(answer)
         for i in np.flatnonzero(np.isnan(answer)).tolist():
+            good[i] = self._has_other_answer(rows[i])
+        return good
+
+    def _has_good_scores(self, rows: list[_Envelope], scores: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        missing = np.isnan(scores)
+        good: npt.NDArray[np.bool_] = (missing | ((scores >= 0) & (scores <= 1))).all(axis=1)
+        for i in np.flatnonzero(missing.all(axis=1)).tolist():
             good[i] = self._has_other_answer(rows[i])
         return good
 

@@ -24,7 +24,7 @@ class LabelBatch:
     model: npt.NDArray[np.int32]  # index into `models`
     models: list[str]
     id_hash: npt.NDArray[np.uint64]  # of the model's name and the prediction's id, never 0
-    value: npt.NDArray[np.float64]  # 0 or 1, a regression's number that float32 holds; NaN: retracted
+    value: npt.NDArray[np.float64]  # 0 or 1; a regression's number; the place of a class, -1 for none; NaN: retracted
     score: npt.NDArray[np.float64]  # in [0, 1], of a label that brings its prediction's score; NaN: none
     version: npt.NDArray[np.int32]  # index into `versions`: which build gave `score`; "0" where there is none
     versions: list[str]

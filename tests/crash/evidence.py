@@ -8,7 +8,10 @@ import msgspec
 
 from stream.count.counter import CountProgress
 from stream.durable.changelog import Delta, Progress, decode_entry
+from stream.join.fold import JoinProgress
+from stream.labels.fold import LabelProgress
 from stream.records.partial import PanePart, Partial, decode_partial
+from stream.records.performance import PerformancePartial, decode_performance, is_performance
 from stream.records.source import Message
 from tests.crash.deployment import Deployment
 from tests.crash.tail import Tail
@@ -69,6 +72,16 @@ def count_progress(progress: Progress) -> CountProgress:
     return msgspec.msgpack.decode(progress.state, type=CountProgress)
 
 
+def label_progress(progress: Progress) -> LabelProgress:
+    """The state that a labels owner's `@` carries."""
+    return msgspec.msgpack.decode(progress.state, type=LabelProgress)
+
+
+def join_progress(progress: Progress) -> JoinProgress:
+    """The state that a join's `@` carries."""
+    return msgspec.msgpack.decode(progress.state, type=JoinProgress)
+
+
 def register_copy(key: bytes, next_offset: int, value: bytes) -> RegisterCopy:
     """A register of count, unpacked."""
     definition, _, start_ms = msgspec.msgpack.decode(key)
@@ -81,8 +94,19 @@ def partials(tail: Tail, deployment: Deployment) -> Iterator[tuple[int, Partial]
     for records in tail.of(deployment.partials).values():
         for record in records:
             assert record.value is not None
-            partial = decode_partial(record.value)
-            yield int(partial.source.rpartition("/")[2]), partial
+            if not is_performance(record.value):
+                partial = decode_partial(record.value)
+                yield int(partial.source.rpartition("/")[2]), partial
+
+
+def performance_partials(tail: Tail, deployment: Deployment) -> Iterator[tuple[int, PerformancePartial]]:
+    """Every word of a join, with the partition of outcomes that it speaks of."""
+    for records in tail.of(deployment.partials).values():
+        for record in records:
+            assert record.value is not None
+            if is_performance(record.value):
+                partial = decode_performance(record.value)
+                yield int(partial.source.rpartition("/")[2]), partial
 
 
 def part_of(part: PanePart) -> RegisterCopy:
@@ -94,8 +118,10 @@ def everybody_idle(tail: Tail, deployment: Deployment, sources: int) -> bool:
     """Whether the last word of every source on every partition of partials is that it is silent."""
     for records in tail.of(deployment.partials).values():
         last: dict[str, Partial] = {}
-        for record in records[-50 * sources :]:
+        for record in records[-200 * sources :]:
             assert record.value is not None
+            if is_performance(record.value):
+                continue
             partial = decode_partial(record.value)
             held = last.get(partial.source)
             if held is None or partial.next_offset >= held.next_offset:

@@ -17,12 +17,20 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.crash.deployment import REPOSITORY, Deployment
-from tests.crash.scenario import PARTITIONS, Scenario
+from tests.crash.scenario import LABEL_PARTITIONS, PARTITIONS, Scenario
 
 LOOK_EVERY_S: Final = 0.1
 WHOLE_LIMIT_S: Final = 150.0  # a zombie's session, a rebalance and a slow machine; then it hangs
 HOPELESS_ENDS: Final = 5  # of workers that nobody killed; none is expected
 _ANSWER_LIMIT_S: Final = 2.0
+
+# Every owner shows one of these, by partition: who owns what.
+OWNED: Final = {
+    "predictions_received_total": PARTITIONS,
+    "labels_received_total": LABEL_PARTITIONS,
+    "join_predictions": PARTITIONS,
+    "evaluations_total": PARTITIONS,
+}
 
 Samples = dict[str, dict[tuple[str, ...], float]]
 """By metric name: label values in the order of the labels' names, value."""
@@ -35,6 +43,7 @@ class Death:
     at_s: float  # Unix time
     was_ready: bool
     received: dict[int, int]  # by partition: how many predictions it had folded, at least
+    waiting: int  # predictions that waited for their label in its joins
 
 
 @dataclass
@@ -155,7 +164,7 @@ class Fleet:
                     self.start(worker.number)
 
     async def whole(self) -> None:
-        """Return when every worker is ready and every partition is counted by exactly one of them."""
+        """Return when every worker is ready and every partition is owned by exactly one of them."""
         deadline_s = time.monotonic() + WHOLE_LIMIT_S
         while not await self._is_whole():
             assert time.monotonic() < deadline_s, [await self._get(w, "/readyz") for w in self.workers]
@@ -203,8 +212,11 @@ class Fleet:
     async def _is_whole(self) -> bool:
         if not all(await asyncio.gather(*(self._is_ready(w) for w in self.workers))):
             return False
-        held = [_received(samples) for samples in await asyncio.gather(*(self._samples(w) for w in self.workers))]
-        return sorted(p for received in held for p in received) == list(range(PARTITIONS))
+        shown = await asyncio.gather(*(self._samples(w) for w in self.workers))
+        return all(
+            sorted(p for samples in shown for p in _owned(samples, metric)) == list(range(partitions))
+            for metric, partitions in OWNED.items()
+        )
 
     async def _is_ready(self, worker: Worker) -> bool:
         status, _ = await self._get(worker, "/readyz")
@@ -221,7 +233,13 @@ class Fleet:
 
     async def _death(self, worker: Worker) -> Death:
         ready, samples = await asyncio.gather(self._is_ready(worker), self._samples(worker))
-        return Death(time.time(), ready, _received(samples))
+        waiting = samples.get("driftline_join_predictions", {})
+        return Death(
+            time.time(),
+            ready,
+            _received(samples),
+            int(sum(value for (fate, _), value in waiting.items() if fate == "waiting")),
+        )
 
     async def _get(self, worker: Worker, path: str) -> tuple[int, str]:
         url = worker.url() if worker.process and not worker.stopped else None
@@ -232,6 +250,12 @@ class Fleet:
                 return answer.status, await answer.text()
         except (aiohttp.ClientError, TimeoutError):
             return 0, ""
+
+
+def _owned(samples: Samples, metric: str) -> set[int]:
+    """The partitions that a worker shows a metric of; the partition's label is the first or the last."""
+    labels = samples.get(f"driftline_{metric}", {})
+    return {int(values[0] if values[0].isdigit() else values[-1]) for values in labels}
 
 
 def _received(samples: Samples) -> dict[int, int]:

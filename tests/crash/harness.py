@@ -1,37 +1,49 @@
 """One crash run from beginning to verdict.
 
-1. Topics, baselines, configurations: two apps over the same predictions.
+1. Topics, baselines, configurations: two apps over the same predictions and labels.
 2. The producer starts; two workers of the first app start, and die, and are started anew.
 3. When the last of them has folded everything, its topics and metrics are compared with the truth.
-4. One worker of the second app reads the same predictions in peace; the two must agree.
+4. One worker of the second app reads the same in peace; the two must agree.
 """
 
 import asyncio
 import statistics
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 import aiohttp
 
+from stream.join.ledger import Ledger
 from stream.records.source import Source
 from stream.service.kafka_log import KafkaLog
 from tests.crash import evidence
 from tests.crash.chaos import run_moves
-from tests.crash.deployment import Deployment, new_run_name, register_baselines
+from tests.crash.deployment import Deployment, create_labels, new_run_name, register_baselines
 from tests.crash.findings import Findings
 from tests.crash.fleet import Fleet, Samples
+from tests.crash.join_truth import LabelPartitionTruth, Settled
 from tests.crash.producer import Producer
-from tests.crash.replay import recoveries, replayed
+from tests.crash.replay import read_backs, recoveries, replayed
 from tests.crash.scenario import CALM_IDLE_S, IDLE_S, PARTITIONS, Scenario, actions, expected_duration_s
 from tests.crash.tail import Tail
 from tests.crash.traffic import Traffic
-from tests.crash.truth import Truth
+from tests.crash.truth import PartitionTruth, Truth
 from tests.crash.verify_counts import CountCheck, check_metrics
 from tests.crash.verify_dead_letters import check_dead_letters
+from tests.crash.verify_labels import LabelCheck, check_join_metrics
+from tests.crash.verify_pairs import PairCheck
+from tests.crash.verify_performance import (
+    PerformanceCheck,
+    PerformanceWindows,
+    comparable,
+    compare_performance,
+    read_performance,
+)
 from tests.crash.verify_reports import (
     Alerts,
     Windows,
@@ -45,7 +57,7 @@ from tests.crash.verify_reports import (
 FOLDED_LIMIT_S: Final = 300.0  # from the last death, or the last record, until everything is folded
 LOOK_EVERY_S: Final = 0.5
 
-Spoil = Callable[[Truth], None] | None
+Spoil = Callable[[Traffic], None] | None
 
 
 @dataclass
@@ -72,6 +84,21 @@ class _Run:
     def truth(self) -> Truth:
         return self.traffic.truth
 
+    @cached_property
+    def settled(self) -> Settled:
+        """What became of every id; asked only when everything is sent."""
+        return self.traffic.joins.settled(self.truth.watermark_ms())
+
+
+@dataclass
+class _Published:
+    """What one app published, and how its joins ended."""
+
+    windows: Windows
+    performance: PerformanceWindows
+    alerts: Alerts
+    joins: list[Ledger]
+
 
 async def crash_run(scenario: Scenario, bootstrap_servers: str, folder: Path, *, spoil: Spoil = None) -> Result:
     """Do it all.
@@ -88,6 +115,7 @@ async def crash_run(scenario: Scenario, bootstrap_servers: str, folder: Path, *,
         for name, idle_s in (("crashed", IDLE_S), ("calm", CALM_IDLE_S))
     )
     async with AsyncExitStack() as stack:
+        await create_labels(crashed.config)
         for deployment in (crashed, calm):
             await asyncio.to_thread(deployment.create_topics)
         log = await stack.enter_async_context(KafkaLog.connect(crashed.config.kafka))
@@ -98,10 +126,13 @@ async def crash_run(scenario: Scenario, bootstrap_servers: str, folder: Path, *,
             fleet = Fleet.of(crashed, folder, scenario, web, size=2)
             lines, metrics = await _crashes(run, crashed, fleet, tail)
             if spoil:
-                spoil(run.truth)
-            windows, alerts = await _verified(run, crashed, tail, run.findings)
-        check_metrics(metrics, run.truth, run.findings)
-        await _compare_with_calm_run(run, calm, windows, alerts)
+                spoil(run.traffic)
+            published = await _verified(run, crashed, tail, run.findings)
+        topics = crashed.config.topics
+        check_metrics(metrics, topics.predictions, "predictions", run.truth.ledger(), run.findings)
+        check_metrics(metrics, topics.labels, "labels", run.traffic.joins.ledger(), run.findings)
+        check_join_metrics(metrics, published.joins, run.findings)
+        await _compare_with_calm_run(run, calm, published)
     return Result(run.findings, folder, lines)
 
 
@@ -167,40 +198,55 @@ async def _folded(run: _Run, deployment: Deployment, tail: Tail) -> None:
 
 def _not_folded(run: _Run, deployment: Deployment, tail: Tail) -> list[str]:
     """What `@` has not reached yet."""
-    missing = []
-    for p, records in tail.of(deployment.count_changelog).items():
-        end, at = run.truth.partitions[p].next_offset, evidence.newest_progress(records)
-        if at != end:
-            missing.append(f"predictions/{p}: @ = {at} of {end}")
-    partials = tail.of(deployment.partials)
-    for q, records in tail.of(deployment.evaluate_changelog).items():
-        end, at = len(partials[q]), evidence.newest_progress(records)
-        if at != end:
-            missing.append(f"partials/{q}: @ = {at} of {end}")
+    ends = {
+        deployment.count_changelog: [truth.next_offset for truth in run.truth.partitions],
+        deployment.labels_changelog: [truth.next_offset for truth in run.traffic.joins.partitions],
+        deployment.join_changelog: [len(records) for records in tail.of(deployment.outcomes).values()],
+        deployment.evaluate_changelog: [len(records) for records in tail.of(deployment.partials).values()],
+    }
+    missing = [
+        f"{home}/{p}: @ = {at} of {end}"
+        for home, of_home in ends.items()
+        for p, end in enumerate(of_home)
+        if (at := evidence.newest_progress(tail.of(home)[p])) != end
+    ]
     if not evidence.everybody_idle(tail, deployment, PARTITIONS):
         missing.append("the end: somebody is not idle")
     return missing
 
 
-async def _verified(run: _Run, deployment: Deployment, tail: Tail, findings: Findings) -> tuple[Windows, Alerts]:
+async def _verified(run: _Run, deployment: Deployment, tail: Tail, findings: Findings) -> _Published:
     """Step 3 for one app, its metrics apart."""
     findings.expect("records trimmed before they were read", tail.gaps(), [])
-    changelogs = {deployment.count_changelog, deployment.evaluate_changelog}
-    begins = {source: await run.log.begin(source) for source in tail.records if source.topic in changelogs}
+    begins = {source: await run.log.begin(source) for source in tail.records if source.topic in deployment.changelogs}
     findings.numbers["changelog records trimmed"] = sum(begins.values())
-    for p, truth in enumerate(run.truth.partitions):
-        end = await run.log.end(Source(deployment.config.topics.predictions, p))
-        findings.expect("predictions in Kafka", end, truth.next_offset, p)
-    CountCheck(run.truth, run.traffic.models, deployment, tail, findings).run(begins)
-    check_dead_letters(run.truth, deployment, tail, findings)
+    outcomes = [source for source in tail.records if source.topic == deployment.outcomes]
+    findings.numbers["outcomes trimmed"] = sum([await run.log.begin(source) for source in outcomes])
+    topics, joins, models = deployment.config.topics, run.traffic.joins, run.traffic.models
+    sent: dict[str, Sequence[PartitionTruth | LabelPartitionTruth]] = {
+        topics.predictions: run.truth.partitions,
+        topics.labels: joins.partitions,
+    }
+    for topic, parts in sent.items():
+        for p, truth in enumerate(parts):
+            end = await run.log.end(Source(topic, p))
+            findings.expect("messages in Kafka", end, truth.next_offset, (topic, p))
+    CountCheck(run.truth, models, deployment, tail, findings).run(begins)
+    broken = {topic: [truth.broken for truth in parts] for topic, parts in sent.items()}
+    check_dead_letters(broken, deployment, tail, findings)
     windows = read_windows(deployment, tail, findings)
-    check_reports(run.truth, run.traffic.models, windows, findings)
+    check_reports(run.truth, models, windows, findings)
     alerts = read_alerts(deployment, tail, findings)
-    check_alerts(run.traffic.models, windows, alerts, findings)
-    return windows, alerts
+    check_alerts(models, windows, alerts, findings)
+    ledgers = LabelCheck(joins, run.settled, deployment, tail, findings).run()
+    watermark_ms = run.truth.watermark_ms()
+    PairCheck(run.settled, watermark_ms, models, deployment, tail, findings).run(begins)
+    performance = read_performance(deployment, tail, findings)
+    PerformanceCheck(run.settled, watermark_ms, models, findings).run(performance, alerts)
+    return _Published(windows, performance, alerts, ledgers)
 
 
-async def _compare_with_calm_run(run: _Run, calm: Deployment, windows: Windows, alerts: Alerts) -> None:
+async def _compare_with_calm_run(run: _Run, calm: Deployment, crashed: _Published) -> None:
     """Step 4."""
     findings = Findings()
     began_s = time.monotonic()
@@ -214,10 +260,11 @@ async def _compare_with_calm_run(run: _Run, calm: Deployment, windows: Windows, 
             fleet.kill_all()
         _say(began_s, "an uncrashed worker has folded the same")
         findings.expect("workers that ended by themselves", fleet.ended_by_themselves, [])
-        calm_windows, calm_alerts = await _verified(run, calm, tail, findings)
+        published = await _verified(run, calm, tail, findings)
     run.findings.merge(findings, "uncrashed run: ")
-    compare_runs(windows, calm_windows, run.findings)
-    run.findings.expect("alerts of both runs", alerts, calm_alerts)
+    compare_runs(crashed.windows, published.windows, run.findings)
+    compare_performance(crashed.performance, published.performance, run.findings)
+    run.findings.expect("alerts of both runs", comparable(crashed.alerts), comparable(published.alerts))
 
 
 def _told(run: _Run, fleet: Fleet, deployment: Deployment) -> list[str]:
@@ -225,10 +272,20 @@ def _told(run: _Run, fleet: Fleet, deployment: Deployment) -> list[str]:
     found = recoveries(run.folder, deployment.config.topics.predictions)
     inside = sum(not death.was_ready for death in fleet.deaths)
     again = replayed(fleet.deaths, found, run.truth)
+    pending = [death.waiting for death in fleet.deaths if death.waiting]
+    read = sorted(read_backs(run.folder), key=lambda read_back: read_back.seconds)
+    labels = run.traffic.joins.ledger()
     ready = sorted(fleet.recovery_s) or [0.0]
     return [
         f"events      {ledger['received']:,} predictions, {dict(sorted(ledger.items()))}",
         f"deaths      {fleet.kills} kill -9 and {fleet.stops} SIGSTOP, {inside} of them before the worker was ready",
+        f"labels      {labels['received']:,} labels, {dict(sorted(labels.items()))}",
+        f"joins       {len(pending)} of the deaths while joins were pending, in the median "
+        f"{statistics.median(pending or [0]):,.0f} predictions waiting",
+        f"read back   {sum(r.rows > 0 for r in read)} times with rows, {sum(r.rows for r in read):,} rows, the longest "
+        f"{read[-1].rows:,} rows in {read[-1].seconds:.3f} s"
+        if read
+        else "read back   never",
         f"replayed    at least {again:,} predictions were folded twice or more; {len(found)} recoveries",
         f"recovery    from start to ready: min {ready[0]:.1f} s, median {statistics.median(ready):.1f} s, "
         f"max {ready[-1]:.1f} s ({len(fleet.recovery_s)} times)",

@@ -5,7 +5,7 @@ without binning anything. All models have the same three series:
 
     x      numeric, 20 fine bins of which PSI sees 10, then missing, invalid
     c      categorical: a, b, c; then other (d), missing, unseen, invalid
-    score  numeric, 10 bins, then missing, invalid
+    score  numeric, 8 bins with two values each, then missing, invalid; they are the score grid, too
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries, Provenance
+from stream.baselines.baseline import Baseline, CategoricalSeries, LabelledScores, NumericSeries, Provenance
+from stream.baselines.grid import ScoreGrid
 
 Shares = npt.NDArray[np.float64]
 
@@ -33,10 +34,13 @@ X_VALUES: Final = (
     (b'"far"', X_BINS + 1),
 )
 C_VALUES: Final = ((b'"a"', 0), (b'"b"', 1), (b'"c"', 2), (b'"d"', 3), (b"null", 4), (b'"q"', 5), (b"[]", 6))
+SCORES: Final = tuple(k / 16 + 0.03125 for k in range(2 * SCORE_BINS))
 SCORE_VALUES: Final = (
-    *((b"%r" % (k / 8 + 0.0625), k) for k in range(SCORE_BINS)),
+    *((b"%r" % score, k // 2) for k, score in enumerate(SCORES)),
     (b"null", SCORE_BINS),
 )
+MEANS: Final = tuple(k / 8 + 0.0625 for k in range(SCORE_BINS))
+THRESHOLD: Final = 0.5
 
 X_WIDTH: Final = X_BINS + 2
 C_WIDTH: Final = len(CATEGORIES) + 4
@@ -53,6 +57,7 @@ COARSE: Final = {
 }
 
 BASELINE_ROWS: Final = 4_000
+HURTING: Final = 1  # of each four models
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,7 @@ class Model:
     name: str
     version: str
     drifts: bool  # in the middle of the run its x moves
+    hurts: bool  # in the middle of the run its scores say the opposite of the truth; its labels are never corrected
 
     @property
     def key(self) -> str:
@@ -70,8 +76,10 @@ class Model:
 
 
 def make_models(count: int) -> list[Model]:
-    """Half as many names as models, each with two versions; every third model drifts."""
-    return [Model(f"model-{i // 2:02}", str(i % 2 + 1), drifts=i % 3 == 0) for i in range(count)]
+    """Half as many names as models, each with two versions; every third model drifts, every fourth hurts."""
+    return [
+        Model(f"model-{i // 2:02}", str(i % 2 + 1), drifts=i % 3 == 0, hurts=i % 4 == HURTING) for i in range(count)
+    ]
 
 
 def x_shares(*, drifted: bool) -> Shares:
@@ -90,8 +98,29 @@ def c_shares() -> Shares:
 
 def score_shares() -> Shares:
     """How probable each entry of SCORE_VALUES is, shape (values,)."""
-    weights = np.array([*range(1, SCORE_BINS + 1), 0.3])
+    weights = np.array([*(k // 2 + 1 for k in range(len(SCORES))), 0.6])
     return _shares(weights)
+
+
+def chance(score: float) -> float:
+    """P(label is 1) of a score, while the model does not hurt.
+
+    >>> [round(chance(score), 2) for score in (0.03125, 0.5, 0.96875)]
+    [0.05, 0.5, 0.95]
+    """
+    return min(max((score - 0.5) * 1.6 + 0.5, 0.05), 0.95)
+
+
+def labelled_scores() -> LabelledScores:
+    """All rows of a baseline that have a score are labelled, as the chances say."""
+    chances = [(chance(SCORES[2 * k]) + chance(SCORES[2 * k + 1])) / 2 for k in range(SCORE_BINS)]
+    counts = baseline_counts()[SCORE_START : SCORE_START + SCORE_BINS].tolist()
+    positives = [round(n * p) for n, p in zip(counts, chances, strict=True)]
+    return LabelledScores(
+        negatives=tuple(n - k for n, k in zip(counts, positives, strict=True)),
+        positives=tuple(positives),
+        calibration=tuple(chances),
+    )
 
 
 def _shares(weights: npt.NDArray[np.float64]) -> Shares:
@@ -146,6 +175,8 @@ def make_baseline(model: Model) -> Baseline:
             libraries={},
             seed=0,
         ),
+        grid=ScoreGrid(edges=SCORE_EDGES, means=MEANS, threshold=THRESHOLD),
+        labelled=labelled_scores(),
     )
 
 

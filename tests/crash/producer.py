@@ -15,13 +15,13 @@ SLOW = 6  # how many times slower the reserve is sent
 
 
 class Producer:
-    """The only writer of the predictions, so that it knows the offset of each."""
+    """The only writer of the predictions and of the labels, so that it knows the offset of each."""
 
     def __init__(self, config: Config, traffic: Traffic) -> None:
         self.sent_slices = 0
         self.hurry = asyncio.Event()  # set when nobody will be killed any more
         self._traffic = traffic
-        self._topic = config.topics.predictions
+        self._topics = config.topics
         self._producer = AIOKafkaProducer(
             **client_arguments(config.kafka),
             acks="all",
@@ -51,13 +51,15 @@ class Producer:
 
     async def _send(self, piece: Slice) -> None:
         acknowledged = []
-        for partition, values in enumerate(piece.values):
+        messages = [(self._topics.predictions, p, values) for p, values in enumerate(piece.values)]
+        messages += [(self._topics.labels, p, values) for p, values in enumerate(piece.labels)]
+        for topic, partition, values in messages:
             batch = self._producer.create_batch()
             for value in values:
                 # A key, since Kafka's client takes no record without both; it may be any.
                 appended = batch.append(key=b"any", value=value, timestamp=None)
                 assert appended is not None, "a slice is larger than a batch may be"
             if values:
-                acknowledged.append(await self._producer.send_batch(batch, self._topic, partition=partition))
+                acknowledged.append(await self._producer.send_batch(batch, topic, partition=partition))
         for outcome in acknowledged:
             await outcome

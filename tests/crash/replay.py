@@ -17,6 +17,24 @@ class Recovery:
     offsets: dict[int, int]  # by partition
 
 
+@dataclass(frozen=True)
+class ReadBack:
+    """One `read back` line: a join that rebuilt the rows that wait from its log."""
+
+    rows: int
+    seconds: float
+
+
+def read_backs(folder: Path) -> list[ReadBack]:
+    """All of them."""
+    return [
+        ReadBack(line["rows"], line["seconds"])
+        for file in folder.glob("*.log")
+        for line in log_lines(file)
+        if line.get("event") == "read back"
+    ]
+
+
 def recoveries(folder: Path, topic: str) -> list[Recovery]:
     """All of them, oldest first."""
     found = [

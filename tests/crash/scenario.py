@@ -8,15 +8,22 @@ from typing import Final, Literal
 
 from stream.service.app import SESSION_TIMEOUT_S
 
-PARTITIONS: Final = 4  # of predictions, partials and dead letters
+PARTITIONS: Final = 4  # of predictions, outcomes, partials and dead letters
+LABEL_PARTITIONS: Final = 3  # of labels: producers may use any number
 PANE_MS: Final = 1_000  # the least that the configuration takes
-WINDOW_PANES: Final = 10
+WINDOW_PANES: Final = 10  # more than any label corrects: every window is revised that a correction touches
 ALLOWED_LATENESS_MS: Final = 500
-IDLE_S: Final = 20  # longer than the producer ever pauses: a source may fall idle at the very end only
+IDLE_S: Final = 12  # longer than the producer ever pauses: a source may fall idle at the very end only
 CALM_IDLE_S: Final = 2  # of the uncrashed run, which finds everything there
 EVENTS_PER_PANE: Final = 2_500
-MIN_PANES: Final = 40
+MIN_PANES: Final = 60
+TTL_S: Final = 20  # a label later than this after its prediction does not count
+EARLY_S: Final = 20  # nor one that lies so long before it
+REVISION_S: Final = 6  # after a label a newer one may correct it for so long
+COHORT_MS: Final = 10_000
 STOP_S: Final = 2 * SESSION_TIMEOUT_S  # so that a stopped worker wakes as a zombie
+SLICE_MS: Final = 100  # of event time; what is sent at once
+SLICES_PER_PANE: Final = PANE_MS // SLICE_MS
 FIRST_EVENT_MS: Final = 1_700_000_000_000  # 2023-11-14; a whole number of panes
 
 

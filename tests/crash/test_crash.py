@@ -1,5 +1,6 @@
 """A short crash run as a test, on real Kafka: `make crash` is the long one."""
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,14 @@ import pytest
 from tests.brokers import Broker
 from tests.crash.__main__ import spoil_truth
 from tests.crash.harness import crash_run
+from tests.crash.join_truth import RETRACTED, Prediction, Said, settle
 from tests.crash.scenario import Scenario, actions
+from tests.crash.traffic import Traffic
 
 SHORT = Scenario(events=80_000, models=8, kills=5, stops=1, seed=3, unknown_models="ignore")
+
+PREDICTION_FATES = ("joined", "waiting", "expired", "duplicates")
+LABEL_FATES = ("inline", "waiting_labels", "duplicate_labels", "revised", "retracted", "orphans")
 
 
 @pytest.mark.kafka
@@ -19,20 +25,55 @@ async def test_sums_stay_exact_when_workers_are_killed_and_stopped(broker: Broke
     result = await crash_run(SHORT, broker.bootstrap_servers, tmp_path)
 
     assert result.findings.are_good, "\n".join(result.findings.lines())
-    assert result.findings.numbers["alerts"] > 0
+    numbers = result.findings.numbers
+    assert numbers["alerts"] > 0
+    assert numbers["performance alerts"] > 0
+    assert numbers["performance revisions"] > 0  # labels did correct windows that had been reported
 
 
 @pytest.mark.kafka
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-async def test_a_row_in_another_bin_is_noticed(broker: Broker, tmp_path: Path) -> None:
-    """The comparison can fail: one row of 40,000 in another bin is found wherever it is counted."""
+async def test_a_row_in_another_bin_and_a_label_turned_round_are_noticed(broker: Broker, tmp_path: Path) -> None:
+    """The comparison can fail: one row of 40,000, and one label, is found wherever it is counted."""
     calm = Scenario(events=40_000, models=4, kills=0, stops=0)
 
     result = await crash_run(calm, broker.bootstrap_servers, tmp_path, spoil=spoil_truth)
 
-    assert {"parts", "counts of a window", "PSI", "uncrashed run: parts"} <= result.findings.problems.keys()
-    assert "metrics" not in result.findings.problems  # the sums are what they were
+    problems = result.findings.problems.keys()
+    assert {"parts", "counts of a window", "PSI", "uncrashed run: parts"} <= problems
+    assert {"panes of pairs", "positives of a window", "AUC", "uncrashed run: panes of pairs"} <= problems
+    assert not {"metrics", "fates in the last ledger of joins"} & problems  # the sums are what they were
+
+
+def test_the_truth_of_labels_balances_and_knows_every_fate() -> None:
+    traffic = Traffic(Scenario(events=40_000, models=8))
+    for _ in traffic.slices():
+        pass
+
+    found = sum(traffic.joins.settled(traffic.truth.watermark_ms()).ledgers, start=Counter[str]())
+
+    assert min(found[fate] for fate in (*PREDICTION_FATES, *LABEL_FATES)) > 0
+    assert found["predictions"] == sum(found[fate] for fate in PREDICTION_FATES)
+    assert found["labels"] == found["joined"] + sum(found[fate] for fate in LABEL_FATES)
+
+
+def test_a_label_counts_as_the_rules_say_in_whatever_order_it_came() -> None:
+    prediction, late = [Prediction(100, 0, 3)], 10_000
+    said = {
+        "newest": [Said(101, 0), Said(104, 1)],
+        "too late to revise": [Said(101, 1), Said(108, 0)],
+        "of one time": [Said(101, 1), Said(101, 0)],
+        "taken back": [Said(101, 0), Said(103, RETRACTED), Said(120, 1)],
+        "out of its time": [Said(79, 0), Said(121, 0), Said(120, 1)],
+    }
+
+    for what, labels in said.items():
+        found = settle(prediction, labels, late).label
+        assert found is not None, what
+        assert found.value == 1, what
+        assert settle(prediction, labels[::-1], late).label == found, what
+    assert settle(prediction, [Said(101, 1), Said(103, RETRACTED)], late).label is None
 
 
 def test_a_scenario_kills_as_often_as_it_says_and_in_every_way() -> None:

@@ -9,9 +9,12 @@ from typing import Final
 
 import numpy as np
 
+from tests.crash.join_truth import JoinTruth
+from tests.crash.labels import NO_ID, LabelTraffic, Row
 from tests.crash.models import (
     C_VALUES,
     SCORE_VALUES,
+    SCORES,
     X_VALUES,
     Model,
     c_shares,
@@ -19,11 +22,9 @@ from tests.crash.models import (
     score_shares,
     x_shares,
 )
-from tests.crash.scenario import FIRST_EVENT_MS, PANE_MS, PARTITIONS, Scenario
+from tests.crash.scenario import FIRST_EVENT_MS, PARTITIONS, SLICE_MS, SLICES_PER_PANE, Scenario
 from tests.crash.truth import BrokenOne, PartitionTruth, Truth
 
-SLICE_MS: Final = 100
-SLICES_PER_PANE: Final = PANE_MS // SLICE_MS
 SHARE_LATE: Final = 0.01
 SHARE_ARRAYS: Final = 0.01
 SHARE_BROKEN: Final = 0.01
@@ -32,6 +33,7 @@ SHARE_BROKEN_ELEMENTS: Final = 0.2
 JITTER_MS: Final = 900  # out of order by so much: mostly not late, at the edge of it
 LATE_FROM_MS, LATE_TO_MS = 2_000, 15_000
 QUIET_PANES: Final = 20  # at the start nothing is late: there is no watermark yet that would say so
+ORDERLY_PANES: Final = 5  # at the end nothing is out of order: what would come behind the last pane is told nobody
 LONGEST_ARRAY: Final = 5
 
 # Broken in one way each: reason, and the JSON text; %(n)d makes every one's bytes its own. Those with a model
@@ -59,7 +61,7 @@ class Slice:
     """Messages by partition, in log order."""
 
     values: list[list[bytes | None]]
-    predictions: int
+    labels: list[list[bytes | None]]
 
 
 class Traffic:
@@ -68,7 +70,15 @@ class Traffic:
     def __init__(self, scenario: Scenario) -> None:
         self.models: list[Model] = make_models(scenario.models)
         self.truth = Truth([PartitionTruth() for _ in range(PARTITIONS)])
+        self.joins = JoinTruth(self.models)
         self.slice_count = scenario.panes * SLICES_PER_PANE
+        self.labels = LabelTraffic(
+            self.models,
+            self.joins,
+            slices=self.slice_count,
+            ignores=scenario.unknown_models == "ignore",
+            seed=scenario.seed,
+        )
         self.scenario = scenario
         self.rng = np.random.default_rng(scenario.seed)
         self._serial = 2  # above 1, so that no `score` made of it is in range
@@ -89,7 +99,7 @@ class Traffic:
             p = partitions.pop()
             values[p].append(maker.message(self.truth.partitions[p], kinds.pop()))
             self.truth.partitions[p].next_offset += 1
-        return Slice(values, predictions)
+        return Slice(values, self.labels.slice(index, predictions))
 
     def serial(self) -> int:
         """A number that no other broken message has."""
@@ -113,7 +123,10 @@ class _SliceMaker:
         drifting = np.array([m.drifts and traffic.is_drifting(pane) for m in traffic.models])[models]
         calm, moved = (rng.choice(len(X_VALUES), size=predictions, p=x_shares(drifted=d)) for d in (False, True))
         age_ms = rng.integers(JITTER_MS, size=predictions)
-        if pane >= QUIET_PANES:
+        self._index = index
+        if pane >= traffic.scenario.panes - ORDERLY_PANES:
+            age_ms[:] = 0
+        elif pane >= QUIET_PANES:
             late = rng.random(predictions) < SHARE_LATE
             age_ms = np.where(late, rng.integers(LATE_FROM_MS, LATE_TO_MS, size=predictions), age_ms)
         now_ms = FIRST_EVENT_MS + index * SLICE_MS + rng.integers(SLICE_MS, size=predictions)
@@ -152,17 +165,14 @@ class _SliceMaker:
 
     def _good(self, truth: PartitionTruth) -> bytes:
         self.left -= 1
-        model, time_ms, x, c, score = next(self._rows)
-        known = self._traffic.models[model]
+        row = Row(*next(self._rows))
+        labels = self._traffic.labels
+        sent = labels.delivered_twice(self._index) or labels.named(row, self._index)
+        model, time_ms, x, c, score = sent.row
         truth.add_row(truth.next_offset, model, time_ms, X_VALUES[x][1], C_VALUES[c][1], SCORE_VALUES[score][1])
-        return b'{"model":"%b","version":"%b","ts":%d,"score":%b,"features":{"x":%b,"c":%b}}' % (
-            known.name.encode(),
-            known.version.encode(),
-            time_ms,
-            SCORE_VALUES[score][0],
-            X_VALUES[x][0],
-            C_VALUES[c][0],
-        )
+        if sent.id != NO_ID and score < len(SCORES):
+            self._traffic.joins.add_prediction(sent.id, model, time_ms // 1_000, score)
+        return sent.value
 
     def _broken(self, truth: PartitionTruth, reason: str, shape: bytes | None, *, index: int | None) -> bytes | None:
         self.left -= 1

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from stream.records.ledger import Ledger
 from stream.evaluate.panes import PaneSum
+from stream.evaluate.performance_courses import REGISTER
+from stream.records.ledger import Ledger
 from stream.records.partial import pack_counts
 from stream.records.source import Source
 from tests.crash.deployment import Deployment
@@ -80,7 +81,7 @@ class CountCheck:
         for _, progress in log.progress:
             ledger = count_progress(progress).ledger
             self.findings.expect("ledger balance at every @", ledger.balance(), 0, (p, progress.next_offset))
-            self.findings.expect("ledger at every @", _words(ledger), truth.ledger(progress.next_offset), p)
+            self.findings.expect("ledger at every @", ledger_words(ledger), truth.ledger(progress.next_offset), p)
         self._check_final_state(p, truth, log, begin)
 
     def _check_final_state(self, p: int, truth: PartitionTruth, log: Changelog, begin: int) -> None:
@@ -104,6 +105,8 @@ class CountCheck:
         for q, records in self.tail.of(self.deployment.evaluate_changelog).items():
             log, begin = changelog(records), begins[Source(self.deployment.evaluate_changelog, q)]
             for key, (next_offset, value) in log.registers_as_of(log.newest(begin)).items():
+                if msgspec.msgpack.decode(key)[0] == REGISTER:
+                    continue  # of pairs
                 held[pane_id(key, self._definitions)] = PaneSum.from_bytes(value, next_offset).total().tolist()
         for pane, counts in self.truth.panes.items():
             if pane.start_ms >= keep_from_ms:
@@ -124,17 +127,18 @@ def pane_id(key: bytes, definitions: dict[str, int]) -> PaneId:
     return PaneId(definitions[definition], start_ms)
 
 
-def check_metrics(samples: Samples, truth: Truth, findings: Findings) -> None:
-    """The sum of the workers' counters is the total of what was sent."""
+def check_metrics(samples: Samples, topic: str, what: str, sent: Counter[str], findings: Findings) -> None:
+    """The sum of the workers' counters of predictions, or of labels, is the total of what was sent."""
     found: Counter[str] = Counter()
     for name in ("received", "counted", "late", "ignored"):
-        found[name] = int(sum(samples.get(f"driftline_predictions_{name}_total", {}).values()))
-    for (_, reason, _), value in samples.get("driftline_dead_letters_total", {}).items():
-        found[f"dead:{reason}"] += int(value)
-    for name in sorted(found.keys() | truth.ledger().keys()):
-        findings.expect("metrics", found[name], truth.ledger()[name], name)
+        found[name] = int(sum(samples.get(f"driftline_{what}_{name}_total", {}).values()))
+    for (_, reason, of_topic), value in samples.get("driftline_dead_letters_total", {}).items():
+        if of_topic == topic:
+            found[f"dead:{reason}"] += int(value)
+    for name in sorted(found.keys() | sent.keys()):
+        findings.expect("metrics", found[name], sent[name], (what, name))
     outcomes = sum(count for name, count in found.items() if name != "received")
-    findings.expect("received = counted + late + ignored + dead letters", found["received"], outcomes)
+    findings.expect("received = counted + late + ignored + dead letters", found["received"], outcomes, what)
 
 
 def _packed(truth: PartitionTruth, pane: PaneId) -> bytes:
@@ -143,7 +147,8 @@ def _packed(truth: PartitionTruth, pane: PaneId) -> bytes:
     return pack_counts(counts)
 
 
-def _words(ledger: Ledger) -> Counter[str]:
+def ledger_words(ledger: Ledger) -> Counter[str]:
+    """A ledger in the words of the truth."""
     words = Counter({name: getattr(ledger, name) for name in ("received", "counted", "late", "ignored")})
     words.update({f"dead:{reason}": count for reason, count in ledger.dead.items()})
     return +words

@@ -6,13 +6,17 @@ from stream.records.source import Message
 from tests.crash.deployment import Deployment
 from tests.crash.findings import Findings
 from tests.crash.tail import Tail
-from tests.crash.truth import BrokenOne, Truth
+from tests.crash.truth import BrokenOne
+
+Broken = dict[str, list[list[BrokenOne]]]
+"""By topic, and by partition of it."""
 
 
-def check_dead_letters(truth: Truth, deployment: Deployment, tail: Tail, findings: Findings) -> None:
-    """The set of keys, and every copy of every letter."""
-    topic = deployment.config.topics.predictions
-    expected = {_key(topic, p, one): one for p, part in enumerate(truth.partitions) for one in part.broken}
+def check_dead_letters(sent: Broken, deployment: Deployment, tail: Tail, findings: Findings) -> None:
+    """The set of keys, and every copy of every letter; `sent` is by topic and partition what was broken."""
+    expected = {
+        _key(topic, p, one): one for topic, parts in sent.items() for p, broken in enumerate(parts) for one in broken
+    }
     found: set[str] = set()
     for records in tail.of(deployment.config.topics.dead_letters).values():
         for record in records:

@@ -302,7 +302,7 @@ class LabelKeys(Keys):
 
     ttl: DurationMs = _default("30d")  # a label later than this after its prediction does not count
     early: DurationMs = _default("5m")  # how long before its prediction a label may lie
-    revision: DurationMs = _default("7d")  # how long after a label a newer one for the same id corrects it
+    revision: DurationMs = _default("7d")  # without `dedupe`: how long a labelled prediction is kept, to be corrected
     cohort: DurationMs | None = None  # panes by prediction time; None: a day, or the fewest panes that cover one
     sample: Annotated[float, Field(gt=0, le=1), NUMBER] = 1.0  # share of the ids that are joined, by hash
     dedupe: bool = True  # a prediction that comes again within `ttl` counts once

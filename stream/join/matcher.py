@@ -183,10 +183,9 @@ class Matcher:
         self._relabel(rows, at, old)
 
     def _revise(self, rows: OutcomeRows, at: Ints, old: Rows) -> None:
-        """The newest label is in force, unless it comes too long after the one that it would correct."""
+        """The newest label is in force, in whatever order they come."""
         since_s = rows.time_s - old.label_time
         newer = (since_s > 0) | ((since_s == 0) & (rows.value > old.value))
-        newer &= since_s <= self.definitions.revision_s[old.model]
         self.ledger.duplicate_labels += int((~newer).sum())
         self.ledger.revised += int(newer.sum())
         if newer.any():

@@ -98,7 +98,7 @@ class OneId:
             self.ledger.revised += 1
 
     def _offer(self, prediction: Prediction, label: Label) -> None:
-        """The newest label is in force; a newer one must not come too late after the one that it corrects."""
+        """The newest label is in force, in whatever order they come."""
         old, taken_back = self.label, isnan(label[1])
         if old is None or isnan(old[1]):
             if old is not None and rank(label) <= rank(old):
@@ -111,8 +111,7 @@ class OneId:
                 self._count_joined(prediction, 1)
                 self._count_pair(prediction, label, 1)
             return
-        revision_s = int(self.definitions.revision_s[prediction.number])
-        if rank(label) <= rank(old) or label[0] - old[0] > revision_s:
+        if rank(label) <= rank(old):
             self.ledger.duplicate_labels += 1
             return
         self._count_pair(prediction, old, -1)

@@ -56,7 +56,7 @@ class PerformanceDefinition(msgspec.Struct, frozen=True, array_like=True):
     baseline_id: str
     window_ms: int  # a whole number of panes
     ttl_ms: int  # a label later than this after its prediction does not count
-    revision_ms: int  # how long after a label a newer one for the same id corrects it
+    revision_ms: int  # without `dedupe`: how long a labelled prediction is kept, so that its label may be corrected
     dedupe: bool  # remember labelled ids for `ttl_ms`, so that a second copy of a prediction is recognised
     max_waiting: int  # predictions that wait, in one outcomes partition; more are refused and counted
 

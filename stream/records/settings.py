@@ -23,7 +23,7 @@ class OutcomeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     ttl_ms: int  # a label later than this after its prediction does not count
     early_ms: int  # how long before its prediction a label may lie
-    revision_ms: int  # how long after a label a newer one for the same id corrects it
+    revision_ms: int  # without `dedupe`: how long a labelled prediction is kept, so that its label may be corrected
     cohort_ms: int  # the panes by prediction time
     sample: float  # share of the ids that are joined, in (0, 1], chosen by hash
     dedupe: bool  # a prediction that comes again within `ttl_ms` counts once

@@ -148,7 +148,7 @@ class Oracle:
     def offer(self, known: Id, p: Any, label: Label) -> None:
         old = known.label
         in_force = old is not None and not isnan(old[1])
-        if (old and rank(label) <= rank(old)) or (in_force and old and label[0] - old[0] > p[1].revision_ms // 1000):
+        if old and rank(label) <= rank(old):
             self.counts["duplicate_labels"] += 1
         else:
             if in_force:

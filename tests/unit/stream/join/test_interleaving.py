@@ -1,8 +1,4 @@
-"""In whatever order the records of the sources meet in the log, the performance is the same.
-
-That holds for labels of one id that lie within `revision` of each other: which of two that do not is
-refused is a matter of which comes first.
-"""
+"""In whatever order the records of the sources meet in the log, the performance is the same."""
 
 from random import Random
 
@@ -24,8 +20,8 @@ from tests.unit.stream.join.outcomes import (
 )
 
 T = 10 * DAY
-FRAUD = definition(ttl_s=2 * HOUR, revision_s=3 * HOUR, window_s=30 * DAY)
-PRICE = definition("price", task="regression", ttl_s=2 * HOUR, revision_s=3 * HOUR)
+FRAUD = definition(ttl_s=2 * HOUR, revision_s=MINUTE, window_s=30 * DAY)
+PRICE = definition("price", task="regression", ttl_s=2 * HOUR, revision_s=MINUTE)
 MODELS = [FRAUD, PRICE]
 
 

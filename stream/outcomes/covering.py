@@ -151,8 +151,10 @@ class Outbox:
             if not (len(mine) or tell_all):
                 continue
             to = Source(self.to.name, partition)
+            chain = self._chain(partition, mine, definitions, said)
+            # The join begins with whatever it hears first of a source: that must be the first link.
             records += [
-                Outgoing(to=to, value=encode_covering(c)) for c in self._chain(partition, mine, definitions, said)
+                Outgoing(to=to, value=encode_covering(link), after_others=n > 0) for n, link in enumerate(chain)
             ]
             self.covered[partition] = said.next_offset
         return records

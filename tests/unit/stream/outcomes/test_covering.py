@@ -140,6 +140,18 @@ def test_many_rows_become_several_records_and_the_watermark_comes_with_the_last(
             assert ((at >= c.begin) & (at < c.end)).all()
 
 
+def test_a_second_link_is_not_sent_before_the_first_has_arrived() -> None:
+    """Else the first thing that a join hears of a source could be its second record, and the first be lost for good."""
+    box = outbox()
+    box.add(rows_at(list(range(10, 4 * MAX_ROWS))), [definition("a")])
+
+    records = box.outgoing(said(4 * MAX_ROWS))
+
+    begins = [(decode_covering(r.value or b"").begin, r.after_others) for r in records]
+    assert {after for begin, after in begins if begin == 10} == {False}
+    assert {after for begin, after in begins if begin > 10} == {True}
+
+
 def test_one_message_with_more_rows_than_a_record_is_not_cut_in_two() -> None:
     box = outbox()
     box.add(rows_at([10] * 4 * MAX_ROWS + [11]), [definition("a")])

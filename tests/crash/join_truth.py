@@ -18,7 +18,7 @@ import numpy.typing as npt
 from xxhash import xxh3_64_intdigest
 
 from tests.crash.models import SCORE_BINS, SCORES, Model
-from tests.crash.scenario import COHORT_MS, EARLY_S, LABEL_PARTITIONS, PANE_MS, PARTITIONS, REVISION_S, TTL_S
+from tests.crash.scenario import COHORT_MS, EARLY_S, LABEL_PARTITIONS, PANE_MS, PARTITIONS, TTL_S
 from tests.crash.truth import BrokenOne
 
 Integers = npt.NDArray[np.int64]
@@ -242,20 +242,13 @@ def _in_force(found: Outcome, labels: Iterable[Said], time_s: int | None, waterm
         elif time_s is None or label.time_s > time_s + TTL_S:
             given_up = label.time_s // LABEL_BUCKET_S < (watermark_s - EARLY_S) // LABEL_BUCKET_S
             found.ledger["orphans" if given_up else "waiting_labels"] += 1
-        elif newest is not None and not _replaces(label, newest):
+        elif newest is not None and label[:2] == newest[:2]:
             found.ledger["duplicate_labels"] += 1
         else:
             found.ledger["revised"] += newest is not None and newest.value != RETRACTED
             found.ledger["retracted"] += label.value == RETRACTED
             newest = label
     return newest
-
-
-def _replaces(label: Said, older: Said) -> bool:
-    """Whether it is new, and soon enough after the label that it corrects."""
-    if label[:2] == older[:2]:
-        return False
-    return older.value == RETRACTED or label.time_s - older.time_s <= REVISION_S
 
 
 def _add(

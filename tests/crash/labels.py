@@ -186,7 +186,7 @@ class LabelTraffic:
             0.66: [(now_ms - dice.randrange(3 * s), right)],  # late, and perhaps before its prediction
             0.72: [(at_ms, wrong), (at_ms + dice.randrange(s, 5 * s), right)],  # revised
             0.74: [(at_ms, wrong), (at_ms + 2 * s, right), (at_ms + 4 * s, wrong)],
-            0.77: [(at_ms, right), (at_ms + 8 * s, wrong)],  # too late to revise
+            0.77: [(at_ms, right), (at_ms + 8 * s, wrong)],  # revised after a longer while
             0.80: [(at_ms, right), (at_ms + dice.randrange(s, 5 * s), RETRACTED)],
             0.83: [(at_ms, wrong), (at_ms + 2 * s, RETRACTED), (at_ms + 4 * s, right)],
             0.85: [(at_ms, RETRACTED)],

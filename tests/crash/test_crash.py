@@ -62,7 +62,7 @@ def test_a_label_counts_as_the_rules_say_in_whatever_order_it_came() -> None:
     prediction, late = [Prediction(100, 0, 3)], 10_000
     said = {
         "newest": [Said(101, 0), Said(104, 1)],
-        "too late to revise": [Said(101, 1), Said(108, 0)],
+        "after a while": [Said(101, 0), Said(120, 1)],
         "of one time": [Said(101, 1), Said(101, 0)],
         "taken back": [Said(101, 0), Said(103, RETRACTED), Said(120, 1)],
         "out of its time": [Said(79, 0), Said(121, 0), Said(120, 1)],

@@ -83,6 +83,18 @@ class LabelledValues(msgspec.Struct, frozen=True, kw_only=True):
     label_deviation: float  # population
 
 
+class ClassScores(msgspec.Struct, frozen=True, kw_only=True):
+    """One class of a multiclass model: its score grid, and the baseline's labelled rows in it.
+
+    Rows are counted by 2 * grid bin + 1 if no class scores higher, else + 0; both tuples have 2 * bins numbers.
+    """
+
+    name: str
+    grid: ScoreGrid
+    negatives: tuple[int, ...] | None = None  # rows of the other classes; None: made without labels
+    positives: tuple[int, ...] | None = None
+
+
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of the registry; its `id` is the key in the topic `baselines` and is never overwritten."""
 
@@ -90,14 +102,15 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     number: int  # 1, 2, ... per model and version
     task: str  # binary | regression | multiclass
-    answer: str | None  # "score" | "value" | None: which answer the answer series describes
+    answer: str | None  # "score" | "value" | "scores" | None: which answer the answer series describe
     rows: int
-    series: tuple[NumericSeries | CategoricalSeries, ...]  # features in column order, the answer last
+    series: tuple[NumericSeries | CategoricalSeries, ...]  # features in column order, the answers last
     provenance: Provenance
     schema: str = "driftline.baseline/1"
     grid: ScoreGrid | None = None  # of a binary model's scores; None: made before there were grids, or no score
     labelled: LabelledScores | None = None
     labelled_values: LabelledValues | None = None
+    scores: tuple[ClassScores, ...] | msgspec.UnsetType = msgspec.UNSET  # of a multiclass model; others have no key
 
     @property
     def key(self) -> ModelKey:
@@ -108,6 +121,21 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     def id(self) -> str:
         """`model@version#number`."""
         return f"{self.model}@{self.version}#{self.number}"
+
+    @property
+    def by_class(self) -> tuple[ClassScores, ...]:
+        """The classes of a multiclass model; empty for any other."""
+        return () if self.scores is msgspec.UNSET else self.scores
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Their names, in the order of an array in `scores`."""
+        return tuple(one.name for one in self.by_class)
+
+    @property
+    def answers(self) -> int:
+        """How many of the series, the last ones, are the model's answer."""
+        return len(self.by_class) or int(self.answer is not None)
 
     def to_bytes(self) -> bytes:
         """JSON, as it lies in the topic `baselines`."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -18,11 +19,13 @@ from detectors.bins import DEFAULT_BINS, BinEdges, FineBins
 from stream.baselines.baseline import (
     Baseline,
     CategoricalSeries,
+    ClassScores,
     LabelledScores,
     LabelledValues,
     NumericSeries,
     Provenance,
 )
+from stream.baselines.classes import class_labels, class_names, class_scores
 from stream.baselines.columns import (
     CategoricalColumn,
     Column,
@@ -42,6 +45,7 @@ from stream.errors import InputError
 from stream.records.prediction import CODE_INVALID, CODE_MISSING, Answer, ModelKey
 
 UNNUMBERED: Final = 0  # until the registry gives the entry its number
+TASKS: Final[Mapping[Answer | None, str]] = {Answer.VALUE: "regression", Answer.SCORES: "multiclass"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,7 @@ class Binning:
     top_categories: int = 50  # categories with a bin of their own; the known rest is `other`
     grid: ScoreGrid | None = None  # of an earlier baseline of the same model version; None: cut one
     threshold: float | None = None  # from which score on the model says "positive"; None: the grid's, or 0.5
+    classes: tuple[ClassScores, ...] = ()  # of an earlier baseline of the same multiclass model version
 
 
 DEFAULT_BINNING: Final = Binning()
@@ -68,11 +73,14 @@ class PredictionColumns:
     time_ms: npt.NDArray[np.int64] | None = None  # shape (rows,), event time
     notes: tuple[str, ...] = field(default=())  # what was left out and why
     labels: npt.NDArray[np.float64] | None = None  # shape (rows,), the truth of each answer; NaN: not known
+    classes: tuple[str, ...] = ()  # of a multiclass model; a label is the place of its class
+    class_columns: tuple[NumericColumn, ...] = ()  # P(class), one per class
 
     @property
     def series(self) -> tuple[Column, ...]:
-        """The features, then the answer."""
-        return self.features if self.answer_column is None else (*self.features, self.answer_column)
+        """The features, then the answers."""
+        answers = self.class_columns if self.answer_column is None else (self.answer_column,)
+        return (*self.features, *answers)
 
 
 def create_baseline(
@@ -96,7 +104,7 @@ def create_baseline(
             checksum unless given.
 
     Raises:
-        InputError: no rows, no such column, a score outside [0, 1].
+        InputError: no rows, no such column, a score outside [0, 1], other classes than the model version had before.
 
     >>> one = create_baseline({"hour": [1, 2, 3, 4], "score": [.1, .2, .3, None]}, model="m", version="1")
     >>> [(s.name, s.missing) for s in one.series]
@@ -130,16 +138,21 @@ def baseline_of(
         raise InputError("there are no rows; a baseline needs at least one")
     series = [_series(column, binning) for column in columns.features]
     grid = _grid(columns, binning)
+    answers = [
+        (f"{Answer.SCORES}.{c}", column) for c, column in zip(columns.classes, columns.class_columns, strict=True)
+    ]
     if columns.answer_column is not None:
-        name = answer_name or str(columns.answer)
-        if name in {s.name for s in series}:
+        answers.append((answer_name or str(columns.answer), columns.answer_column))
+    features = {s.name for s in series}
+    for name, column in answers:
+        if name in features:
             raise InputError(f"feature {name!r} has the answer's name; rename it, or leave it out with --ignore")
-        series.append(_numeric_series(name, columns.answer_column.values, binning.bins, grid))
+        series.append(_numeric_series(name, column.values, binning.bins, grid))
     return Baseline(
         model=key.model,
         version=key.version,
         number=UNNUMBERED,
-        task="regression" if columns.answer is Answer.VALUE else "binary",
+        task=TASKS.get(columns.answer, "binary"),
         answer=str(columns.answer) if columns.answer else None,
         rows=columns.rows,
         series=tuple(series),
@@ -147,7 +160,12 @@ def baseline_of(
         grid=grid,
         labelled=_labelled_scores(columns, grid),
         labelled_values=_labelled_values(columns),
+        scores=_by_class(columns, binning) if columns.class_columns else msgspec.UNSET,
     )
+
+
+def _by_class(columns: PredictionColumns, binning: Binning) -> tuple[ClassScores, ...]:
+    return class_scores(columns.classes, columns.class_columns, columns.labels, binning.classes)
 
 
 def _labelled_scores(columns: PredictionColumns, grid: ScoreGrid | None) -> LabelledScores | None:
@@ -178,9 +196,12 @@ def read_columns(table: pa.Table, assigned: Assigned) -> PredictionColumns:
         InputError: an answer that is no number, a label that is none, or times that are none.
     """
     answer = assigned.answer_column
-    if answer is not None and kind_of(table.schema.field(answer).type) not in (Kind.NUMERIC, Kind.EMPTY):
-        kind = table.schema.field(answer).type
-        raise InputError(f"column {answer!r} shall be the {assigned.answer} but holds {kind}; it must hold numbers")
+    for name in assigned.score_columns if answer is None else (answer,):
+        kind = table.schema.field(name).type
+        if kind_of(kind) not in (Kind.NUMERIC, Kind.EMPTY):
+            role = "score of a class" if assigned.score_columns else assigned.answer
+            raise InputError(f"column {name!r} shall be the {role} but holds {kind}; it must hold numbers")
+    classes = class_names(assigned.score_columns) if assigned.score_columns or assigned.answer is Answer.SCORES else ()
     return PredictionColumns(
         rows=table.num_rows,
         features=tuple(read_column(table, name, name in assigned.categorical) for name in assigned.features),
@@ -188,14 +209,18 @@ def read_columns(table: pa.Table, assigned: Assigned) -> PredictionColumns:
         answer=assigned.answer,
         time_ms=time_column_ms(assigned.time, table.column(assigned.time)) if assigned.time is not None else None,
         notes=assigned.notes,
-        labels=_labels(table, assigned),
+        labels=_labels(table, assigned, classes),
+        classes=classes,
+        class_columns=tuple(numeric_column(name, table.column(name)) for name in assigned.score_columns),
     )
 
 
-def _labels(table: pa.Table, assigned: Assigned) -> npt.NDArray[np.float64] | None:
+def _labels(table: pa.Table, assigned: Assigned, classes: tuple[str, ...]) -> npt.NDArray[np.float64] | None:
     """The truths of the answers; without an answer a label says nothing that can be compared."""
     if assigned.label is None or assigned.answer is None:
         return None
+    if assigned.answer is Answer.SCORES:
+        return class_labels(assigned.label, table.column(assigned.label), classes)
     return label_values(assigned.label, table.column(assigned.label), assigned.answer)
 
 
@@ -210,16 +235,17 @@ def check_answer(columns: PredictionColumns) -> None:
     Raises:
         InputError: a score outside [0, 1].
     """
-    if columns.answer is not Answer.SCORE or columns.answer_column is None:
-        return
-    scores = columns.answer_column.values
-    wrong = np.flatnonzero((scores < 0) | (scores > 1))
-    if wrong.size:
-        row = int(wrong[0])
-        raise InputError(
-            f"column {columns.answer_column.name!r}, row {row}: a score must be in [0, 1], got {scores[row]:g}; "
-            "for a regression's estimate use --value instead of --score"
-        )
+    answers = columns.class_columns
+    if columns.answer is Answer.SCORE and columns.answer_column is not None:
+        answers = (columns.answer_column,)
+    for column in answers:
+        wrong = np.flatnonzero((column.values < 0) | (column.values > 1))
+        if wrong.size:
+            row = int(wrong[0])
+            raise InputError(
+                f"column {column.name!r}, row {row}: a score must be in [0, 1], got {column.values[row]:g}; "
+                "for a regression's estimate use --value instead of --score"
+            )
 
 
 def span_ms(columns: PredictionColumns) -> tuple[int, int] | None:

@@ -3,7 +3,8 @@
 import numpy as np
 
 from detectors import Auc, BinaryMetrics, Undefined, binary_metrics
-from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries
+from stream.baselines.baseline import Baseline, CategoricalSeries, ClassScores, NumericSeries
+from stream.baselines.class_metrics import baseline_metrics
 
 MOST_ATOMS_SHOWN = 3
 MOST_CATEGORIES_SHOWN = 5
@@ -38,6 +39,8 @@ def performance_facts(baseline: Baseline) -> list[tuple[str, str]]:
         metrics = binary_metrics(*counts, grid.representatives, grid.first_positive)
         if not isinstance(metrics, Undefined):
             facts += _binary_facts(metrics)
+    if baseline.by_class:
+        facts += class_facts(baseline.by_class)
     if values is not None:
         r2 = "undefined (constant labels)" if values.r2 is None else f"{values.r2:.4g}"
         facts.append(("labels", f"{values.n:,}, mean {values.label_mean:.4g}, deviation {values.label_deviation:.4g}"))
@@ -45,6 +48,17 @@ def performance_facts(baseline: Baseline) -> list[tuple[str, str]]:
             ("errors", f"MAE {values.mae:.4g}, RMSE {values.rmse:.4g}, bias {values.bias:+.4g}, R² {r2}"),
         )
     return facts
+
+
+def class_facts(classes: tuple[ClassScores, ...]) -> list[tuple[str, str]]:
+    """Name and words of the classes, and of how well the baseline's labels met them."""
+    facts = [("classes", ", ".join(one.name for one in classes))]
+    found = baseline_metrics(classes)
+    if isinstance(found, Undefined):
+        return facts
+    priors = ", ".join(f"{one.name} {100 * share:.1f} %" for one, share in zip(classes, found.priors, strict=True))
+    said = f"{found.n:,}, log-loss {found.log_loss:.4g}, accuracy {_or_undefined(found.accuracy)}"
+    return [*facts, ("labels", said), ("priors", priors), ("AUC", f"macro {_or_undefined(found.macro_auc)}")]
 
 
 def _binary_facts(metrics: BinaryMetrics) -> list[tuple[str, str]]:

@@ -17,7 +17,6 @@ from detectors.bins import quantile_edges
 
 GRID_BINS: Final = 2_048
 MOST_BINS: Final = 4_096  # the join keeps a waiting prediction's bin in 12 bits
-MOST_APART: Final = GRID_BINS // 2  # different scores that each get an edge of their own, however rare
 DEFAULT_THRESHOLD: Final = 0.5
 
 Values = npt.NDArray[np.float64]
@@ -61,7 +60,7 @@ class ScoreGrid(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return np.searchsorted(self.inner_edges, scores, side="right")
 
 
-def score_grid(scores: Values, threshold: float = DEFAULT_THRESHOLD) -> ScoreGrid | None:
+def score_grid(scores: Values, threshold: float = DEFAULT_THRESHOLD, bins: int = GRID_BINS) -> ScoreGrid | None:
     """The grid of a baseline's scores; None without any.
 
     1. `quantile_edges` into 2,048 bins: a score that repeats often has a bin of its own. If there are at most
@@ -72,6 +71,7 @@ def score_grid(scores: Values, threshold: float = DEFAULT_THRESHOLD) -> ScoreGri
     Args:
         scores: in [0, 1], shape (n,), any order; NaN and infinities are passed over.
         threshold: in (0, 1].
+        bins: how many quantile bins.
 
     >>> grid = score_grid(np.array([0.0, 0.2, 0.2, 0.2, 0.9]))
     >>> grid.bins, grid.index(np.array([0.2, 0.49, 0.5])).tolist(), grid.first_positive
@@ -80,7 +80,7 @@ def score_grid(scores: Values, threshold: float = DEFAULT_THRESHOLD) -> ScoreGri
     valid = np.sort(scores[np.isfinite(scores)])
     if not valid.size:
         return None
-    edges = np.union1d(_edges(valid), [threshold])
+    edges = np.union1d(_edges(valid, bins), [threshold])
     edges = edges[(edges > 0) & (edges <= 1)]  # no score lies beyond the others
     return ScoreGrid(
         edges=tuple(edges.tolist()), means=tuple(_representatives(edges, valid).tolist()), threshold=threshold
@@ -107,12 +107,13 @@ def grid_complaint(grid: ScoreGrid) -> str | None:
     return None
 
 
-def _edges(valid: Values) -> Values:
+def _edges(valid: Values, bins: int) -> Values:
     different = np.unique(valid)
-    if len(different) > MOST_APART:
-        return np.array(quantile_edges(valid, GRID_BINS).inner)
+    most_apart = bins // 2  # different scores that each get an edge of their own, however rare
+    if len(different) > most_apart:
+        return np.array(quantile_edges(valid, bins).inner)
     # Quantiles as well: a baseline of few rows would otherwise tell its own scores apart, and hardly others.
-    return np.union1d(quantile_edges(valid, GRID_BINS - MOST_APART).inner, different)
+    return np.union1d(quantile_edges(valid, bins - most_apart).inner, different)
 
 
 def _representatives(edges: Values, valid: Values) -> Values:

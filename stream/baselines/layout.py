@@ -30,7 +30,7 @@ class Layout:
 
     @cached_property
     def series(self) -> tuple[Series, ...]:
-        """The features in column order, the answer last."""
+        """The features in column order, the answers last."""
         return self.baseline.series
 
     @cached_property
@@ -75,13 +75,15 @@ class Layout:
     @cached_property
     def schema(self) -> Schema:
         """What decoding must know."""
-        numeric = tuple(s.name for s in self.series if isinstance(s, NumericSeries) and not self._is_answer(s))
+        features = self.series[: len(self.series) - self.baseline.answers]
+        numeric = tuple(s.name for s in features if isinstance(s, NumericSeries))
         categorical = [s for s in self.series if isinstance(s, CategoricalSeries)]
         return Schema(
             numeric=numeric,
             categorical=tuple(s.name for s in categorical),
             categories=tuple(s.categories + s.other_categories for s in categorical),
             answer=Answer(self.baseline.answer) if self.baseline.answer else None,
+            classes=self.baseline.classes,
         )
 
     @cached_property
@@ -112,9 +114,6 @@ class Layout:
 
     def _placed(self) -> list[tuple[int, Series]]:
         return list(zip(self.starts[:-1].tolist(), self.series, strict=True))
-
-    def _is_answer(self, series: Series) -> bool:
-        return self.baseline.answer is not None and series is self.series[-1]
 
 
 def _width(series: Series) -> int:

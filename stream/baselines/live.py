@@ -86,6 +86,7 @@ def columns_of(rows: Sequence[LiveRow]) -> PredictionColumns:
     names = list(dict.fromkeys(name for one in features for name in one))
     columns = {name: _column(name, [one.get(name) for one in features]) for name in names}
     answer = next((a for a in Answer if any(_is_number(p.get(a)) for p in predictions)), None)
+    unread = ("`scores` are not read from a topic; make a multiclass model's baseline from a FILE with --scores",)
     return PredictionColumns(
         rows=len(rows),
         features=tuple(column for column in columns.values() if column is not None),
@@ -96,7 +97,8 @@ def columns_of(rows: Sequence[LiveRow]) -> PredictionColumns:
             f"feature {name!r} holds neither numbers nor text and is left out"
             for name, column in columns.items()
             if column is None
-        ),
+        )
+        + (unread if answer is None and any(p.get(Answer.SCORES) is not None for p in predictions) else ()),
     )
 
 

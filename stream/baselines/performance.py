@@ -55,6 +55,41 @@ def performance_definition(
     )
 
 
+def class_definitions(
+    baseline: Baseline,
+    settings: CountingSettings,
+    window_ms: int,
+    outcomes: OutcomeSettings,
+    partitions: int,
+) -> tuple[PerformanceDefinition, ...]:
+    """Those of a multiclass model, one for each class, counted as a binary model; empty for any other model.
+
+    A prediction waits in as many rows as there are classes, so each class may let its part of `max_waiting` wait.
+    Arguments as for `performance_definition`.
+    """
+    by_class = baseline.by_class
+    return tuple(
+        PerformanceDefinition(
+            model=baseline.model,
+            version=baseline.version,
+            category=one.name,
+            task="binary",
+            grid=one.grid.id,
+            bins=2 * one.grid.bins,  # see `class_bins`
+            unit=0.0,
+            pane_ms=settings.pane_ms,
+            cohort_ms=outcomes.cohort_ms,
+            baseline_id=baseline.id,
+            window_ms=window_ms,
+            ttl_ms=outcomes.ttl_ms,
+            revision_ms=outcomes.revision_ms,
+            dedupe=outcomes.dedupe,
+            max_waiting=max(1, outcomes.max_waiting // partitions // len(by_class)),
+        )
+        for one in by_class
+    )
+
+
 def _unit(baseline: Baseline) -> float:
     """2^floor(log2(deviation)) / 4096: a power of two, so that nearly equal baselines have the same."""
     series = baseline.series[-1]

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from stream.baselines.baseline import Baseline, CategoricalSeries, LabelledScores, NumericSeries
+from stream.baselines.classes import FEWEST, MOST, class_complaint
 from stream.baselines.grid import grid_complaint
 from stream.durable.log import Log, Outgoing
 from stream.errors import InputError
@@ -114,15 +115,37 @@ def complaint(baseline: Baseline) -> str | None:
         return "a baseline needs series, and their names must differ"
     if baseline.number < 1 or baseline.rows < 1:
         return "number and rows must be at least 1"
-    if baseline.answer is not None and baseline.answer not in list(Answer):
-        return f"answer must be score, value or null, got {baseline.answer!r}"
-    if baseline.answer is not None and not isinstance(baseline.series[-1], NumericSeries):
-        return "the answer's series must be numeric, and last"
+    if wrong := _answer_complaint(baseline):
+        return wrong
     for series in baseline.series:
         wrong = _numeric_complaint(series) if isinstance(series, NumericSeries) else _categorical_complaint(series)
         if wrong is not None:
             return f"series {series.name!r}: {wrong}"
     return _performance_complaint(baseline)
+
+
+def _answer_complaint(baseline: Baseline) -> str | None:
+    if baseline.answer is not None and baseline.answer not in list(Answer):
+        return f"answer must be score, value, scores or null, got {baseline.answer!r}"
+    if baseline.answer is not None and not isinstance(baseline.series[-1], NumericSeries):
+        return "the answer's series must be numeric, and last"
+    return _classes_complaint(baseline)
+
+
+def _classes_complaint(baseline: Baseline) -> str | None:
+    classes = baseline.classes
+    if (baseline.answer == Answer.SCORES) != bool(classes):
+        return "scores need classes, and only they have some"
+    if not classes:
+        return None
+    if not FEWEST <= len(classes) <= MOST or len(set(classes)) != len(classes):
+        return f"there must be {FEWEST} to {MOST} classes, and their names must differ"
+    answers = baseline.series[-len(classes) :]
+    named = [s.name for s in answers if isinstance(s, NumericSeries)]
+    if named != [f"{Answer.SCORES}.{name}" for name in classes]:
+        return "the last series must be the scores of the classes, numeric, in their order"
+    wrong = ((one.name, class_complaint(one)) for one in baseline.by_class)
+    return next((f"class {name!r}: {why}" for name, why in wrong if why is not None), None)
 
 
 def _performance_complaint(baseline: Baseline) -> str | None:
@@ -195,7 +218,7 @@ def _outgoing(source: Source, baseline: Baseline) -> Outgoing:
 def _check_entry(baseline: Baseline) -> None:
     size = len(baseline.to_bytes())
     if size > MAX_ENTRY_BYTES:
-        features = baseline.series[: -1 if baseline.answer is not None else None] or baseline.series
+        features = baseline.series[: len(baseline.series) - baseline.answers] or baseline.series
         largest = max(features, key=lambda s: len(msgspec.json.encode(s)))
         raise InputError(
             f"the baseline takes {size} bytes, a topic takes {MAX_ENTRY_BYTES}; the largest series is "

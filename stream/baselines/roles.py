@@ -25,6 +25,7 @@ class Roles:
 
     score: str | None = None  # P(positive), in [0, 1]
     value: str | None = None  # a regression's estimate
+    scores: tuple[str, ...] | None = None  # P(class) of each class of a multiclass model
     features: tuple[str, ...] | None = None  # None: every column that has no other role
     time: str | None = None
     label: str | None = None
@@ -44,6 +45,7 @@ class Assigned:
     time: str | None
     label: str | None
     notes: tuple[str, ...]  # what was left out and why, one sentence each
+    score_columns: tuple[str, ...] = ()  # of a multiclass model, in the order of its classes
 
 
 def assign_roles(table: pa.Table, roles: Roles) -> Assigned:
@@ -56,16 +58,16 @@ def assign_roles(table: pa.Table, roles: Roles) -> Assigned:
     _check_names(table, roles)
     free = [name for name in table.column_names if name not in roles.ignore and name not in (roles.features or ())]
     answer_column, answer = _answer(free, roles)
-    time = roles.time or find_time(table, [name for name in free if name != answer_column])
+    time = roles.time or find_time(table, [n for n in free if n not in (answer_column, *(roles.scores or ()))])
     label = roles.label or _found(LABEL_NAME, free)
-    taken = {answer_column, time, label, roles.id or _found(ID_NAME, free)}
+    taken = {answer_column, time, label, roles.id or _found(ID_NAME, free), *(roles.scores or ())}
     notes: list[str] = []
     if roles.features is None:
         features = _rest(table, [n for n in free if n not in taken], roles.categorical, notes)
     else:
         features = tuple(name for name in table.column_names if name in roles.features)
         _check_types(table, features, roles.categorical)
-    if not features and answer_column is None:
+    if not features and answer is None:
         raise InputError(f"no feature and no score among the columns {_listed(table.column_names)}; name one")
     return Assigned(
         features=features,
@@ -75,6 +77,7 @@ def assign_roles(table: pa.Table, roles: Roles) -> Assigned:
         time=time,
         label=label,
         notes=tuple(notes),
+        score_columns=roles.scores or (),
     )
 
 
@@ -83,15 +86,18 @@ def _check_names(table: pa.Table, roles: Roles) -> None:
     if repeated:
         raise InputError(f"column names must be unique; {_listed(repeated)} come more than once")
     single = [n for n in (roles.score, roles.value, roles.time, roles.label, roles.id) if n is not None]
-    listed = [*(roles.features or ()), *roles.ignore]
+    listed = [*(roles.features or ()), *(roles.scores or ()), *roles.ignore]
     for name in [*single, *listed, *roles.categorical]:
         if name not in table.column_names:
             raise no_such_column(name, table.column_names)
     twice = sorted({n for n in single + listed if (single + listed).count(n) > 1})
     if twice:
         raise InputError(f"a column has one role; {_listed(twice)} got more than one")
-    if roles.score is not None and roles.value is not None:
-        raise InputError("a model has a score or a value, not both; name one of them and --ignore the other")
+    if len([one for one in (roles.score, roles.value, roles.scores) if one is not None]) > 1:
+        raise InputError(
+            "a model has a score or a value, not both, or a score for each class; name one of them and --ignore the "
+            "other"
+        )
 
 
 def no_such_column(name: str, names: Sequence[str]) -> InputError:
@@ -104,6 +110,8 @@ def no_such_column(name: str, names: Sequence[str]) -> InputError:
 def _answer(free: Sequence[str], roles: Roles) -> tuple[str | None, Answer | None]:
     if roles.value is not None:
         return roles.value, Answer.VALUE
+    if roles.scores is not None:
+        return None, Answer.SCORES
     column = roles.score or _found(SCORE_NAME, free)
     return column, Answer.SCORE if column is not None else None
 

@@ -24,6 +24,7 @@ from stream.errors import InputError
 from stream.evaluate.settings import ModelSettings
 
 LATER: Final = {
+    "scores": "a backtest judges one class at a time; name it with --score, and a --label of 0 and 1",
     "false_alarms": "the false-alarm budget comes in a later version; leave it out",
     "incidents": "scoring against incidents comes in a later version; leave it out",
 }
@@ -75,6 +76,7 @@ def _path(*flags: str, text: str) -> Callable[[Callable[..., Any]], Callable[...
 @_path("-c", "--config", text="Limits and windows (YAML).")
 @click.option("--model", metavar="NAME", help="Whose limits in the configuration. Default: the only one listed.")
 @_path("--html", "html_path", text="Also write a page with pictures over the windows.")
+@click.option("--scores", hidden=True, callback=_later, expose_value=False)
 @click.option("--false-alarms", hidden=True, callback=_later, expose_value=False)
 @click.option("--incidents", hidden=True, callback=_later, expose_value=False)
 @json_option

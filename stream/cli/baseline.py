@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -14,7 +14,6 @@ from stream.baselines.baseline import Baseline
 from stream.baselines.create import Binning, PredictionColumns, baseline_of, check_answer, read_columns, span_ms
 from stream.baselines.description import describe
 from stream.baselines.files import read_tables
-from stream.baselines.grid import ScoreGrid
 from stream.baselines.live import Selection, read_live
 from stream.baselines.provenance import provenance, sha256_of_files
 from stream.baselines.registry import Registry, read_registry, register
@@ -44,9 +43,12 @@ def names(_context: click.Context, _option: click.Parameter, value: str | None) 
     return None if value is None else tuple(name.strip() for name in value.split(",") if name.strip())
 
 
+SCORES_HELP: Final = "Of a multiclass model: the columns of P(class), named score_CLASS, scores.CLASS or CLASS."
+
 ROLE_OPTIONS: Final = (
     click.option("--score", metavar="COL", help="The model's score in [0, 1]. By name: score."),
     click.option("--value", metavar="COL", help="A regression's estimate, instead of a score."),
+    click.option("--scores", metavar="A,B,C", callback=names, help=SCORES_HELP),
     click.option("--features", metavar="A,B,C", callback=names, help="The features. Default: all the other columns."),
     click.option("--time", metavar="COL", help="Event time. By name: ts, timestamp, time. UTC without a zone."),
     click.option("--label", metavar="COL", help="The truth of each answer; it is no feature. By name: label."),
@@ -68,6 +70,7 @@ def roles_of(options: dict[str, Any]) -> Roles:
     return Roles(
         score=options["score"],
         value=options["value"],
+        scores=options["scores"],
         features=options["features"],
         time=options["time"],
         label=options["label"],
@@ -111,8 +114,10 @@ def create(**options: Any) -> None:
     """
     wanted = _wanted(options)
     config: Config = options["config"]
-    inherited = None if options["dry_run"] else _grid_in_force(config, wanted.key)
-    binning = Binning(grid=inherited, threshold=options["threshold"])
+    before = None if options["dry_run"] else _read(config).in_force(wanted.key)
+    # So that performance goes on across the two.
+    inherited = Binning() if before is None else Binning(grid=before.grid, classes=before.by_class)
+    binning = replace(inherited, threshold=options["threshold"])
     baseline, notes = _make(config, wanted, binning, live=options["from_topic"])
     for note in notes:
         click.echo(f"driftline: {note}", err=True)
@@ -188,12 +193,6 @@ def _make(config: Config, wanted: Wanted, binning: Binning, *, live: bool) -> tu
     return baseline, columns.notes + _notes_on_labels(columns, baseline, binning)
 
 
-def _grid_in_force(config: Config, key: ModelKey) -> ScoreGrid | None:
-    """The score grid that the model version's next baseline inherits, so that performance goes on across the two."""
-    in_force = _read(config).in_force(key)
-    return None if in_force is None else in_force.grid
-
-
 def _notes_on_labels(columns: PredictionColumns, baseline: Baseline, binning: Binning) -> tuple[str, ...]:
     notes: list[str] = []
     if binning.grid is not None and baseline.grid is not None and baseline.grid != binning.grid:
@@ -201,7 +200,8 @@ def _notes_on_labels(columns: PredictionColumns, baseline: Baseline, binning: Bi
             f"the threshold was {binning.grid.threshold:g} and is {baseline.grid.threshold:g} now: scores are cut "
             "anew, and performance is counted anew"
         )
-    if columns.labels is not None and baseline.labelled is None and baseline.labelled_values is None:
+    in_classes = any(one.positives is not None for one in baseline.by_class)
+    if columns.labels is not None and not (baseline.labelled or baseline.labelled_values or in_classes):
         notes.append("no row has a label and an answer, so nothing is known of how good the model was")
     return tuple(notes)
 

@@ -1,16 +1,18 @@
 """Predictions that wait for their labels: which rows of a batch the join has to know of.
 
 Every prediction of a model in force that has an id and a usable answer, also one that is late for
-its pane: event time decides at the join. It costs 22 bytes on the wire and a hash of its id.
+its pane: event time decides at the join. It costs 22 bytes on the wire and a hash of its id; a prediction
+of k classes waits in k rows.
 """
 
 import numpy as np
 
 from stream.count.plan import ActivePlan
+from stream.ingest.id_hash import class_hashes
 from stream.outcomes.covering import Outbox, Times, is_sampled
-from stream.outcomes.joining import Joining
+from stream.outcomes.joining import ClassJoining, Joining, joining_of
 from stream.records.outcome import LATEST_TIME_S, OutcomeRows, PerformanceDefinition, joined_rows
-from stream.records.prediction import ModelColumns, ModelKey, PredictionBatch
+from stream.records.prediction import ModelColumns, PredictionBatch
 
 
 class WaitingRows:
@@ -21,8 +23,7 @@ class WaitingRows:
         self._joining = {
             key: joining
             for key, a in plan.newest.items()
-            if a.model.outcomes is not None
-            and (joining := Joining.of(a.definition.baseline, a.model, a.model.outcomes, outbox.to.partitions))
+            if (joining := joining_of(a.definition.baseline, a.model, a.model.outcomes, outbox.to.partitions))
         }
         lateness = [a.model.settings.allowed_lateness_ms for a in plan.active]
         self.lateness_ms = max(lateness, default=0)  # of the watermark that the join is told
@@ -38,19 +39,24 @@ class WaitingRows:
         places: list[Times] = []
         definitions: list[PerformanceDefinition] = []
         for key, columns in decoded.columns.items():
-            if key in self._joining:
-                part, place = self._rows(key, columns, decoded, running_newest_ms, model=len(definitions))
+            joining = self._joining.get(key)
+            if joining is not None:
+                first = len(definitions)
+                if isinstance(joining, ClassJoining):
+                    part, place = self._class_rows(joining, columns, decoded, running_newest_ms, model=first)
+                    definitions += joining.definitions
+                else:
+                    part, place = self._rows(joining, columns, decoded, running_newest_ms, model=first)
+                    definitions.append(joining.definition)
                 parts.append(part)
                 places.append(place)
-                definitions.append(self._joining[key].definition)
         if parts:
             rows = joined_rows(parts)
             self._outbox.add(rows.take(np.argsort(np.concatenate(places), kind="stable")), definitions)
 
     def _rows(
-        self, key: ModelKey, columns: ModelColumns, decoded: PredictionBatch, running_newest_ms: Times, *, model: int
+        self, joining: Joining, columns: ModelColumns, decoded: PredictionBatch, running_newest_ms: Times, *, model: int
     ) -> tuple[OutcomeRows, Times]:
-        joining = self._joining[key]
         answer = columns.numeric[:, -1]
         time_s = decoded.event_time_ms[columns.row] // 1_000
         chosen = (columns.id_hash != 0) & np.isfinite(answer) & (time_s >= 0) & (time_s <= LATEST_TIME_S)
@@ -64,5 +70,31 @@ class WaitingRows:
             time_s=time_s[chosen],
             model=np.full(len(row), model, np.int64),
             payload=joining.payload(answer[chosen]),
+            value=np.zeros(len(row), np.float32),
+        ), decoded.place[row]
+
+    def _class_rows(
+        self,
+        joining: ClassJoining,
+        columns: ModelColumns,
+        decoded: PredictionBatch,
+        running_newest_ms: Times,
+        *,
+        model: int,
+    ) -> tuple[OutcomeRows, Times]:
+        """A row for each class, those of one prediction side by side; only of predictions with every class's score."""
+        k = len(joining.definitions)
+        scores = columns.numeric[:, -k:]
+        time_s = decoded.event_time_ms[columns.row] // 1_000
+        chosen = (columns.id_hash != 0) & np.isfinite(scores).all(axis=1) & (time_s >= 0) & (time_s <= LATEST_TIME_S)
+        chosen &= is_sampled(columns.id_hash, joining.sample)
+        row = np.repeat(columns.row[chosen], k)
+        return OutcomeRows(
+            hash=class_hashes(columns.id_hash[chosen], joining.classes).ravel(),
+            offset=decoded.offset[row],
+            late=self._outbox.late(decoded.event_time_ms[row], running_newest_ms[row] - self.lateness_ms),
+            time_s=np.repeat(time_s[chosen], k),
+            model=np.tile(np.arange(model, model + k, dtype=np.int64), int(chosen.sum())),
+            payload=joining.payload(scores[chosen]).ravel(),
             value=np.zeros(len(row), np.float32),
         ), decoded.place[row]

@@ -197,7 +197,8 @@ class _Columns:
 
     def _has_good_scores(self, rows: list[_Envelope], scores: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         missing = np.isnan(scores)
-        good: npt.NDArray[np.bool_] = (missing | ((scores >= 0) & (scores <= 1))).all(axis=1)
+        in_range = missing | ((scores >= 0) & (scores <= 1))
+        good: npt.NDArray[np.bool_] = np.asarray(in_range.all(axis=1))
         for i in np.flatnonzero(missing.all(axis=1)).tolist():
             good[i] = self._has_other_answer(rows[i])
         return good

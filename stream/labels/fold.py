@@ -13,7 +13,9 @@ import numpy.typing as npt
 
 from stream.durable.fold import Register
 from stream.durable.log import Outgoing
+from stream.ingest.careful_labels import UNKNOWN_CLASS
 from stream.ingest.dead_letter import dead_letter
+from stream.ingest.id_hash import class_hashes
 from stream.ingest.plan import FindBaseline, Plan, PlannedModel
 from stream.ingest.settings import IngestSettings
 from stream.labels.rules import LabelRules
@@ -190,7 +192,7 @@ class LabelFold:
         self.ledger.counted += kept
         self.ledger.ignored += decoded.ignored + len(chosen) - kept
         model, payload, definitions = self._scored(decoded)
-        return OutcomeRows(
+        rows = OutcomeRows(
             hash=decoded.id_hash[chosen],
             offset=decoded.offset[chosen],
             late=self._outbox.late(decoded.event_time_ms, running_newest_ms - self._rules.lateness_ms)[chosen],
@@ -198,7 +200,31 @@ class LabelFold:
             model=model[chosen],
             payload=payload[chosen],
             value=decoded.value[chosen].astype(np.float32),
-        ), definitions
+        )
+        return self._by_class(rows, decoded.models, decoded.model[chosen]) if self._rules.classes else rows, definitions
+
+    def _by_class(self, rows: OutcomeRows, models: list[str], model: npt.NDArray[np.int32]) -> OutcomeRows:
+        """The rows; a label of a model of k classes as k: 1 for the class that it names, 0 for the others.
+
+        Args:
+            rows: of which a class's place is the value.
+            models: their names.
+            model: of each row, shape (rows,).
+        """
+        classes = [self._rules.classes.get(name, ()) for name in models]
+        copies = np.array([len(names) or 1 for names in classes] or [1])[model]
+        row = np.repeat(np.arange(len(rows)), copies)
+        found = rows.take(row)
+        for i, names in enumerate(classes):
+            if names:
+                own = model == i
+                place = rows.value[own]
+                self.ledger.unknown_classes += int((place == UNKNOWN_CLASS).sum())
+                truth = (place[:, None] == np.arange(len(names))).astype(np.float32)
+                truth[np.isnan(place)] = np.nan
+                found.hash[own[row]] = class_hashes(rows.hash[own], names).ravel()
+                found.value[own[row]] = truth.ravel()
+        return found
 
     def _scored(
         self, decoded: LabelBatch

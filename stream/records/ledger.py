@@ -15,6 +15,7 @@ class Ledger(msgspec.Struct, kw_only=True):
     ignored: int = 0  # of an unknown model under `ignore`, or older than the model's first whole pane
     dead: dict[str, int] = {}  # by rejection reason
     lost: int = 0
+    unknown_classes: int = 0  # of those counted: labels of a multiclass model that name none of its classes
 
     def balance(self) -> int:
         """0, or rows have vanished."""
@@ -30,4 +31,5 @@ class Ledger(msgspec.Struct, kw_only=True):
             ignored=self.ignored + other.ignored,
             dead=dead,
             lost=self.lost + other.lost,
+            unknown_classes=self.unknown_classes + other.unknown_classes,
         )

@@ -55,6 +55,7 @@ METRICS: Final = (
     MetricSpec("labels_received_total", _SOURCE, "labels read: counted + ignored + dead letters"),
     MetricSpec("labels_counted_total", _SOURCE, "labels that went to the join"),
     MetricSpec("labels_ignored_total", _SOURCE, "labels of unknown models, or outside the sample"),
+    MetricSpec("labels_unknown_class_total", _SOURCE, "labels counted that name no class of their multiclass model"),
     MetricSpec("labels_lost_total", _SOURCE, "offsets that retention cut away before they were read"),
     MetricSpec("dead_letters_total", ("reason", *_SOURCE), "predictions and labels that could not be read, by reason"),
     MetricSpec("watermark_lag_seconds", _SOURCE, "wall clock less the newest event time of the partition"),
@@ -144,6 +145,8 @@ class OwnersCollector(Collector):
                 _add_input(families, source, owner.fold, "predictions", ("counted", "late", "ignored"))
             elif isinstance(owner.fold, LabelFold):
                 _add_input(families, source, owner.fold, "labels", ("counted", "ignored"))
+                unknown = owner.fold.ledger.unknown_classes
+                families["labels_unknown_class_total"].add_metric(_labels(source), unknown)
             elif isinstance(owner.fold, EvaluateFold):
                 _add_evaluate(families, source, owner.fold)
             elif isinstance(owner.fold, JoinFold):

@@ -109,25 +109,24 @@ class LabelTraffic:
 
     def named(self, row: Row, index: int) -> Sent:
         """The prediction with an id, or none; its labels are planned."""
-        reused = self._id_again(row, index)
-        id_ = self._new_id(row, index) if reused is None else reused
+        said_before = self._id_again(row, index) or self._announced_id(row, index)
+        is_named = said_before is not None or self._dice.random() >= SHARE_NO_ID
+        id_ = said_before or (self._next_serial() if is_named else NO_ID)
         sent = Sent(row, id_, self._text(row, id_), index)
-        if id_ != NO_ID and index < self._last:
+        if is_named and index < self._last:
             self._recent.append(sent)
-            if reused is None:
+            if said_before is None:  # an id's labels are all within a window's length
                 self._plan(sent)
         return sent
 
-    def _new_id(self, row: Row, index: int) -> int:
-        draw = self._dice.random()
-        if draw < SHARE_NO_ID:
-            return NO_ID
+    def _announced_id(self, row: Row, index: int) -> int | None:
+        """One for which a label waits already."""
         announced = self._announced[self._name_of[row.model]]
         while announced and announced[0][1] < index - ANNOUNCED_FOR:
             announced.popleft()
-        if announced and draw > 1 - SHARE_ANNOUNCED and self._is_wild(row, index):
+        if announced and self._dice.random() < SHARE_ANNOUNCED and self._is_wild(row, index):
             return announced.popleft()[0]
-        return self._next_serial()
+        return None
 
     def _id_again(self, row: Row, index: int) -> int | None:
         if not self._recent or self._dice.random() >= SHARE_REUSED or not self._is_wild(row, index):

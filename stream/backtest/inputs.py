@@ -81,6 +81,7 @@ def read_input(
     if roles.label is not None and assigned.answer is None:
         raise InputError("labels are the truth about answers; name the column of these with --score or --value, too")
     _check_pair(assigned, normal, judged, (baseline_path, path))
+    time = _time_of(judged, roles, assigned)
     columns = _normal_columns(normal, assigned, roles, baseline_path)
     made = provenance(
         rows=columns.rows,
@@ -92,8 +93,8 @@ def read_input(
     return BacktestInput(
         baseline=msgspec.structs.replace(baseline, number=1),
         columns=_judged_columns(judged, assigned, baseline),
-        time_ms=_times(judged, roles, assigned),
-        notes=assigned.notes + _left_out(judged, normal, roles),
+        time_ms=None if time is None else time_column_ms(time, judged.column(time)),
+        notes=assigned.notes + _left_out(judged, normal, roles, time),
         labels=_labels(judged, assigned, roles, label_time, path),
     )
 
@@ -214,18 +215,21 @@ def _judged_columns(table: pa.Table, assigned: Assigned, baseline: Baseline) -> 
     )
 
 
-def _times(table: pa.Table, roles: Roles, assigned: Assigned) -> npt.NDArray[np.int64] | None:
+def _time_of(table: pa.Table, roles: Roles, assigned: Assigned) -> str | None:
+    """The column with the rows' event time."""
     taken = {*assigned.features, assigned.answer_column, roles.label, *roles.ignore}
-    name = roles.time or find_time(table, [n for n in table.column_names if n not in taken])
-    return None if name is None else time_column_ms(name, table.column(name))
+    return roles.time or find_time(table, [n for n in table.column_names if n not in taken])
 
 
-def _left_out(judged: pa.Table, normal: pa.Table, roles: Roles) -> tuple[str, ...]:
+def _left_out(judged: pa.Table, normal: pa.Table, roles: Roles, time: str | None) -> tuple[str, ...]:
     if roles.features is not None:
         return ()
-    known: Sequence[str] = [*normal.column_names, *roles.ignore, roles.time or "", roles.label or ""]
+    known: Sequence[str] = [*normal.column_names, *roles.ignore, time or "", roles.label or ""]
     new = [name for name in judged.column_names if name not in known]
-    return (f"columns {', '.join(new)} are not in the baseline and are left out",) if new else ()
+    if not new:
+        return ()
+    what = f"column {new[0]} is" if len(new) == 1 else f"columns {', '.join(new)} are"
+    return (f"{what} not in the baseline and left out",)
 
 
 def _located(problem: InputError, path: Path) -> InputError:

@@ -36,7 +36,7 @@ from stream.demo.settings import (
 )
 from stream.demo.summary import summary
 from stream.demo.times import utc
-from stream.demo.watch import Found, Watch
+from stream.demo.watch import ALERTS_FILE, PERFORMANCE_FILE, REPORTS_FILE, Found, Watch
 from stream.errors import InputError
 from stream.records.source import Source
 from stream.service.admin import create_topics
@@ -48,6 +48,7 @@ PICTURE_FILE: Final = "picture.png"
 SUMMARY_FILE: Final = "summary.txt"
 BROKER_LOG: Final = "broker.log"
 WORKER_LOG: Final = "worker.log"
+LEFT_BEHIND: Final = (PICTURE_FILE, SUMMARY_FILE, ALERTS_FILE, REPORTS_FILE, PERFORMANCE_FILE, BROKER_LOG, WORKER_LOG)
 
 
 def run(settings: DemoSettings, console: Console) -> None:
@@ -140,7 +141,7 @@ def _leave_behind(folder: Path, prepared: Prepared, found: Found) -> str:
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / SUMMARY_FILE).unlink(missing_ok=True)  # a summary of another run must not be taken for this one's
-        (folder / PICTURE_FILE).unlink(missing_ok=True)
+        for left in LEFT_BEHIND:  # what another run left must not be taken for this one's
+            (folder / left).unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"cannot write to {folder} ({error.strerror}); choose another folder with --out") from error

@@ -41,7 +41,7 @@ class Screen:
         self._from_ms = self._next_line_ms = self._next_labels_ms = from_ms
         self._progress.update(self._published, total=messages)
         for task in (self._evaluated, self._labelled):
-            self._progress.update(task, total=(to_ms - from_ms) // HOUR_MS, what="windows")
+            self._progress.update(task, total=(to_ms - from_ms) // HOUR_MS + 1, what="windows")
 
     def published(self, messages: int) -> None:
         """So many messages are in Kafka."""
@@ -49,7 +49,7 @@ class Screen:
 
     def report(self, report: Report) -> None:
         """An evaluation of predictions came."""
-        hours = (report.window_end_ms - self._from_ms) // HOUR_MS
+        hours = (report.window_end_ms - self._from_ms) // HOUR_MS + 1
         self._progress.update(self._evaluated, completed=hours)
         if report.complete and report.window_end_ms >= self._next_line_ms:
             self._next_line_ms = report.window_end_ms + HOURS_PER_LINE * HOUR_MS
@@ -57,7 +57,7 @@ class Screen:
 
     def performance(self, performance: Performance) -> None:
         """An evaluation of labels came."""
-        hours = (performance.window_end_ms - self._from_ms) // HOUR_MS
+        hours = (performance.window_end_ms - self._from_ms) // HOUR_MS + 1
         self._progress.update(self._labelled, completed=hours)
         if performance.complete and performance.window_end_ms >= self._next_labels_ms:
             self._next_labels_ms = performance.window_end_ms + HOURS_PER_LINE * HOUR_MS

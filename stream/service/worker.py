@@ -23,7 +23,7 @@ from stream.records.prediction import ModelKey
 from stream.records.source import MessageBatch, Source
 from stream.records.times import rfc3339
 from stream.service.admin import check_topics, message_limits
-from stream.service.app import App, add_agent, ending_the_process, make_app, quiet_libraries, run
+from stream.service.app import App, add_agent, ending_the_process, make_app, run
 from stream.service.fetch_scheduler import RECORDS_PER_FETCH
 from stream.service.kafka_log import SILENCE_LIMIT_S, KafkaLog
 from stream.service.metrics import Metrics
@@ -275,9 +275,11 @@ async def _take(owner: Owner) -> int:
 
 async def run_worker(config: Config) -> None:
     """Run a worker until it is asked to stop."""
-    quiet_libraries(logging.CRITICAL)  # until it runs, what matters of them is raised, and said in our words
+    client_log = logging.getLogger("aiokafka")
+    client_log.propagate = False  # until there is a connection: why there is none is raised, and said in our words
     limits = await message_limits(config)
     async with KafkaLog.connect(config.kafka, batch_bytes=min(limits.values())) as kafka:
+        client_log.propagate = True
         worker = await _worker(config, kafka, limits)
         runner, port = await serve(
             make_web(worker.metrics.registry, alive=worker.alive, ready=worker.ready), config.web.host, config.web.port

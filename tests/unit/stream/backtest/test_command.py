@@ -145,3 +145,18 @@ def test_the_page_stands_alone_and_escapes_names(tmp_path: Path, capsys: pytest.
     pictures = [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", text, re.DOTALL)]
     assert len(pictures) == 2
     assert len(pictures[0].findall("circle[@class='critical']")) == 1
+
+
+def test_a_time_that_only_the_judged_file_has_is_not_said_to_be_left_out(
+    tmp_path: Path, base: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    times = pa.array([1_700_000_000_000 + i for i in range(3)])
+    judged = put(
+        tmp_path / "judged.parquet", x=[1.0, 2.0, 4.0], c=["a", "b", None], score=[0.1, 0.2, 0.4], ts=times, y=[1, 2, 3]
+    )
+
+    main(["backtest", "--baseline", base, judged, "--chunk-rows", "3", "--json"])
+
+    said = capsys.readouterr().err
+    assert "column y is not in the baseline and left out" in said
+    assert "ts" not in said

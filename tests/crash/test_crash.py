@@ -12,7 +12,7 @@ from tests.crash.join_truth import RETRACTED, Prediction, Said, settle
 from tests.crash.scenario import Scenario, actions
 from tests.crash.traffic import Traffic
 
-SHORT = Scenario(events=80_000, models=8, kills=5, stops=1, seed=3, unknown_models="ignore")
+SHORT = Scenario(events=80_000, models=8, kills=4, stops=1, seed=3, unknown_models="ignore")
 
 PREDICTION_FATES = ("joined", "waiting", "expired", "duplicates")
 LABEL_FATES = ("inline", "waiting_labels", "duplicate_labels", "revised", "retracted", "orphans")
@@ -35,8 +35,8 @@ async def test_sums_stay_exact_when_workers_are_killed_and_stopped(broker: Broke
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_a_row_in_another_bin_and_a_label_turned_round_are_noticed(broker: Broker, tmp_path: Path) -> None:
-    """The comparison can fail: one row of 40,000, and one label, is found wherever it is counted."""
-    calm = Scenario(events=40_000, models=4, kills=0, stops=0)
+    """The comparison can fail: one row of 20,000, and one label, is found wherever it is counted."""
+    calm = Scenario(events=20_000, models=4, kills=0, stops=0)
 
     result = await crash_run(calm, broker.bootstrap_servers, tmp_path, spoil=spoil_truth)
 

@@ -13,15 +13,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from detectors import Auc, BinaryMetrics, RegressionMetrics, Undefined, Verdict, auc_drop_p_value, rise_p_value
+from detectors.multiclass import MulticlassMetrics
 from stream.alerts.rules import AUC, BRIER, MAE, PerformanceRules, WorseRule
 from stream.baselines.baseline import LabelledValues
 from stream.evaluate.labelled_baseline import KnownLabels
+from stream.evaluate.performance_classes import ClassPerformance, KnownClasses, comparable
 from stream.evaluate.score_estimate import FEWEST_OF_A_CLASS
 from stream.records.prediction import Answer
 
 NO_BASELINE: Final = Undefined("no labelled baseline")
 TOO_FEW: Final = "too few"
 NOISE: Final = "sampling noise"
+MACRO: Final = "macro"  # the subject of a multiclass model's AUC
 OFF: Final = Verdict.OK  # of a check that is switched off: its alert, if one fires, ends
 HAVE_CRITICAL: Final = frozenset({AUC, MAE})  # Brier moves with the base rate too, so it only warns
 
@@ -31,7 +34,7 @@ class PerformanceCheck:
     """One statistic of one window's labels, with its verdict."""
 
     check: str  # "auc" | "brier" | "mae"
-    subject: str  # "score" | "value"
+    subject: str  # "score" | "value" | "macro"
     value: float | Undefined
     se: float | Undefined  # standard error by sampling
     n: int  # labels in the window
@@ -81,6 +84,32 @@ def value_checks(
     share = 0.0 if rules.mae is None else rules.mae.tolerance
     tolerance = 0.0 if isinstance(compared.baseline, Undefined) else share * compared.baseline
     return (_judged(MAE, str(Answer.VALUE), compared, rules.mae, tolerance=tolerance),)
+
+
+def class_checks(
+    found: ClassPerformance | Undefined, known: KnownClasses | None, rules: PerformanceRules
+) -> tuple[PerformanceCheck, ...]:
+    """Macro AUC of one window, over the classes of which window and baseline have enough rows."""
+    compared = _macro(found, NO_BASELINE if known is None else known.metrics)
+    tolerance = 0.0 if rules.auc is None else -rules.auc.tolerance
+    return (_judged(AUC, MACRO, compared, rules.auc, tolerance=tolerance),)
+
+
+def _macro(found: ClassPerformance | Undefined, before: MulticlassMetrics | Undefined) -> _Compared:
+    if isinstance(found, Undefined):
+        of_baseline = before if isinstance(before, Undefined) else before.macro_auc
+        return _Compared(value=found, se=found, n=0, baseline=of_baseline, p_value=found)
+    area: Auc | Undefined = found.macro
+    other: Auc | Undefined = NO_BASELINE
+    if not isinstance(before, Undefined):
+        area, other = comparable(found.metrics.auc, before.auc, FEWEST_OF_A_CLASS)
+    return _Compared(
+        value=area.value if isinstance(area, Auc) else area,
+        se=area.se if isinstance(area, Auc) else area,
+        n=found.metrics.n,
+        baseline=other.value if isinstance(other, Auc) else other,
+        p_value=auc_drop_p_value(area, other) if isinstance(area, Auc) and isinstance(other, Auc) else NO_BASELINE,
+    )
 
 
 def _auc(found: BinaryMetrics | Undefined, known: KnownLabels | None) -> _Compared:

@@ -22,6 +22,7 @@ from stream.evaluate.performance_evaluator import (
     performance_baseline,
 )
 from stream.evaluate.performance_panes import WindowSum
+from stream.evaluate.performance_report import JudgedPerformance
 from stream.evaluate.performance_track import Track, TrackProgress
 from stream.evaluate.settings import ModelSettings
 from stream.records.outcome import PerformanceDefinition
@@ -144,16 +145,33 @@ class PerformanceCourse:
     def evaluate(self, end_ms: int, by: WindowSum | None = None) -> PerformanceEvaluation:
         """Work out the window that ends at `end_ms`."""
         track = self.in_force(end_ms)
-        start_ms, pane_ms = end_ms - self.window_ms(track), track.definition.pane_ms
+        start_ms = end_ms - self.window_ms(track)
         first_ms, baseline = track.progress.first_ms, self.baseline_of(track)
         cohort_sum, cohorts = track.cohorts_by(end_ms)
         return evaluate_performance(
             track.definition,
-            (by or self._sum).of(track.arrivals, start_ms, end_ms, pane_ms),
+            self.counts(end_ms, by),
             baseline,
             self.settings.performance,
             span=Span(start_ms, end_ms, complete=first_ms is not None and first_ms <= start_ms),
             coverage=coverage_of(cohort_sum, track.sections, cohorts, baseline.bands),
+        )
+
+    def counts(self, end_ms: int, by: WindowSum | None = None) -> Counts:
+        """The sum of the window that ends at `end_ms`, shape (width,); the caller must not change it."""
+        track = self.in_force(end_ms)
+        return (by or self._sum).of(
+            track.arrivals, end_ms - self.window_ms(track), end_ms, pane_ms=track.definition.pane_ms
+        )
+
+    def judged(self, evaluation: PerformanceEvaluation) -> JudgedPerformance:
+        """With what it was judged by."""
+        track = self.in_force(evaluation.end_ms)
+        return JudgedPerformance(
+            evaluation,
+            track.definition,
+            self.baseline_of(track),
+            track.arrivals.offsets(evaluation.start_ms, evaluation.end_ms),
         )
 
     def baseline_of(self, track: Track) -> PerformanceBaseline:
@@ -170,10 +188,19 @@ class PerformanceCourse:
 
     def revised(self) -> Iterator[PerformanceEvaluation]:
         """The evaluations that must be published again, the newest window's last whether it changed or not."""
+        ends = self.revised_ends()
+        anew = WindowSum()  # a walk of its own: the course's sum stays with the newest window
+        for end_ms in ends[:-1]:
+            yield self.evaluate(end_ms, anew)
+        for end_ms in ends[-1:]:
+            yield self.evaluate(end_ms)
+
+    def revised_ends(self) -> list[int]:
+        """The ends of the windows that changed since they were evaluated, once; the newest is always the last."""
         starts, self.progress.revise = self.progress.revise, []
         evaluated_to, first_ms = self.progress.evaluated_to_ms, self.progress.first_ms
         if not starts or evaluated_to is None or first_ms is None:
-            return
+            return []
         track = self.in_force(evaluated_to)
         pane_ms, window_ms = track.definition.pane_ms, self.window_ms(track)
         ends = {
@@ -182,10 +209,7 @@ class PerformanceCourse:
             for end_ms in range(start + pane_ms, min(start + window_ms, evaluated_to) + 1, pane_ms)
             if end_ms > max(first_ms, evaluated_to - window_ms) and self.in_force(end_ms) is track
         }
-        anew = WindowSum()  # a walk of its own: the course's sum stays with the newest window
-        for end_ms in sorted(ends - {evaluated_to}):
-            yield self.evaluate(end_ms, anew)
-        yield self.evaluate(evaluated_to)
+        return [*sorted(ends - {evaluated_to}), evaluated_to]
 
     def forget(self) -> None:
         """Drop the panes and tracks that no window, nor a revision of one, needs any more."""

@@ -8,10 +8,10 @@ import msgspec
 from detectors.errors import SnapshotError
 from stream.baselines.baseline import Baseline
 from stream.durable.fold import Register
+from stream.evaluate.class_courses import ClassCourses
 from stream.evaluate.outcome_sources import OutcomeSources, OutcomeSourceState
 from stream.evaluate.performance_course import PerformanceCourse, PerformanceProgress
 from stream.evaluate.performance_evaluator import PerformanceEvaluation
-from stream.evaluate.performance_report import JudgedPerformance
 from stream.evaluate.performance_track import Track
 from stream.evaluate.publisher import Publisher
 from stream.evaluate.settings import ModelSettings
@@ -38,6 +38,16 @@ class PerformanceCourses:
         self._find = find_baseline
         self._watermark_ms = self.sources.watermark_ms()
         self._restored: dict[str, Track] = {}  # by definition id, while a state is read back
+        self._of_classes: dict[ModelKey, ClassCourses] = {}
+
+    @property
+    def models(self) -> list[PerformanceCourse | ClassCourses]:
+        """Every model version, sorted: a multiclass one is its courses together."""
+        found: list[tuple[ModelKey, PerformanceCourse | ClassCourses]] = [
+            (key, course) for (key, category), course in self.courses.items() if not category
+        ]
+        found += self._of_classes.items()
+        return [one for _, one in sorted(found, key=lambda item: item[0])]
 
     def reliable(self, key: ModelKey) -> bool | None:
         """Whether the label-free estimate was right when labels last could tell; None: they never could."""
@@ -105,7 +115,7 @@ class PerformanceCourses:
         if watermark_ms == self._watermark_ms:
             return
         self._watermark_ms = watermark_ms
-        for _, course in sorted(self.courses.items(), key=lambda item: item[0]):
+        for course in self.models:
             for revised in course.revised():
                 self._publish_revision(course, revised)
             before = course.progress.evaluated_to_ms
@@ -114,32 +124,23 @@ class PerformanceCourses:
             if course.progress.evaluated_to_ms != before:  # only then: what is kept follows from the progress alone
                 course.forget()
 
-    def _publish(self, course: PerformanceCourse, end_ms: int) -> None:
+    def _publish(self, course: PerformanceCourse | ClassCourses, end_ms: int) -> None:
         evaluation = course.latest = course.evaluate(end_ms)
         self.evaluations += 1
         if evaluation.reliable is not None:
             course.progress.reliable = evaluation.reliable
-        judged = self._judged(course, evaluation)
+        judged = course.judged(evaluation)
         self._publisher.move_performance_alerts(judged, course.progress.episodes)
         self._publisher.report_performance(judged, revision=0, episodes=course.progress.episodes)
 
-    def _publish_revision(self, course: PerformanceCourse, evaluation: PerformanceEvaluation) -> None:
+    def _publish_revision(self, course: PerformanceCourse | ClassCourses, evaluation: PerformanceEvaluation) -> None:
         end_ms, revisions = evaluation.end_ms, course.progress.revisions
         if end_ms == course.progress.evaluated_to_ms:
             course.latest = evaluation
         self.evaluations += 1
         revision = revisions[end_ms] = revisions.get(end_ms, 0) + 1
-        judged = self._judged(course, evaluation)
+        judged = course.judged(evaluation)
         self._publisher.report_performance(judged, revision=revision, episodes=course.progress.episodes)
-
-    def _judged(self, course: PerformanceCourse, evaluation: PerformanceEvaluation) -> JudgedPerformance:
-        track = course.in_force(evaluation.end_ms)
-        return JudgedPerformance(
-            evaluation,
-            track.definition,
-            course.baseline_of(track),
-            track.arrivals.offsets(evaluation.start_ms, evaluation.end_ms),
-        )
 
     def _course_of(self, key: ModelKey, category: str) -> PerformanceCourse:
         held = self.courses.get((key, category))
@@ -148,6 +149,8 @@ class PerformanceCourses:
     def _course(self, progress: PerformanceProgress) -> PerformanceCourse:
         course = PerformanceCourse(progress, self._settings_of, self._find)
         self.courses[course.key, progress.category] = course
+        if progress.category:
+            self._of_classes.setdefault(course.key, ClassCourses()).add(course)
         return course
 
 

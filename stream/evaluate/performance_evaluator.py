@@ -4,15 +4,19 @@ Cost: O(bins), about 1 ms for a binary model at 2,048 bins, whatever the number 
 Every statistic that the labels do not determine is `Undefined` and says why.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
+
+import numpy as np
 
 from detectors import Auc, BinaryMetrics, RegressionMetrics, Undefined, binary_metrics, regression_metrics
 from stream.alerts.rules import PerformanceRules
 from stream.baselines.baseline import Baseline, LabelledValues
 from stream.evaluate.label_coverage import LabelCoverage, LabelDelay, delay_of, sums_of
 from stream.evaluate.labelled_baseline import LabelledBaseline, ScoreBands, labelled_baseline
-from stream.evaluate.performance_checks import PerformanceCheck, binary_checks, value_checks
+from stream.evaluate.performance_checks import PerformanceCheck, binary_checks, class_checks, value_checks
+from stream.evaluate.performance_classes import ClassPerformance, KnownClasses, class_performance, known_classes
 from stream.evaluate.performance_panes import labelled
 from stream.evaluate.score_estimate import EstimateGaps, gaps_of
 from stream.records.outcome import PerformanceDefinition
@@ -27,6 +31,13 @@ class Span(NamedTuple):
     complete: bool  # False: labels began inside the window
 
 
+class ClassCounts(NamedTuple):
+    """Sums of one window of a multiclass model, each of shape (width of its class's definition,)."""
+
+    of_one: Counts  # of the class whose definition they are told with: what all classes have in common
+    by_class: Sequence[Counts] | None  # in the baseline's order; None: the pairs were not counted by its grids
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PerformanceBaseline:
     """What the baseline in force says of performance; made once for a baseline, since it costs as much as a window."""
@@ -34,6 +45,7 @@ class PerformanceBaseline:
     of: Baseline
     scores: LabelledBaseline | None  # None: a regression, a class of a multiclass model, or no score grid
     values: LabelledValues | None  # None: no regression, or made without labels
+    classes: KnownClasses | None = None  # None: no multiclass model
 
     @property
     def bands(self) -> ScoreBands | None:
@@ -48,7 +60,7 @@ class PerformanceEvaluation:
     start_ms: int
     end_ms: int
     complete: bool
-    task: str  # binary | regression
+    task: str  # binary | regression | multiclass
     n: int  # labels
     binary: BinaryMetrics | Undefined | None  # None: a regression
     regression: RegressionMetrics | Undefined | None  # None: a binary model
@@ -57,12 +69,15 @@ class PerformanceEvaluation:
     coverage: LabelCoverage
     clipped: int  # regression: labels or errors beyond what the sums can hold, counted at their limit
     checks: tuple[PerformanceCheck, ...]
-    negatives: Counts  # by grid bin; empty for a regression
+    negatives: Counts  # by grid bin; empty for a regression and for several classes
     positives: Counts
+    classes: ClassPerformance | Undefined | None = None  # None: no multiclass model
 
     @property
     def auc(self) -> Auc | Undefined:
-        """With its bounds and standard error."""
+        """With its bounds and standard error; of a multiclass model the mean of its classes'."""
+        if self.classes is not None:
+            return self.classes if isinstance(self.classes, Undefined) else self.classes.macro
         return self.binary.auc if isinstance(self.binary, BinaryMetrics) else _why(self.binary)
 
     @property
@@ -92,7 +107,12 @@ def performance_baseline(baseline: Baseline, definition: PerformanceDefinition) 
     scores = labelled_baseline(baseline) if binary else None
     if scores is not None and scores.grid.id != definition.grid:
         scores = None  # another grid than the pairs were counted with
-    return PerformanceBaseline(of=baseline, scores=scores, values=None if binary else baseline.labelled_values)
+    return PerformanceBaseline(
+        of=baseline,
+        scores=scores,
+        values=None if binary else baseline.labelled_values,
+        classes=known_classes(baseline) if definition.task == "multiclass" else None,
+    )
 
 
 def evaluate_performance(
@@ -143,6 +163,52 @@ def evaluate_performance(
         checks=checks,
         negatives=negatives,
         positives=positives,
+    )
+
+
+def evaluate_classes(
+    definition: PerformanceDefinition,
+    counts: ClassCounts,
+    baseline: PerformanceBaseline,
+    rules: PerformanceRules,
+    *,
+    span: Span,
+    coverage: LabelCoverage,
+) -> PerformanceEvaluation:
+    """Work out one window of a multiclass model and judge it.
+
+    Args:
+        definition: of one class.
+        counts: the window's sums.
+        baseline: with its classes.
+        rules: of the model.
+        span: the window.
+        coverage: of all cohorts that are kept.
+    """
+    sections = Sections.of(definition)
+    classes: ClassPerformance | Undefined = Undefined("no score grid")
+    if counts.by_class is not None and baseline.classes is not None:
+        width = [2 * one.grid.bins for one in baseline.classes.by_class]
+        negatives = [of_class[w : 2 * w] for of_class, w in zip(counts.by_class, width, strict=True)]
+        positives = [of_class[2 * w : 3 * w] for of_class, w in zip(counts.by_class, width, strict=True)]
+        classes = class_performance(baseline.classes, negatives, positives)
+    nothing = np.zeros(0, np.int64)
+    return PerformanceEvaluation(
+        start_ms=span.start_ms,
+        end_ms=span.end_ms,
+        complete=span.complete,
+        task="multiclass",
+        n=labelled(counts.of_one, sections),
+        binary=None,
+        regression=None,
+        estimate=None,
+        delay=delay_of(counts.of_one, sections),
+        coverage=coverage,
+        clipped=0,
+        checks=class_checks(classes, baseline.classes, rules),
+        negatives=nothing,
+        positives=nothing,
+        classes=classes,
     )
 
 

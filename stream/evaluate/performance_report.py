@@ -7,7 +7,9 @@ from detectors import Auc, BinaryMetrics, RegressionMetrics, Undefined
 from stream.alerts.lifecycle import Episode
 from stream.alerts.performance_evidence import classes_evidence, classes_in_words
 from stream.alerts.rules import AUC, BRIER, MAE
+from stream.evaluate.class_report import Reasons, areas_in_words, class_metrics_record
 from stream.evaluate.performance_checks import PerformanceCheck
+from stream.evaluate.performance_classes import ClassPerformance
 from stream.evaluate.performance_evaluator import PerformanceBaseline, PerformanceEvaluation
 from stream.evaluate.report import alert_labels, episode_record, runbook, window_record
 from stream.records.outcome import PerformanceDefinition
@@ -34,22 +36,8 @@ class JudgedPerformance(NamedTuple):
         return ModelKey(self.definition.model, self.definition.version)
 
 
-class _Reasons(dict[str, str]):
-    """Why what is null in a report is null, by its path."""
-
-    def number(self, path: str, value: float | Undefined) -> float | None:
-        """The value as JSON has it; None, and the reason noted, where there is none."""
-        if isinstance(value, Undefined):
-            self[path] = value.reason
-            return None
-        if not math.isfinite(value):
-            self[path] = "infinite"
-            return None
-        return value
-
-
 def performance_key(key: ModelKey, category: str) -> bytes:
-    """`model@version/performance`, the class of a multiclass model after it.
+    """`model@version/performance`; of all classes of a multiclass model there is one report.
 
     >>> performance_key(ModelKey("fraud", "3"), "")
     b'fraud@3/performance'
@@ -60,7 +48,7 @@ def performance_key(key: ModelKey, category: str) -> bytes:
 def performance_record(judged: JudgedPerformance, *, revision: int, firing: list[str]) -> dict[str, Any]:
     """The message of one evaluation; `firing` are the ids of the episodes that go on."""
     evaluation, definition, baseline, _ = judged
-    reasons = _Reasons()
+    reasons = Reasons()
     return {
         "schema": PERFORMANCE_SCHEMA,
         "model": definition.model,
@@ -162,6 +150,8 @@ def _in_words(evaluation: PerformanceEvaluation, bins: dict[str, Any] | None) ->
         return "No labels arrived in the window."
     if bins is not None:
         return classes_in_words(bins)
+    if isinstance(evaluation.classes, ClassPerformance):
+        return areas_in_words(evaluation.classes)
     return _regression_in_words(evaluation)
 
 
@@ -173,9 +163,11 @@ def _regression_in_words(evaluation: PerformanceEvaluation) -> str:
     return f"Estimates are {abs(found.bias):.4g} {sides} on average; root mean squared error {found.rmse:.4g}."
 
 
-def _metrics(evaluation: PerformanceEvaluation, judged: JudgedPerformance, reasons: _Reasons) -> dict[str, Any]:
+def _metrics(evaluation: PerformanceEvaluation, judged: JudgedPerformance, reasons: Reasons) -> dict[str, Any]:
     if evaluation.task == "regression":
         return _value_metrics(evaluation, reasons)
+    if evaluation.task == "multiclass":
+        return class_metrics_record(evaluation.classes, judged.baseline.classes, reasons)
     found = evaluation.binary if evaluation.binary is not None else OTHER_TASK
 
     def number(name: str) -> float | None:
@@ -206,7 +198,7 @@ def _metrics(evaluation: PerformanceEvaluation, judged: JudgedPerformance, reaso
     return metrics
 
 
-def _value_metrics(evaluation: PerformanceEvaluation, reasons: _Reasons) -> dict[str, Any]:
+def _value_metrics(evaluation: PerformanceEvaluation, reasons: Reasons) -> dict[str, Any]:
     found = evaluation.regression if evaluation.regression is not None else OTHER_TASK
     names = ("mae", "mae_se", "rmse", "bias", "r2", "label_mean", "label_deviation")
     metrics: dict[str, Any] = {}
@@ -216,7 +208,7 @@ def _value_metrics(evaluation: PerformanceEvaluation, reasons: _Reasons) -> dict
     return {**metrics, "clipped": evaluation.clipped}
 
 
-def _coverage(evaluation: PerformanceEvaluation, reasons: _Reasons) -> dict[str, Any]:
+def _coverage(evaluation: PerformanceEvaluation, reasons: Reasons) -> dict[str, Any]:
     found = evaluation.coverage
     return {
         "predictions": found.predictions,
@@ -234,7 +226,7 @@ def _coverage(evaluation: PerformanceEvaluation, reasons: _Reasons) -> dict[str,
     }
 
 
-def _estimate(evaluation: PerformanceEvaluation, reasons: _Reasons) -> dict[str, Any] | None:
+def _estimate(evaluation: PerformanceEvaluation, reasons: Reasons) -> dict[str, Any] | None:
     found = evaluation.estimate
     if found is None:
         return None
@@ -252,7 +244,7 @@ def _estimate(evaluation: PerformanceEvaluation, reasons: _Reasons) -> dict[str,
 
 
 def _cohorts(evaluation: PerformanceEvaluation) -> list[dict[str, Any]]:
-    statistic = "auc" if evaluation.task == "binary" else "mae"
+    statistic = "mae" if evaluation.task == "regression" else "auc"
     return [
         {
             "start": rfc3339(cohort.start_ms),

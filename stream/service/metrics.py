@@ -69,12 +69,15 @@ METRICS: Final = (
     MetricSpec("estimate_reliable", _MODEL, "1: estimates agreed with the labels that came last, 0: they did not"),
     MetricSpec("window_labels", _MODEL, "labels that arrived in the newest window of performance"),
     MetricSpec("performance_window_end_seconds", _MODEL, "event time at which that window ends, Unix epoch"),
-    MetricSpec("auc", _MODEL, "AUC of the labels that arrived in the newest window"),
+    MetricSpec("auc", _MODEL, "AUC of the labels that arrived in the newest window; of several classes their mean"),
     MetricSpec("auc_low", _MODEL, "hard lower bound of the AUC: the exact one, before binning, is not below"),
     MetricSpec("auc_high", _MODEL, "hard upper bound of the AUC"),
     MetricSpec("auc_standard_error", _MODEL, "of the AUC, by sampling"),
     MetricSpec("brier", _MODEL, "Brier score of the newest window"),
     MetricSpec("ece", _MODEL, "expected calibration error of the newest window"),
+    MetricSpec("log_loss", _MODEL, "log-loss of a multiclass model in the newest window, in nats"),
+    MetricSpec("accuracy", _MODEL, "share of a multiclass model's answers that were right in the newest window"),
+    MetricSpec("prior_shift_nats", _MODEL, "PSI of the classes among a multiclass model's labels, in nats"),
     MetricSpec("mae", _MODEL, "mean absolute error of a regression in the newest window"),
     MetricSpec("rmse", _MODEL, "root mean squared error of a regression in the newest window"),
     MetricSpec("bias", _MODEL, "mean of estimate less label of a regression in the newest window"),
@@ -194,7 +197,7 @@ def _add_evaluate(families: Families, source: Source, fold: EvaluateFold) -> Non
     families["outcomes_waited_for"].add_metric([str(source.partition)], joins_waited_for)
     for course in fold.courses.values():
         _add_course(families, course)
-    for performance in fold.performance.courses.values():
+    for performance in fold.performance.models:
         add_performance(families, performance)
 
 
@@ -219,7 +222,7 @@ def _add_firing(families: Families, owners: Iterable[Owner]) -> None:
     firing: Counter[tuple[str, str, str]] = Counter()
     for fold in (owner.fold for owner in owners if isinstance(owner.fold, EvaluateFold)):
         progresses: list[CourseProgress | PerformanceProgress] = [c.progress for c in fold.courses.values()]
-        for progress in progresses + [c.progress for c in fold.performance.courses.values()]:
+        for progress in progresses + [c.progress for c in fold.performance.models]:
             severities = [episode.severity for episode in progress.episodes.values()]
             for severity in (Verdict.WARNING, Verdict.CRITICAL):
                 firing[progress.model, progress.version, str(severity)] += severities.count(severity)

@@ -6,6 +6,8 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from detectors import Auc, BinaryMetrics, RegressionMetrics, Undefined
+from stream.evaluate.class_courses import ClassCourses
+from stream.evaluate.performance_classes import ClassPerformance
 from stream.evaluate.performance_course import PerformanceCourse
 from stream.evaluate.performance_evaluator import PerformanceEvaluation
 from stream.join.fold import JoinFold
@@ -41,10 +43,10 @@ def add_join(families: Families, partition: str, fold: JoinFold) -> None:
         families["join_waiting"].add_metric([*key, partition], count)
 
 
-def add_performance(families: Families, course: PerformanceCourse) -> None:
-    """The newest window of one model version; a class of a multiclass model is shown in reports only."""
+def add_performance(families: Families, course: PerformanceCourse | ClassCourses) -> None:
+    """The newest window of one model version; one class of a multiclass model is shown in reports only."""
     latest, progress = course.latest, course.progress
-    if latest is None or progress.category:
+    if latest is None:
         return
     model = [progress.model, progress.version]
 
@@ -73,4 +75,9 @@ def _statistics(latest: PerformanceEvaluation) -> dict[str, float]:
     if isinstance(latest.regression, RegressionMetrics):
         errors = latest.regression
         found |= {"mae": errors.mae, "rmse": errors.rmse, "bias": errors.bias}
+    if isinstance(latest.classes, ClassPerformance):
+        of_all = latest.classes.metrics
+        found["log_loss"] = of_all.log_loss
+        found |= {"accuracy": of_all.accuracy} if not isinstance(of_all.accuracy, Undefined) else {}
+        found |= {"prior_shift_nats": of_all.prior_shift} if not isinstance(of_all.prior_shift, Undefined) else {}
     return found

@@ -17,13 +17,13 @@ from tests.unit.stream.ingest.messages import RECORD_MS, batch_of
 SCHEMA_FILE = Path(__file__).parents[4] / "schemas" / "label.schema.json"
 DOCUMENT = json.loads(SCHEMA_FILE.read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(DOCUMENT)
-REGRESSIONS = {"price", "house-price"}
+TASKS = {"price": "regression", "house-price": "regression", "animal": "multiclass"}
 
 
 def reasons(message: Any) -> list[str]:
     """Why labels of the message are refused, with a rule for every model it names."""
     labels = message if isinstance(message, list) else [message]
-    rules = {one["model"]: LabelRule("regression" if one["model"] in REGRESSIONS else "binary") for one in labels}
+    rules = {one["model"]: LabelRule(TASKS.get(one["model"], "binary"), ("cat", "dog")) for one in labels}
     batch = LabelDecoder(rules, IngestSettings()).decode(
         batch_of([json.dumps(message).encode()], timestamp_ms=RECORD_MS)
     )
@@ -69,7 +69,7 @@ def test_good_labels_are_valid(labels: list[Any]) -> None:
         {"prediction_id": None, "model": "m", "label": 1},
         {"prediction_id": 2.5, "model": "m", "label": 1},
         {"prediction_id": True, "model": "m", "label": 1},
-        {"prediction_id": "a", "model": "m", "label": "yes"},
+        {"prediction_id": "a", "model": "m", "label": ["yes"]},
         {"prediction_id": "a", "model": "m", "label": 1e39},
         {"prediction_id": "a", "model": "m", "label": 1, "score": 1.5},
         {"prediction_id": "a", "model": "m", "label": 1, "version": 3},

@@ -97,7 +97,7 @@ def test_what_only_the_judged_file_has_is_left_out_with_a_remark(
 ) -> None:
     other = put(tmp_path / "o.parquet", x=[1.0], c=["a"], score=[0.1], extra=[1])
     assert main(["backtest", "--baseline", base, other, "--chunk-rows", "1"]) == 0
-    assert "columns extra are not in the baseline" in capsys.readouterr().err
+    assert "column extra is not in the baseline" in capsys.readouterr().err
 
 
 def test_windows_that_are_too_small_to_be_judged_are_remarked(

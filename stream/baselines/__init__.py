@@ -6,6 +6,8 @@ files.py        CSV, gzipped CSV and Parquet into tables
 live.py         the newest predictions of a topic into columns
 create.py       columns into a baseline
 grid.py         the bins that labelled scores are counted in
+classes.py      the classes of a multiclass model: names, grids, labels
+class_metrics.py  how good such a model was, from the counts of its classes
 labels.py       a column of labels, and how good the baseline's answers were
 performance.py  what a model version's outcomes are counted into
 baseline.py     Baseline, as it lies in the topic `baselines`

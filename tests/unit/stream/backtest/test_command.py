@@ -45,6 +45,7 @@ def file(tmp_path: Path) -> str:
     (["--chunk-rows", "2", "--ignore", "nope"], "there is no column 'nope'"),
     (["--chunk-rows", "2", "--time", "x"], "must be epoch milliseconds"),
     (["--chunk-rows", "2", "--score", "c"], "'c' shall be the score but holds string"),
+    (["--chunk-rows", "2", "--scores", "a,b"], "--scores: a backtest judges one class at a time; name it with --score"),
     (["--chunk-rows", "2", "--rule", "budget"], "the false-alarm budget comes in a later version"),
     (["--chunk-rows", "2", "--label", "nope"], "there is no column 'nope'"),
     (["--chunk-rows", "2", "--label", "x", "--label-time", "nope"], "there is no column 'nope'"),

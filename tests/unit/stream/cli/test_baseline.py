@@ -41,6 +41,20 @@ def test_a_dry_run_prints_the_entry_as_json_and_writes_it(
     assert printed["provenance"]["from_ms"] == 1_704_067_200_000
 
 
+def test_a_model_of_several_classes_is_made_from_a_column_for_each(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "classes.csv"
+    path.write_text("hour,score_cat,score_dog,label\n1,0.9,0.1,cat\n2,0.2,0.8,dog\n3,0.6,0.4,dog\n")
+    command = ["baseline", "create", "--model", "m", "--version", "1", "--dry-run", str(path)]
+    assert main([*command, "--scores", "score_cat,score_dog"]) == 0
+    printed = capsys.readouterr()
+    assert "classes   cat, dog\nlabels    3, log-loss 0." in printed.out
+    assert "accuracy 0.6667" in printed.out
+    assert "scores.dog  numeric, 0.1 to 0.8" in printed.out
+    assert printed.err == ""
+
+
 @pytest.mark.parametrize(("options", "message"), [
     ([], "give one or more FILEs"),
     (["FILE", "--from-topic"], "not from both"),
@@ -49,6 +63,9 @@ def test_a_dry_run_prints_the_entry_as_json_and_writes_it(
     (["--from-topic", "--last", "0"], "--last"),
     (["none.csv"], "none.csv cannot be read: No such file"),
     (["FILE", "--score", "y"], "there is no column 'y'; the columns are x, c, score, day, ts"),
+    (["FILE", "--scores", "score"], "2 to 32 classes, --scores names 1 columns"),
+    (["FILE", "--scores", "score,x"], "column 'x', row 1: a score must be in [0, 1], got 2"),
+    (["FILE", "--scores", "score,c"], "column 'c' shall be the score of a class but holds string"),
     (["FILE", "--score", "ts"], "shall be the score but holds timestamp"),
     (["FILE", "--output", "/no/such/folder/entry.json"], "cannot be written"),
     (["FILE", "--model", ""], "--model must be printable text, got ''"),

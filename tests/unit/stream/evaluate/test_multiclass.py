@@ -16,7 +16,7 @@ from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 from detectors import psi
 from stream.alerts.rules import PerformanceRules, WorseRule
 from stream.baselines.baseline import Baseline
-from stream.baselines.create import create_baseline
+from stream.baselines.create import Binning, create_baseline
 from stream.baselines.roles import Roles
 from stream.durable.log import Outgoing
 from stream.join.emission import JoinOutputs
@@ -126,13 +126,8 @@ class World:
     """All folds that a message passes through, two outcomes partitions between them."""
 
     def __init__(self, of: Baseline = BASELINE, rules: PerformanceRules | None = None) -> None:
-        worker = Worker(of, outcomes=TOPIC)
-        worker.wants = plan(
-            of,
-            counting=settings(pane_ms=PANE_S * 1_000),
-            window_ms=WINDOW_PANES * PANE_S * 1_000,
-            outcomes=msgspec.structs.replace(outcome_settings(), cohort_ms=60_000, max_waiting=100_000),
-        )
+        worker = self.worker = Worker(of, outcomes=TOPIC)
+        self.goes_by(of)
         self.count = worker.count()
         self.labels = LabelFold(
             source=Source("labels", 0),
@@ -143,21 +138,39 @@ class World:
             wanted=lambda: worker.wants,
             find_baseline=worker.find,
         )
-        for fold in (self.count, self.labels):
-            proposal = fold.proposal()
-            assert proposal is not None
-            fold.activate(proposal)
+        self.settle()
         self.logs: list[list[bytes | None]] = [[], []]
         self.joins = [self.join(p) for p in range(2)]
         self.evaluate = Labels(of, rules=rules, worker=worker)
         self.crashing = False
 
+    def goes_by(self, baseline: Baseline) -> None:
+        """What the worker wants from now on."""
+        self.worker.known[baseline.id] = baseline
+        self.worker.wants = plan(
+            baseline,
+            counting=settings(pane_ms=PANE_S * 1_000),
+            window_ms=WINDOW_PANES * PANE_S * 1_000,
+            outcomes=msgspec.structs.replace(outcome_settings(), cohort_ms=60_000, max_waiting=100_000),
+        )
+
+    def settle(self) -> None:
+        """As owners do between two batches."""
+        for fold in (self.count, self.labels):
+            proposal = fold.proposal()
+            assert proposal is not None
+            fold.activate(proposal)
+
     def join(self, partition: int) -> JoinFold:
         outputs = JoinOutputs(partials="partials", partials_partitions=1, home=lambda _: 0)
         return JoinFold(source=Source("outcomes", partition), sources=2, outputs=outputs, segment_rows=2_000)
 
-    def hears(self, raw: Raw) -> "World":
+    def hears(self, raw: Raw, successor: Baseline | None = None) -> "World":
+        """All of it; a successor of the baseline comes in the middle."""
         for step in sorted({*raw.predictions, *raw.labels}):
+            if successor is not None and step == UNTIL_S // STEP_S // 2:
+                self.goes_by(successor)
+                self.settle()
             for fold, messages in ((self.count, raw.predictions[step]), (self.labels, raw.labels[step])):
                 values: list[bytes | None] = [value for _, value in sorted(messages, key=lambda m: m[0])]
                 if values:
@@ -306,6 +319,34 @@ def test_a_model_that_got_worse_fires_one_alert_that_names_the_classes() -> None
     for report in during:
         (check,) = report["checks"]
         assert check["reason"] or check["value"] == pytest.approx(report["metrics"]["macro_auc"])
+
+
+def test_a_promotion_does_not_cut_a_window_in_two() -> None:
+    """A later baseline has the grids of the one before it: what is counted stays, what it is compared with moves on."""
+    raw = Raw(1)
+    random = np.random.default_rng(9)
+    truth = random.integers(0, 3, 6_000)
+    scores = answers(truth, random, 1.0)
+    table = {f"score_{c}": scores[:, i] for i, c in enumerate(CLASSES)} | {"label": [CLASSES[i] for i in truth]}
+    made = create_baseline(
+        table,
+        model="m",
+        version="0",
+        roles=Roles(scores=tuple(table)[:3]),
+        binning=Binning(classes=BASELINE.by_class),
+    )
+    alone, promoted = World().hears(raw), World().hears(raw, msgspec.structs.replace(made, number=2))
+    before, after = alone.evaluate.newest(), promoted.evaluate.newest()
+    assert {end: (r["n"], r["definition"]) for end, r in before.items()} == {
+        end: (r["n"], r["definition"]) for end, r in after.items()
+    }
+    assert {end: r["metrics"]["macro_auc"] for end, r in before.items()} == {
+        end: r["metrics"]["macro_auc"] for end, r in after.items()
+    }
+    assert [r["baseline"] for r in promoted.evaluate.performance][:: len(promoted.evaluate.performance) - 1] == [
+        "m@0#1",
+        "m@0#2",
+    ]
 
 
 def test_the_newest_window_is_shown_as_metrics_also_after_a_recovery() -> None:

@@ -95,6 +95,25 @@ class Owner:
         await self._count_what_retention_cut()  # 5
         return self.fold.next_offset
 
+    async def take_again(self) -> bool:
+        """Go on with the state in memory, if nobody has written a newer one since; False: take it with a new owner.
+
+        For a partition that was given up and comes back: what must be read again need not be.
+        """
+        if self.broken or self.fold.next_offset != self.durable_offset:
+            return False
+        recovered = await read_changelog(self._log, self._changelog)
+        newest = recovered.progress
+        if newest is None or (recovered.incarnation, newest.next_offset, newest.base) != (
+            self._incarnation,
+            self.durable_offset,
+            self._base,
+        ):
+            return False
+        await self._check_fingerprint()
+        await self._count_what_retention_cut()
+        return True
+
     async def _recover(self, set_incarnation: Callable[[int], None] | None) -> bool:
         """Steps 1 to 4; False if there is a newer `@` by now, without which they cannot be done."""
         recovered = await read_changelog(self._log, self._changelog)  # 1

@@ -10,7 +10,7 @@ from stream.durable.fold import Fold, ReadsBack
 from stream.durable.log import Log
 from stream.records.source import Message, MessageBatch, Source
 
-BATCH_BYTES = 8 << 20  # handed over at a time
+BATCH_BYTES = 1 << 20  # handed over at a time: the process has other partitions to look after
 
 
 class Trimmed(Exception):

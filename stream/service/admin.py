@@ -24,6 +24,7 @@ from stream.records.source import Source
 from stream.service.connection import broker_unavailable, client_arguments, reason_of
 from stream.service.kafka_log import KafkaLog
 from stream.service.topics import (
+    FOR_EVER,
     LARGE_MESSAGE_BYTES,
     SMALLEST_MESSAGE_BYTES,
     TOPICS,
@@ -103,10 +104,11 @@ async def check_topics(config: Config, log: KafkaLog) -> dict[str, int]:
     """
     async with _admin(config) as admin:
         existing = await _partition_counts(admin)
-    names = [spec.name(config) for spec in TOPICS]
-    missing = [name for name in names if name not in existing]
-    if missing:
-        raise TopicMissing(*missing)
+        names = [spec.name(config) for spec in TOPICS]
+        missing = [name for name in names if name not in existing]
+        if missing:
+            raise TopicMissing(*missing)
+        await _refuse_forgetful(config, admin)
     counts = {name: existing[name] for name in names}
     await _record_counts(config, log, counts)
     _refuse_outgrown(config, counts)
@@ -245,6 +247,18 @@ def _refuse_changed(counts: Mapping[str, int], recorded: Mapping[str, int], may_
         found = counts.get(name, partitions)
         if found < partitions or (found > partitions and name not in may_grow):
             raise PartitionCountChanged(name, recorded=partitions, found=found)
+
+
+async def _refuse_forgetful(config: Config, admin: AIOKafkaAdminClient) -> None:
+    """What state is kept in must not be deleted by age or size: its owner trims it, and nobody else."""
+    for name in (spec.name(config) for spec in TOPICS if spec.retention_ms == FOR_EVER):
+        found = await _settings(admin, name)
+        for setting in ("retention.ms", "retention.bytes"):
+            if found.get(setting, str(FOR_EVER)) != str(FOR_EVER):
+                raise CallerError(
+                    f"topic {name} holds state and has {setting} = {found[setting]}; set it to {FOR_EVER}, "
+                    "or leave the topic to `driftline topics create`"
+                )
 
 
 def _refuse_outgrown(config: Config, counts: Mapping[str, int]) -> None:

@@ -57,6 +57,7 @@ class Worker:
         self._checkpoint_at_s: dict[Source, float] = {}
         self._hinted: dict[Source, int] = {}
         self._held_back: frozenset[Source] = frozenset()
+        self._given_up: dict[Source, Owner] = {}  # joins that may come back with the next generation
         self._full: set[tuple[Source, str, int]] = set()  # models whose waiting predictions have reached their cap
         self._lead_ms = longest_window_ms(config)
         self._heartbeat_s = time.monotonic()
@@ -70,29 +71,50 @@ class Worker:
     # -- partitions come and go
 
     async def take(self, owned: frozenset[Source]) -> None:
-        """Recover the owner of every partition, then place the consumer where each reads on."""
-        started_s = time.monotonic()
-        self.owners.clear()
-        await self.topology.registry.catch_up()
-        owners = {source: self.topology.owner(source) for source in sorted(owned)}
-        offsets = dict(zip(owners, await asyncio.gather(*(_take(o) for o in owners.values())), strict=True))
-        now_s = time.monotonic()
-        self._heard_at_s = dict.fromkeys(owners, now_s)
-        self._checkpoint_at_s = dict.fromkeys(owners, now_s)
+        """Recover the owner of every partition, then place the consumer where each reads on.
+
+        The joins come last: what waits may take minutes to read back, and must not hold up drift.
+        """
+        self.owners = {}
         self._held_back = frozenset()  # Faust has let go of every pause at the rebalance
+        await self.topology.registry.catch_up()
+        slow = {source for source in owned if source.topic == self.topology.outcomes.name}
+        for sources in (owned - slow, slow):
+            if sources:
+                await self._take(sorted(sources))
+        self._given_up.clear()
+
+    async def _take(self, sources: list[Source]) -> None:
+        started_s = time.monotonic()
+        taken = await asyncio.gather(*(self._recovered(source) for source in sources))
+        owners = dict(zip(sources, taken, strict=True))
+        now_s = time.monotonic()
+        self._heard_at_s |= dict.fromkeys(owners, now_s)
+        self._checkpoint_at_s |= dict.fromkeys(owners, now_s)
         # Before the seek: a batch that comes right behind it must find its owner, or it would be dropped for good.
-        self.owners = owners
-        await self.partitions.seek({source: owner.fold.next_offset for source, owner in owners.items()})
+        self.owners |= owners
+        offsets = {source: owner.fold.next_offset for source, owner in owners.items()}
+        await self.partitions.seek(offsets)
         log.info(
             "recovered",
             extra={"offsets": {str(s): o for s, o in offsets.items()}, "seconds": round(now_s - started_s, 3)},
         )
 
+    async def _recovered(self, source: Source) -> Owner:
+        held = self._given_up.get(source)
+        if held is not None and await held.take_again():
+            return held
+        owner = self.topology.owner(source)
+        fold = owner.fold
+        await owner.take(fold.set_incarnation if isinstance(fold, InputFold) else None)
+        return owner
+
     async def give_up(self, _: frozenset[Source]) -> None:
-        """The last checkpoint, while the partitions are still ours; then their state is dropped."""
+        """The last checkpoint, while the partitions are still ours; then their state is dropped, but for what waits."""
         owners, self.owners = self.owners, {}
         self._lag = {}
         await self._checkpoint(owners.items())  # waits for one that is under way
+        self._given_up = {source: owner for source, owner in owners.items() if isinstance(owner.fold, JoinFold)}
 
     # -- batches
 
@@ -266,11 +288,6 @@ class Worker:
         if self._silent_s > SILENT_UNREADY_S:
             return [f"an answer of Kafka, for {self._silent_s:.0f} s"]
         return [f"recovery of {source}" for source in sorted(self.partitions.owned - self.owners.keys())]
-
-
-async def _take(owner: Owner) -> int:
-    fold = owner.fold
-    return await owner.take(fold.set_incarnation if isinstance(fold, InputFold) else None)
 
 
 async def run_worker(config: Config) -> None:

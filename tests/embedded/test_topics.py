@@ -121,19 +121,35 @@ async def test_an_internal_topic_that_grew_is_refused(
         await create_topics(config, kafka_log, partitions=2)
 
 
+@pytest.mark.parametrize(("role", "made_anew"), [("partials", 4), ("count-changelog", 1)])
 async def test_an_internal_topic_that_was_made_anew_with_other_partitions_is_refused(
-    config: Config, kafka_log: KafkaLog, admin: AIOKafkaAdminClient
+    role: str, made_anew: int, config: Config, kafka_log: KafkaLog, admin: AIOKafkaAdminClient
 ) -> None:
+    """Also before it is grown to what it was: its state is gone all the same."""
     await create_topics(config, kafka_log, partitions=2)
-    partials = config.internal_topic("partials")
-    await admin.delete_topics([partials])
+    topic = config.internal_topic(role)
+    await admin.delete_topics([topic])
     async with asyncio.timeout(30):
-        while (await admin.create_topics([NewTopic(partials, 4, 1)])).topic_errors[0][1]:
+        while (await admin.create_topics([NewTopic(topic, made_anew, 1)])).topic_errors[0][1]:
             await asyncio.sleep(0.05)  # Kafka deletes after it has answered
-        while not await is_there(kafka_log, partials, partitions=4):
+        while not await is_there(kafka_log, topic, partitions=made_anew):
             await asyncio.sleep(0.05)
 
-    with pytest.raises(PartitionCountChanged, match=r"has 4 partitions, its state was kept for 2"):
+    words = rf"has {made_anew} partitions, its state was kept for 2"
+    with pytest.raises(PartitionCountChanged, match=words):
+        await check_topics(config, kafka_log)
+    with pytest.raises(PartitionCountChanged, match=words):
+        await create_topics(config, kafka_log, partitions=2)
+
+
+async def test_a_topic_that_would_forget_state_by_itself_is_refused(
+    config: Config, kafka_log: KafkaLog, admin: AIOKafkaAdminClient
+) -> None:
+    outcomes = config.internal_topic("outcomes")
+    await admin.create_topics([NewTopic(outcomes, 2, 1, topic_configs={"retention.ms": "604800000"})])
+    await create_topics(config, kafka_log, partitions=2)
+
+    with pytest.raises(CallerError, match=r"holds state and has retention.ms = 604800000; set it to -1"):
         await check_topics(config, kafka_log)
 
 

@@ -251,3 +251,51 @@ async def test_after_a_checkpoint_that_was_cut_short_there_is_no_other() -> None
 
     again = await world.owner()
     assert again.fold.next_offset == 0
+
+
+# -- giving up, and getting it back
+
+
+async def test_a_partition_that_comes_back_untouched_goes_on_with_the_state_in_memory() -> None:
+    world = World(LETTERS)
+    owner = await world.owner()
+    await owner.offer(world.log.batch(INPUT, 0, 3))
+    await owner.checkpoint()
+
+    assert await owner.take_again()
+    await owner.offer(world.log.batch(INPUT, 3, 6))
+    assert world.fold.sums == {"a": (6, 10), "b": (5, 7), "c": (4, 4)}
+
+
+async def test_a_partition_that_somebody_else_has_folded_on_is_taken_anew() -> None:
+    world = World(LETTERS)
+    owner = await world.owner()
+    await owner.offer(world.log.batch(INPUT, 0, 3))
+    await owner.checkpoint()
+    other = await world.owner()
+    await other.offer(world.log.batch(INPUT, 3, 5))
+    await other.checkpoint()
+
+    assert not await owner.take_again()
+
+
+async def test_a_partition_of_which_somebody_else_has_made_a_snapshot_is_taken_anew() -> None:
+    """An `@` of ours would name a base that is trimmed away: nobody would believe it."""
+    world = World(LETTERS)
+    owner = await world.owner()
+    await owner.offer(world.log.batch(INPUT, 0, 3))
+    await owner.checkpoint()
+    other = await world.owner()
+    other._has_gap = True  # it wants a snapshot at its next checkpoint
+    await other.checkpoint()
+
+    assert other.durable_offset == owner.durable_offset
+    assert not await owner.take_again()
+
+
+async def test_what_was_folded_and_is_not_durable_is_not_gone_on_with() -> None:
+    world = World(LETTERS)
+    owner = await world.owner()
+    await owner.offer(world.log.batch(INPUT, 0, 3))
+
+    assert not await owner.take_again()

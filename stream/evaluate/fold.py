@@ -117,6 +117,7 @@ class EvaluateFold:
     def lost(self, begin: int) -> None:
         """Go on behind a gap; partials are kept without limit, so that it is an operator's doing."""
         self.next_offset = begin
+        self.performance.sources.forgive()
 
     # -- what is durable
 

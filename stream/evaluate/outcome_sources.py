@@ -11,10 +11,13 @@ from stream.records.performance import PerformancePartial
 
 
 class OutcomeSourceState(msgspec.Struct, array_like=True):
-    """What one outcomes partition last said, whole."""
+    """What one outcomes partition last said, whole, and how much of what it says next."""
 
-    next_offset: int
-    watermark_ms: int
+    next_offset: int = 0
+    watermark_ms: int = NO_TIME
+    begun: int = 0  # the offset of what is being said
+    chunks: int = 0  # how many messages of that have come
+    forgiven: bool = False  # records of the partials were lost: whatever comes next is taken
 
 
 class OutcomeSources:
@@ -24,22 +27,36 @@ class OutcomeSources:
         self.heard = heard if heard is not None else {}
         self.expected = expected
 
-    def is_repeat(self, partial: PerformancePartial) -> bool:
-        """Whether all that was said at this offset has been heard: a zombie's word, or a replay.
+    def is_news(self, partial: PerformancePartial) -> bool:
+        """Whether this is what the join says next.
 
-        What a join says at an offset is a function of the outcomes before it, so nothing in it is new.
+        What it says at an offset is a function of the outcomes before it: so what was heard before is a zombie's
+        word, or a replay, with nothing new in it. And what follows something unheard comes again: its sender could
+        not make it durable.
         """
         state = self.heard.get(partial.source)
-        return state is not None and partial.next_offset <= state.next_offset
+        if state is None:
+            return partial.chunk == 0
+        if partial.next_offset <= state.next_offset:
+            return False
+        if state.forgiven:
+            return partial.chunk == 0
+        chunks = state.chunks if state.begun == partial.next_offset else 0
+        return partial.chunk == chunks and partial.after <= state.next_offset
 
     def hear(self, partial: PerformancePartial) -> None:
-        """Note how far a join has come, once all that it says at this offset has been heard."""
+        """Note news: how far a join has come, once all that it says at this offset has been heard."""
         self.expected = max(self.expected, partial.sources)
-        if not partial.last:
-            return
-        state = self.heard.get(partial.source)
-        watermark_ms = partial.watermark_ms if state is None else max(state.watermark_ms, partial.watermark_ms)
-        self.heard[partial.source] = OutcomeSourceState(partial.next_offset, watermark_ms)
+        state = self.heard.setdefault(partial.source, OutcomeSourceState())
+        state.begun, state.chunks, state.forgiven = partial.next_offset, partial.chunk + 1, False
+        if partial.last:
+            state.next_offset = partial.next_offset
+            state.watermark_ms = max(state.watermark_ms, partial.watermark_ms)
+
+    def forgive(self) -> None:
+        """Records of the partials are lost: take what each join says next."""
+        for state in self.heard.values():
+            state.forgiven = True
 
     def watermark_ms(self) -> int:
         """Event time that every join has passed; NO_TIME until all have been heard."""

@@ -56,7 +56,7 @@ class PerformanceCourses:
 
     def take(self, partial: PerformancePartial, next_offset: int) -> bool:
         """Take a join's word, and evaluate what it completes; False: its counts cannot be read, nothing was taken."""
-        if self.sources.is_repeat(partial):
+        if not self.sources.is_news(partial):
             return True
         counts = _unpacked(partial)
         if counts is None:

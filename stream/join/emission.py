@@ -2,6 +2,7 @@
 
 At the record at which the watermark leaves a pane (of the smallest length there is), and encoded at
 once: so a message is a pure function of the log's prefix, and a zombie's copy of it is identical.
+Each says what it follows: one that came although the one before it was lost is no news yet, and comes again.
 """
 
 from collections.abc import Callable
@@ -48,6 +49,7 @@ class Emission:
     ) -> None:
         self.panes = Said()
         self.cohorts: dict[str, Said] = {}  # by id of the definition
+        self.opening = True  # nothing has been sent yet, or what is sent next has the first message in it
         self._source = source
         self._sources = sources
         self._to = outputs
@@ -94,8 +96,8 @@ class Emission:
         at_home = {i for i, d in known.items() if self._to.home(ModelKey(d.model, d.version)) == partition}
         chunks = _chunked([part for part in parts if part.definition in at_home])
         messages = []
-        for number, chunk in enumerate(chunks, start=1):
-            last = number == len(chunks)
+        for number, chunk in enumerate(chunks):
+            last = number == len(chunks) - 1
             partial = PerformancePartial(
                 source=str(self._source),
                 sources=self._sources,
@@ -104,10 +106,13 @@ class Emission:
                 definitions={part.definition: known[part.definition] for part in chunk},
                 panes=chunk,
                 last=last,
+                after=self.panes.next_offset,
+                chunk=number,
             )
-            # If a chunk gets lost, the watermark must not come without it.
             to = Source(self._to.partials, partition)
-            messages.append(Outgoing(to=to, value=encode_performance(partial), after_others=last and len(chunks) > 1))
+            # Who has heard nothing yet takes whatever comes first: the first message must be the first.
+            follows = self.opening and (number > 0 or self.panes.next_offset > 0)
+            messages.append(Outgoing(to=to, value=encode_performance(partial), after_others=follows))
         return messages
 
 

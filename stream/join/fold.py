@@ -256,6 +256,7 @@ class JoinFold:
     def outputs(self) -> Sequence[Outgoing]:
         """Performance partials."""
         to_send, self._to_send = self._to_send, []
+        self.emission.opening = self.emission.panes.next_offset == 0
         return to_send
 
     def progress(self) -> bytes:
@@ -282,6 +283,7 @@ class JoinFold:
         self.next_offset = next_offset
         self.gates.closed.update(state.closed)
         self.emission.panes, self.emission.cohorts = state.panes_said, state.cohorts_said
+        self.emission.opening = state.panes_said.next_offset == 0
         self.registers.restore(registers, state.panes_said.watermark_ms)
         self._believed = msgspec.msgpack.decode(progress, type=JoinProgress)
         self._count_into(Ledger(), None)

@@ -119,6 +119,8 @@ class PerformancePartial(msgspec.Struct, frozen=True, array_like=True):
     definitions: dict[str, PerformanceDefinition]  # by id: those that the panes are counted with
     panes: list[PerformancePart]
     last: bool  # of what was said at `next_offset`: the watermark counts only now
+    after: int = 0  # `next_offset` of what the join said before; 0: this is the first that it says
+    chunk: int = 0  # which message of what is said at `next_offset`
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()

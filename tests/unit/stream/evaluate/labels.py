@@ -140,7 +140,7 @@ class Join:
         self.source, self.sources = f"outcomes/{partition}", sources
         self.definition = of or definition()
         self.sections = Sections.of(self.definition)
-        self.next_offset = 0
+        self.next_offset = self.said = 0
         self.arrivals: dict[int, Counts] = defaultdict(self._nothing)
         self.cohorts: dict[int, Counts] = defaultdict(self._nothing)
         self.changed: set[tuple[bool, int]] = set()
@@ -180,6 +180,7 @@ class Join:
     def says(self, watermark: int | None, *, chunks: int = 1) -> list[PerformancePartial]:
         """Its word at a watermark, in seconds after START_S: closed panes that changed, and all cohorts that did."""
         self.next_offset += 1
+        after, self.said = self.said, self.next_offset
         reached = -(1 << 62) if watermark is None else START_S + watermark
         ready = sorted((c, s) for c, s in self.changed if c or s + PANE_S <= reached)
         self.changed -= set(ready)
@@ -203,6 +204,8 @@ class Join:
                 definitions={self.definition.id: self.definition},
                 panes=panes,
                 last=i == chunks - 1,
+                after=after,
+                chunk=i,
             )
             for i, panes in enumerate(cut)
         ]

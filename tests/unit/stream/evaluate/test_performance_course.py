@@ -67,6 +67,31 @@ def test_the_watermark_counts_with_the_last_record_of_what_was_said() -> None:
     assert windows(labels) == [(10, 1, 0), (20, 2, 0)]
 
 
+def test_what_follows_something_that_was_lost_is_no_news_until_it_comes_again() -> None:
+    labels, join = Labels(), Join()
+    labels.hears_of(join.says(0))
+    join.joins(Pair(3, True, 1, 1))
+    lost = join.says(10, chunks=2)
+    join.joins(Pair(3, True, 11, 11))
+    following = join.says(20)
+    labels.hears_of([*lost[1:], *following])  # their sender dies, and says all of it again
+    assert windows(labels) == []
+    labels.hears_of([*lost, *following])
+    assert windows(labels) == [(10, 1, 0), (20, 2, 0)]
+    labels.hears_of([*lost, *following])
+    assert windows(labels) == [(10, 1, 0), (20, 2, 0)]
+
+
+def test_behind_records_of_the_partials_that_are_lost_any_word_of_a_join_is_news() -> None:
+    labels, join = Labels(), Join()
+    labels.hears_of(join.says(0))
+    join.says(10)
+    join.joins(Pair(3, True, 11, 11))
+    labels.fold.lost(labels.fold.next_offset)
+    labels.hears_of(join.says(20))
+    assert windows(labels) == [(20, 1, 0)]
+
+
 def test_a_stretch_without_labels_is_one_window_that_says_so() -> None:
     labels, join = Labels(), Join()
     join.joins(Pair(3, True, 0, 5))

@@ -101,12 +101,27 @@ def test_what_does_not_fit_into_one_message_comes_in_several_and_the_watermark_w
     fold = read(join(partials=1), out.say(*rows), truth.say(*(L(row.key, row.t) for row in rows)))
     read(fold, out.say(watermark_s=T + HOUR), truth.say(watermark_s=T + HOUR))
     messages = fold.outputs()
-    assert [m.after_others for m in messages] == [False] * (len(messages) - 1) + [True]
+    assert [m.after_others for m in messages] == [False] + [True] * (len(messages) - 1), "the first must be first"
     fold._to_send = list(messages)
     said = [p for _, p in partials(fold)]
+    assert [(p.after, p.chunk) for p in said] == [(0, i) for i in range(len(said))]
     assert [p.last for p in said] == [False] * (len(said) - 1) + [True]
     assert [p.watermark_ms == NO_TIME for p in said] == [True] * (len(said) - 1) + [False]
     assert sum(len(p.panes) for p in said) == 6
+
+
+def test_what_is_said_names_what_it_follows_and_waits_only_for_the_very_first():
+    out, truth = predictions(), labels()
+    fold = read(join(partials=1), out.say(P(1, T)), truth.say(L(1, T)))
+    for minutes in (1, 2):
+        read(fold, out.say(watermark_s=T + 60 * minutes), truth.say(watermark_s=T + 60 * minutes))
+    messages = fold.outputs()
+    assert [m.after_others for m in messages] == [False, True]
+    fold._to_send = list(messages)
+    assert [(p.after, p.next_offset) for _, p in partials(fold)] == [(0, 4), (4, 6)]
+    for minutes in (3, 4):
+        read(fold, out.say(watermark_s=T + 60 * minutes), truth.say(watermark_s=T + 60 * minutes))
+    assert [m.after_others for m in fold.outputs()] == [False, False]
 
 
 def test_panes_that_no_report_needs_are_dropped_and_what_would_change_them_is_counted():

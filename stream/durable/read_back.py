@@ -4,13 +4,15 @@ Promise: the fold gets every record in [reread_from, next_offset), in order, onc
 raised, because the log no longer has them all. Never some of them in silence.
 """
 
+import asyncio
+
 import numpy as np
 
 from stream.durable.fold import Fold, ReadsBack
 from stream.durable.log import Log
 from stream.records.source import Message, MessageBatch, Source
 
-BATCH_BYTES = 1 << 20  # handed over at a time: the process has other partitions to look after
+BATCH_BYTES = 256 << 10  # handed over at a time: heartbeats, and the other partitions, wait meanwhile
 
 
 class Trimmed(Exception):
@@ -36,6 +38,7 @@ async def read_back(log: Log, source: Source, fold: Fold) -> None:
             if size >= BATCH_BYTES:
                 fold.reread(_batch(source, messages))
                 messages, size = [], 0
+                await asyncio.sleep(0)  # reading what has been fetched waits for nothing
         # Asked afterwards: what was cut while we read is missing, too.
         if (begin := await log.begin(source)) > start:
             raise Trimmed(begin, start)

@@ -22,9 +22,10 @@ QUIET_PANES: Final = 5  # at the start labels are plain: which pane is a model's
 QUIET_AT_THE_END: Final = 5 * SLICES_PER_PANE
 SHARE_NO_ID: Final = 0.03
 SHARE_TWICE: Final = 0.02  # of predictions, delivered again byte for byte
-SHARE_REUSED: Final = 0.01  # ids that a later prediction has again
+SHARE_REUSED: Final = 0.005  # ids that a later prediction has again
 SHARE_ANNOUNCED: Final = 0.3  # of predictions while a label waits for one
 SHARE_NEVER: Final = 0.25
+ODD_FROM: Final = 0.78  # share of the labelled predictions whose label is said once, in time
 SHARE_BROKEN: Final = 0.01  # of labels
 TWICE_WITHIN: Final = 20  # slices
 ANNOUNCED_FOR: Final = 80  # slices
@@ -177,33 +178,18 @@ class LabelTraffic:
         at_ms = now_ms + min(int(dice.expovariate(1 / 3_000)), 12_000)
         right = self._class(row, index)
         kind = (kind - SHARE_NEVER) / (1 - SHARE_NEVER)
-        wrong, s = 1 - right, 1_000
         plain = [(at_ms, right)]
-        plans: dict[float, list[tuple[int, int]]] = {
-            0.56: plain,
-            0.62: [(at_ms, right), (at_ms, right)],  # twice
-            0.66: [(now_ms - dice.randrange(3 * s), right)],  # late, and perhaps before its prediction
-            0.72: [(at_ms, wrong), (at_ms + dice.randrange(s, 5 * s), right)],  # revised
-            0.74: [(at_ms, wrong), (at_ms + 2 * s, right), (at_ms + 4 * s, wrong)],
-            0.77: [(at_ms, right), (at_ms + 8 * s, wrong)],  # revised after a longer while
-            0.80: [(at_ms, right), (at_ms + dice.randrange(s, 5 * s), RETRACTED)],
-            0.83: [(at_ms, wrong), (at_ms + 2 * s, RETRACTED), (at_ms + 4 * s, right)],
-            0.85: [(at_ms, RETRACTED)],
-            0.87: [(at_ms, 0), (at_ms, 1)],  # of one time: the larger stands
-            0.90: [(row.time_ms + (TTL_S + dice.randrange(2, 5)) * s, right)],  # too late
-            0.92: [(row.time_ms - (EARLY_S + dice.randrange(2, 5)) * s, right)],  # too early
-        }
-        if row.score == len(SCORES):  # no score, so that nothing waits for it
+        if row.score == len(SCORES) or kind < ODD_FROM:  # without a score nothing waits for it
             self._send_all(sent, plain)
         elif not self._is_wild(row, index):
-            planned = plans[0.62] if kind < 0.05 else plain
-            self._send_all(sent, planned)
-        elif kind < 0.92:
-            self._send_all(sent, next(planned for below, planned in plans.items() if kind < below))
-        elif kind < 0.95:  # out of order: the newer one is sent first
+            self._send_all(sent, plain * 2 if kind < ODD_FROM + 0.03 else plain)
+        elif kind < 0.96:
+            odd = self._odd(row, now_ms, at_ms, right)
+            self._send_all(sent, next(planned for below, planned in odd.items() if kind < below))
+        elif kind < 0.973:  # out of order: the newer one is sent first
             older_ms = at_ms - dice.randrange(s, 5 * s)
             self._send_all(sent, [(at_ms, right), (older_ms, wrong)], anywhere=True)
-        elif kind < 0.98:  # brings a score, which nobody needs once the prediction is there
+        elif kind < 0.986:  # brings a score, which nobody needs once the prediction is there
             score = dice.randrange(len(SCORES))
             self._to_send[self._slice_of(at_ms, index)].append(
                 Label(sent.id, self._name_of[row.model], at_ms, right, (row.model, score))
@@ -212,6 +198,23 @@ class LabelTraffic:
             other = dice.randrange(len(self.truth.names))
             if other != self._name_of[row.model]:
                 self._to_send[self._slice_of(at_ms, index)].append(Label(sent.id, other, at_ms, right))
+
+    def _odd(self, row: Row, now_ms: int, at_ms: int, right: int) -> dict[float, list[tuple[int, int]]]:
+        """Labels that are not simply said once, by the draw below which they are chosen."""
+        dice, wrong, s = self._dice, 1 - right, 1_000
+        return {
+            0.81: [(at_ms, right), (at_ms, right)],  # twice
+            0.85: [(now_ms - dice.randrange(3 * s), right)],  # late, and perhaps before its prediction
+            0.88: [(at_ms, wrong), (at_ms + dice.randrange(s, 5 * s), right)],  # revised
+            0.89: [(at_ms, wrong), (at_ms + 2 * s, right), (at_ms + 4 * s, wrong)],
+            0.90: [(at_ms, right), (at_ms + 8 * s, wrong)],  # revised after a longer while
+            0.912: [(at_ms, right), (at_ms + dice.randrange(s, 5 * s), RETRACTED)],
+            0.924: [(at_ms, wrong), (at_ms + 2 * s, RETRACTED), (at_ms + 4 * s, right)],
+            0.932: [(at_ms, RETRACTED)],
+            0.94: [(at_ms, 0), (at_ms, 1)],  # of one time: the larger stands
+            0.95: [(row.time_ms + (TTL_S + dice.randrange(2, 5)) * s, right)],  # too late
+            0.96: [(row.time_ms - (EARLY_S + dice.randrange(2, 5)) * s, right)],  # too early
+        }
 
     def _class(self, row: Row, index: int) -> int:
         score = SCORES[row.score] if row.score < len(SCORES) else 0.5

@@ -1,5 +1,6 @@
 """A fold whose state lies in the source itself: read again after a restart, and the source is trimmed behind it."""
 
+import asyncio
 from collections.abc import Iterable
 
 import pytest
@@ -83,6 +84,23 @@ async def test_it_is_handed_over_in_batches_that_are_not_too_large(monkeypatch: 
     fold = Remembering()
     await world.owner(fold)
     assert fold.last == LETTERS[-KEPT:]
+
+
+async def test_whoever_waits_meanwhile_has_a_turn_after_every_batch(monkeypatch: pytest.MonkeyPatch):
+    """Or the broker would hear no heartbeat while a long log is read, and give the partition to somebody else."""
+    monkeypatch.setattr(read_back, "BATCH_BYTES", 1)
+    world = await folded(LETTERS)
+    fold = Remembering()
+    owner = world.new_owner(fold)
+    seen: list[int] = []
+
+    async def heartbeats() -> None:
+        while len(fold.last) < KEPT:
+            seen.append(len(fold.last))
+            await asyncio.sleep(0)
+
+    await asyncio.gather(owner.take(), heartbeats())
+    assert {1, 2} <= set(seen)
 
 
 async def test_a_log_that_no_longer_has_what_must_be_read_again_is_refused():

@@ -187,8 +187,8 @@ class LabelTraffic:
             odd = self._odd(row, now_ms, at_ms, right)
             self._send_all(sent, next(planned for below, planned in odd.items() if kind < below))
         elif kind < 0.973:  # out of order: the newer one is sent first
-            older_ms = at_ms - dice.randrange(s, 5 * s)
-            self._send_all(sent, [(at_ms, right), (older_ms, wrong)], anywhere=True)
+            older_ms = at_ms - dice.randrange(1_000, 5_000)
+            self._send_all(sent, [(at_ms, right), (older_ms, 1 - right)], anywhere=True)
         elif kind < 0.986:  # brings a score, which nobody needs once the prediction is there
             score = dice.randrange(len(SCORES))
             self._to_send[self._slice_of(at_ms, index)].append(

@@ -1,8 +1,9 @@
 """Whether performance fell by more than is tolerated, and by more than sampling explains.
 
-An alert needs both: the drop beyond the tolerance, and a p-value of that below the level. All tests are
-one-sided and their null hypothesis is "no worse than the baseline minus the tolerance", so a model that
-sits exactly on the limit alarms with the level as its rate, and a healthy one far less often.
+An alert needs both: the drop beyond the tolerance, and a p-value below the level. All tests are one-sided;
+their null hypothesis is "no worse than the baseline minus `tolerance`". With tolerance 0, as alerts ask, a
+healthy model alarms with less than the level as its rate, and one that sits exactly on the limit as often as
+its statistic falls beyond it: about half of the time. With the limit's own tolerance it would with the level.
 
 Cost: O(1). Weak: rows are taken as independent. Compare binned with binned, and equally mature labels:
 a window whose slow labels are still out is a biased sample of its predictions.

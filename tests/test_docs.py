@@ -3,14 +3,16 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from pydantic import BaseModel
 
 from stream.cli import COMMANDS
 from stream.config import Config, TopicKeys, load_config
 from stream.config.keys import ModelKeys, PsiKeys
-from stream.service.metrics import markdown_table
+from stream.service.metrics import METRICS, markdown_table
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -92,7 +94,7 @@ def test_every_default_in_the_table_is_the_one_in_effect() -> None:
         names, values = re.findall(r"`([^`]+)`", keys), re.findall(r"`([^`]+)`", shown)
         assert len(names) == len(values), keys
         for name, value in zip(names, values, strict=True):
-            at = defaults
+            at: Any = defaults
             for step in name.split("."):
                 at = at[step]
             assert (str(at).lower() if isinstance(at, bool) else str(at)) == value, name
@@ -100,3 +102,20 @@ def test_every_default_in_the_table_is_the_one_in_effect() -> None:
 
 def test_the_metrics_table_is_what_the_code_declares() -> None:
     assert markdown_table() in section("Metrics")
+
+
+def prometheus_rules() -> list[dict[str, Any]]:
+    """The alerts on the service itself."""
+    groups = yaml.safe_load((ROOT / "deploy" / "alerts.yml").read_text(encoding="utf-8"))["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+@pytest.mark.parametrize("rule", prometheus_rules(), ids=lambda rule: str(rule["alert"]))
+def test_an_alert_of_prometheus_asks_for_metrics_that_there_are_and_is_explained(rule: dict[str, Any]) -> None:
+    named = set(re.findall(r"driftline_(\w+)", rule["expr"]))
+    assert named
+    assert named <= {spec.name for spec in METRICS}
+    document, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+    headings = re.findall(r"^#+ (\w+)$", (ROOT / document).read_text(encoding="utf-8"), re.M)
+    assert anchor in {heading.lower() for heading in headings}
+    assert anchor == rule["alert"].lower()

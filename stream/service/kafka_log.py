@@ -152,7 +152,7 @@ class KafkaLog:
             return
         try:
             await self._admin.delete_records({TopicPartition(*source): RecordsToDelete(before)})
-        except KafkaError as error:  # a leader election, say: the next checkpoint asks again
+        except KafkaError as error:  # a leader election, say: it is asked again when there is more to forget
             log.info("trimming failed", extra={"source": str(source), "error": reason_of(error)})
 
     async def sources(self, topic: str) -> list[Source]:

@@ -32,6 +32,7 @@ from stream.service.performance_metrics import Families, add_join, add_performan
 PREFIX: Final = "driftline_"
 MAX_FEATURE_SERIES: Final = 20_000  # per metric and worker; what lies beyond is shown as feature="other"
 OTHER: Final = "other"
+ESTIMATED: Final = ("auc", "precision", "recall", "brier")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,12 @@ METRICS: Final = (
     MetricSpec("window_predictions", _MODEL, "predictions in the newest window"),
     MetricSpec("window_end_seconds", _MODEL, "event time at which the newest window ends, Unix epoch"),
     MetricSpec("auc_estimated", _MODEL, "AUC of the newest window by its scores alone (CBPE); an estimate"),
+    MetricSpec("precision_estimated", _MODEL, "precision at the threshold, estimated like it"),
+    MetricSpec("recall_estimated", _MODEL, "recall at the threshold, estimated like it"),
+    MetricSpec("brier_estimated", _MODEL, "Brier score, estimated like it"),
+    MetricSpec(
+        "estimate_gap", (*_MODEL, "statistic"), "of the rows whose labels came last: what they say less the estimate"
+    ),
     MetricSpec("estimate_reliable", _MODEL, "1: estimates agreed with the labels that came last, 0: they did not"),
     MetricSpec("window_labels", _MODEL, "labels that arrived in the newest window of performance"),
     MetricSpec("performance_window_end_seconds", _MODEL, "event time at which that window ends, Unix epoch"),
@@ -86,6 +93,7 @@ METRICS: Final = (
     MetricSpec("join_predictions", ("fate", "partition"), "predictions that were to be joined, by what became of them"),
     MetricSpec("join_labels", ("fate", "partition"), "labels that were to be joined, by what became of them"),
     MetricSpec("join_waiting", (*_MODEL, "partition"), "predictions that wait for their label"),
+    MetricSpec("join_sources_waited_for", ("partition",), "partitions of predictions or labels not heard of yet"),
     MetricSpec("join_below_watermark_total", ("partition",), "rows under a watermark that was declared: must be 0"),
     MetricSpec("join_revisions_missed_total", ("partition",), "corrections of panes that are no longer kept"),
     MetricSpec("alerts_firing", (*_MODEL, "severity"), "alerts that are firing"),
@@ -209,8 +217,10 @@ def _add_course(families: Families, course: Course) -> None:
         return
     families["window_predictions"].add_metric(model, latest.n)
     families["window_end_seconds"].add_metric(model, latest.end_ms / 1_000)
-    if isinstance(latest.estimates, EstimatedPerformance) and not isinstance(latest.estimates.auc, Undefined):
-        families["auc_estimated"].add_metric(model, latest.estimates.auc)
+    for statistic in ESTIMATED if isinstance(latest.estimates, EstimatedPerformance) else ():
+        estimate = getattr(latest.estimates, statistic)
+        if not isinstance(estimate, Undefined):
+            families[f"{statistic}_estimated"].add_metric(model, estimate)
     for check in latest.checks:
         for name, value in (("psi", check.value), ("kl_nats", check.kl_nats), ("js_nats", check.js_nats)):
             if not isinstance(value, Undefined):

@@ -1,6 +1,5 @@
 """What the joins and the courses of performance show at a scrape; the metrics are declared in `metrics`."""
 
-from collections import Counter
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -10,7 +9,9 @@ from stream.evaluate.class_courses import ClassCourses
 from stream.evaluate.performance_classes import ClassPerformance
 from stream.evaluate.performance_course import PerformanceCourse
 from stream.evaluate.performance_evaluator import PerformanceEvaluation
+from stream.evaluate.score_estimate import EstimateGaps
 from stream.join.fold import JoinFold
+from stream.join.watermarks import missing_sources
 
 Families = dict[str, CounterMetricFamily | GaugeMetricFamily]
 
@@ -36,10 +37,8 @@ def add_join(families: Families, partition: str, fold: JoinFold) -> None:
         families["join_labels"].add_metric([fate, partition], getattr(ledger, name))
     families["join_below_watermark_total"].add_metric([partition], ledger.below)
     families["join_revisions_missed_total"].add_metric([partition], ledger.missed)
-    waiting: Counter[tuple[str, str]] = Counter()
-    for definition, count in zip(fold.definitions.known, fold.waiting.waiting.tolist(), strict=False):
-        waiting[definition.model, definition.version] += count
-    for key, count in sorted(waiting.items()):
+    families["join_sources_waited_for"].add_metric([partition], sum(missing_sources(fold.heard).values()))
+    for key, count in sorted(fold.waiting_of().items()):
         families["join_waiting"].add_metric([*key, partition], count)
 
 
@@ -62,6 +61,9 @@ def add_performance(families: Families, course: PerformanceCourse | ClassCourses
     show("label_delay_seconds", latest.delay.p95_s, "0.95")
     for name, value in _statistics(latest).items():
         show(name, value)
+    if isinstance(latest.estimate, EstimateGaps):
+        for statistic in ("auc", "precision", "recall", "brier"):
+            show("estimate_gap", getattr(latest.estimate, statistic).gap, statistic)
 
 
 def _statistics(latest: PerformanceEvaluation) -> dict[str, float]:

@@ -58,7 +58,7 @@ class Worker:
         self._hinted: dict[Source, int] = {}
         self._held_back: frozenset[Source] = frozenset()
         self._given_up: dict[Source, Owner] = {}  # joins that may come back with the next generation
-        self._full: set[tuple[Source, str, int]] = set()  # models whose waiting predictions have reached their cap
+        self._full: set[tuple[Source, ModelKey]] = set()  # models whose waiting predictions have reached their cap
         self._lead_ms = longest_window_ms(config)
         self._heartbeat_s = time.monotonic()
         self._silent_s = 0.0
@@ -191,17 +191,12 @@ class Worker:
 
     def _warn_of_caps(self) -> None:
         """Say when a model has as many predictions waiting for labels as it may, and when no more."""
-        full = {
-            (source, str(ModelKey(known.model, known.version)), known.max_waiting)
-            for source, fold in ((s, o.fold) for s, o in self.owners.items())
-            if isinstance(fold, JoinFold)
-            for known in map(fold.definitions.known.__getitem__, fold.gates.all_closed())
-        }
-        for source, model, cap in sorted(full - self._full):
-            told = {"source": str(source), "model": model, "max_waiting": cap}
-            log.warning("predictions refused: as many wait for labels as may", extra=told)
-        for source, model, _ in sorted(self._full - full):
-            log.info("predictions wait for labels again", extra={"source": str(source), "model": model})
+        joins = ((source, o.fold) for source, o in self.owners.items() if isinstance(o.fold, JoinFold))
+        full = {(source, key) for source, fold in joins for key in fold.refusing()}
+        for source, key in sorted(full - self._full):
+            log.warning("predictions refused: as many wait for labels as may", extra=_of(source, key))
+        for source, key in sorted(self._full - full):
+            log.info("predictions wait for labels again", extra=_of(source, key))
         self._full = full
 
     async def _pace(self) -> None:
@@ -288,6 +283,10 @@ class Worker:
         if self._silent_s > SILENT_UNREADY_S:
             return [f"an answer of Kafka, for {self._silent_s:.0f} s"]
         return [f"recovery of {source}" for source in sorted(self.partitions.owned - self.owners.keys())]
+
+
+def _of(source: Source, key: ModelKey) -> dict[str, str]:
+    return {"source": str(source), "model": str(key)}
 
 
 async def run_worker(config: Config) -> None:

@@ -19,11 +19,12 @@ from stream.durable.changelog import Progress, decode_entry
 from stream.durable.log import Outgoing
 from stream.evaluate.fold import EvaluateFold
 from stream.records.partial import PanePart, Partial, decode_partial, unpack_counts
+from stream.records.performance import is_performance
 from stream.records.source import MessageBatch, Source
-from tests.simulation.testimony import CountState, packed_evaluate
+from tests.simulation.recorded import RecordedCount, RecordedEvaluate
+from tests.simulation.testimony import CountState, packed_state
 from tests.simulation.traffic import LATENESS_MS, PANE_MS, WIDTH, WINDOW_MS, flat_bins
-from tests.simulation.truth import BASELINE_OF, DEFINITIONS, NEVER, Truth, truth
-from tests.simulation.worker import RecordedCount, RecordedEvaluate
+from tests.simulation.truth import BASELINE_OF, NEVER, Truth, truth
 from tests.simulation.world import World
 
 
@@ -37,7 +38,7 @@ def check(world: World) -> None:
     for source in world.partials:
         fold = world.holder_of[source].fold
         assert isinstance(fold, RecordedEvaluate)
-        world.testimony.evaluate_restored(fold)
+        world.testimony.restored(source, fold)
     truths = Truths(world)
     every_ledger_in_the_changelog_balances(world)
     for state in world.testimony.count_states:
@@ -83,7 +84,7 @@ def every_ledger_in_the_changelog_balances(world: World) -> None:
             entry = decode_entry(message.value or b"")
             if isinstance(entry, Progress):
                 ledger = msgspec.msgpack.decode(entry.state, type=CountProgress).ledger
-                _equal(f"balance of {source} at {entry.next_offset}, {ledger}", ledger.balance(), 0)
+                equal(f"balance of {source} at {entry.next_offset}, {ledger}", ledger.balance(), 0)
 
 
 def a_count_equals_brute_force(state: CountState, truths: Truths) -> None:
@@ -92,13 +93,13 @@ def a_count_equals_brute_force(state: CountState, truths: Truths) -> None:
     where = f"{state.source} at {state.next_offset}"
     ledger = state.progress.ledger
     found = {name: getattr(ledger, name) for name in ("received", "counted", "late", "ignored", "lost")}
-    _equal(f"ledger of {where}", found, {name: getattr(expected, name) for name in found})
-    _equal(f"dead letters in the ledger of {where}", ledger.dead, dict(expected.dead))
-    _equal(f"newest event of {where}", state.progress.newest_event_ms, expected.newest_ms)
+    equal(f"ledger of {where}", found, {name: getattr(expected, name) for name in found})
+    equal(f"dead letters in the ledger of {where}", ledger.dead, dict(expected.dead))
+    equal(f"newest event of {where}", state.progress.newest_event_ms, expected.newest_ms)
     models = sorted((m.baseline_id, m.from_ms, m.until_ms) for m in state.progress.models)
     in_force = sorted((c.baseline.id, c.from_ms, c.until_ms) for of_model in expected.active.values() for c in of_model)
-    _equal(f"definitions of {where}", models, in_force)
-    _equal(f"open panes of {where}", state.panes, expected.open_panes())
+    equal(f"definitions of {where}", models, in_force)
+    equal(f"open panes of {where}", state.panes, expected.open_panes())
 
 
 def every_part_that_was_sent_is_right(world: World, truths: Truths) -> None:
@@ -113,12 +114,12 @@ def every_part_that_was_sent_is_right(world: World, truths: Truths) -> None:
             what = f"pane {part.start_ms} of {part.definition} from {source} at {partial.next_offset}"
             found = tuple(unpack_counts(part.counts).tolist()), part.first_offset, part.next_offset
             counts, first, after = held.panes.get((part.definition, part.start_ms), ([], -1, -1))
-            _equal(what, found, (tuple(counts), first, after))
+            equal(what, found, (tuple(counts), first, after))
             if partial.provisional or world.shape.retention:  # retention may cut between one owner and the next
                 continue
-            _equal(f"copies of {what}", copies.setdefault((str(source), part.definition, part.start_ms), part), part)
+            equal(f"copies of {what}", copies.setdefault((str(source), part.definition, part.start_ms), part), part)
             rows = len(held.rows[BASELINE_OF[part.definition].model, part.start_ms])
-            _equal(f"rows of {what}, counted whole or not at all", int(sum(found[0][:7])), rows)
+            equal(f"rows of {what}, counted whole or not at all", int(sum(found[0][:7])), rows)
 
 
 def every_closed_pane_was_sent(world: World, truths: Truths) -> None:
@@ -182,6 +183,8 @@ class Uncrashed:
     missed_ms: set[int] = field(default_factory=set)  # starts of panes that came when it was too late
     words: dict[str, Partial] = field(default_factory=dict)  # the furthest of each source
 
+    joins: dict[str, int] = field(default_factory=dict)  # how far each has said everything
+
     def hear(self, partial: Partial) -> None:
         """Note what a source says; nothing that is cut in chunks has ended before its last one."""
         held = self.words.get(partial.source)
@@ -196,44 +199,49 @@ def evaluate_equals_an_uncrashed_one(world: World, uncrashed: dict[Source, Uncra
     expected = [output for of_partition in uncrashed.values() for output in of_partition.outputs]
     for topic in ("reports", "alerts"):
         found = {(m.key, m.value) for m in world.cluster.records(Source(topic, 0))}
-        _equal(f"set of {topic}", found, {(o.key, o.value) for o in expected if o.to.topic == topic})
+        equal(f"set of {topic}", found, {(o.key, o.value) for o in expected if o.to.topic == topic})
 
 
 def uncrashed_evaluate(world: World, partials: Source) -> Uncrashed:
     """Fold the partials one by one; on the way every state that somebody recovered is compared."""
     states: dict[int, list[Any]] = defaultdict(list)
-    for state in world.testimony.evaluate_states:
+    for state in world.testimony.states:
         if state.source == partials:
             states[state.next_offset].append(state.packed)
     fold = EvaluateFold(
         outputs=world.evaluate_outputs,
         settings_of=world.settings_of,
-        find_baseline=lambda i: DEFINITIONS[i].baseline,
+        find_baseline={b.id: b for b in world.baselines}.get,
     )
     peace = Uncrashed()
     for message in world.cluster.records(partials):
         missed = _missed(fold)
-        fold.fold(_single(partials, message.offset, message.value))
+        fold.fold(single(partials, message.offset, message.value))
         peace.outputs += fold.outputs()
-        partial = decode_partial(message.value or b"")
-        if _missed(fold) > missed:
-            peace.missed_ms |= {part.start_ms for part in partial.panes}
-        peace.hear(partial)
+        if not is_performance(message.value or b""):
+            partial = decode_partial(message.value or b"")
+            if _missed(fold) > missed:
+                peace.missed_ms |= {part.start_ms for part in partial.panes}
+            peace.hear(partial)
         _furthest_words_count(fold, peace, f"at {fold.next_offset} of {partials}")
         for packed in states.get(fold.next_offset, ()):
-            _equal(f"state of {partials} at {fold.next_offset}", packed, packed_evaluate(fold))
+            equal(f"state of {partials} at {fold.next_offset}", packed, packed_state(fold))
     return peace
 
 
 def _furthest_words_count(fold: EvaluateFold, peace: Uncrashed, where: str) -> None:
     """What evaluate holds of each source is what the one that had read most of it has said."""
+    joins = {source: state.next_offset for source, state in fold.performance.sources.heard.items()}
+    back = {source: offset for source, offset in peace.joins.items() if joins[source] < offset}
+    assert not back, f"words of joins {where}: back from {back} to {joins}"
+    peace.joins = joins
     heard = {source: (state.next_offset, state.idle) for source, state in fold.sources.heard.items()}
-    _equal(f"words {where}", heard, {source: (word.next_offset, word.idle) for source, word in peace.words.items()})
+    equal(f"words {where}", heard, {source: (word.next_offset, word.idle) for source, word in peace.words.items()})
     for course in fold.courses.values():
         for definition, candidate in course.candidates.items():
             for source, from_ms in candidate.from_ms.items():
                 said = peace.words[source].definitions.get(definition)
-                _equal(f"begin of {definition} in {source} {where}", from_ms, said and said.from_ms)
+                equal(f"begin of {definition} in {source} {where}", from_ms, said and said.from_ms)
 
 
 class Window(NamedTuple):
@@ -255,7 +263,7 @@ def reports_equal_brute_force(world: World, partials: Source, uncrashed: Uncrash
             continue
         if report["complete"] and window.end_ms not in missed_ends:
             found = np.concatenate([np.array(check["evidence"]["current"]) for check in report["checks"]])
-            _equal(f"last report of {window}", found.tolist(), _window_counts(finals, window))
+            equal(f"last report of {window}", found.tolist(), _window_counts(finals, window))
     _everything_was_evaluated(world, partials, max((f.newest_ms for f in finals), default=NEVER))
 
 
@@ -265,9 +273,9 @@ def _last_reports(world: World, partials: Source) -> dict[Window, dict[str, Any]
         if _home(message.value, world) != partials.partition:
             continue
         report = orjson.loads(message.value or b"")
-        window = Window(report["model"], report["definition"], _ms(report["window"]["end"]))
+        window = Window(report["model"], report["definition"], milliseconds(report["window"]["end"]))
         if not world.shape.idle and world.always_one_baseline:
-            _equal(f"revision of {window}, without an early idle source or a second baseline", report["revision"], 0)
+            equal(f"revision of {window}, without an early idle source or a second baseline", report["revision"], 0)
         if window not in last or report["revision"] >= last[window]["revision"]:
             last[window] = report
     return last
@@ -305,7 +313,8 @@ def _ends(start_ms: int) -> range:
     return range(start_ms + PANE_MS, start_ms + WINDOW_MS + 1, PANE_MS)
 
 
-def _ms(text: str) -> int:
+def milliseconds(text: str) -> int:
+    """Event time of a report."""
     return round(datetime.fromisoformat(text).timestamp() * 1_000)
 
 
@@ -324,7 +333,7 @@ def _said(world: World) -> list[tuple[Source, bytes, Partial]]:
     return said
 
 
-def _single(source: Source, offset: int, value: bytes | None) -> MessageBatch:
+def single(source: Source, offset: int, value: bytes | None) -> MessageBatch:
     """A batch of one record."""
     return MessageBatch(
         source=source,
@@ -350,5 +359,6 @@ def _minus(some: list[tuple[int, str]], others: list[tuple[int, str]]) -> list[t
     return left
 
 
-def _equal(what: str, found: object, expected: object) -> None:
+def equal(what: str, found: object, expected: object) -> None:
+    """Or fail, and say what is not as it should be."""
     assert found == expected, f"{what}: {found} is not {expected}"

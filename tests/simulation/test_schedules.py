@@ -5,7 +5,7 @@ A seed that fails prints its schedule, decision by decision, and how to run it a
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, TypeVar
 
 import pytest
 
@@ -16,6 +16,8 @@ from tests.simulation.world import World
 SCHEDULES: Final = 10_000  # by default
 BLOCK: Final = 500  # schedules of one test
 RECREATED: Final = 500
+
+W = TypeVar("W", bound=World)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -56,14 +58,19 @@ def run_and_check(world: World) -> None:
 
 def judge(seed: int, trial: Callable[[World], None]) -> None:
     """Run one seed; a failure shows its schedule."""
-    world = World(seed)
+    judge_world(World(seed), trial, "test_schedules")
+
+
+def judge_world(world: W, trial: Callable[[W], None], module: str) -> None:
+    """Run one world; a failure shows its schedule."""
+    seed = world.seed
     try:
         trial(world)
     except Exception as error:
         numbered = "\n".join(f"{n:5} {decision}" for n, decision in enumerate(world.schedule))
         pytest.fail(
             f"{world.shape}\n{numbered}\nseed {seed}: {type(error).__name__}: {error}\n"
-            f"alone: pytest tests/simulation/test_schedules.py --first-seed {seed} --schedules 1",
+            f"alone: pytest tests/simulation/{module}.py --first-seed {seed} --schedules 1",
             pytrace=not isinstance(error, AssertionError),
         )
     finally:

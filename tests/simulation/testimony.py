@@ -11,7 +11,7 @@ from stream.records.partial import unpack_counts
 from stream.records.source import Source
 
 if TYPE_CHECKING:
-    from tests.simulation.worker import History, RecordedCount, RecordedEvaluate
+    from tests.simulation.recorded import History, RecordedCount
 
 Pane = tuple[tuple[int, ...], int, int]  # counts, first offset, next offset
 
@@ -26,8 +26,8 @@ class CountState(NamedTuple):
     history: "History"
 
 
-class EvaluateState(NamedTuple):
-    """An evaluate's state at an offset, packed."""
+class PackedState(NamedTuple):
+    """A join's or an evaluate's state at an offset."""
 
     source: Source
     next_offset: int
@@ -41,7 +41,7 @@ class Testimony:
         self.workers: list[str] = []
         self.refused: list[str] = []
         self.count_states: list[CountState] = []
-        self.evaluate_states: list[EvaluateState] = []
+        self.states: list[PackedState] = []
         self.acknowledged: dict[Source, int] = {}  # the largest `@` that a checkpoint has returned
         self.said: dict[bytes, History] = {}  # by the bytes of a partial
         self._written: dict[tuple[Source, int, bytes], History] = {}
@@ -74,11 +74,11 @@ class Testimony:
             panes[definition, start_ms] = tuple(unpack_counts(packed).tolist()), first_offset, register.next_offset
         self.count_states.append(CountState(fold.source, fold.next_offset, progress, panes, fold.history))
 
-    def evaluate_restored(self, fold: "RecordedEvaluate") -> None:
-        """Somebody has recovered an evaluate, or has come to its end."""
-        self.evaluate_states.append(EvaluateState(fold.source, fold.next_offset, packed_evaluate(fold)))
+    def restored(self, source: Source, fold: Any) -> None:
+        """Somebody has recovered a join or an evaluate, or has come to its end."""
+        self.states.append(PackedState(source, fold.next_offset, packed_state(fold)))
 
 
-def packed_evaluate(fold: Any) -> tuple[Any, ...]:
-    """Everything of an evaluate's state as bytes."""
+def packed_state(fold: Any) -> tuple[Any, ...]:
+    """Everything of a state as bytes."""
     return fold.progress(), [tuple(register) for register in fold.live()]

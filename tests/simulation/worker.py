@@ -1,92 +1,24 @@
 """One process: its owners, its consumer with all of Kafka's and Faust's habits, its place in the registry.
 
 What it does with an owner is what the service does: take, seek, offer; checkpoints from a timer
-beside the folding; an idle check of a source that was read to its end. Two recorders stand where
-the folds stand and tell the oracle which activations each state has come from.
+beside the folding; an idle check of a source that was read to its end.
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from stream.baselines.baseline import Baseline
-from stream.count.counter import CountFold
-from stream.durable.fold import Register
-from stream.durable.log import Outgoing
 from stream.durable.owner import Owner
-from stream.evaluate.fold import EvaluateFold
 from stream.ingest.plan import Plan
 from stream.records.source import Message, MessageBatch, Source
 from tests.simulation.kernel import Task, pause
 from tests.simulation.log import Client
+from tests.simulation.recorded import changelog_of, recorded_fold
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
-
-Happening = tuple[str, int, bytes | int]  # "activate", "lost" or "start", at which offset, what
-History = tuple[Happening, ...]
-
-
-class RecordedCount(CountFold):
-    """A count that remembers what it has come from, and tells the world what it says."""
-
-    def __init__(self, world: "World", worker: "Worker", source: Source) -> None:
-        super().__init__(
-            source=source,
-            sources=world.shape.sources,
-            outputs=world.count_outputs,
-            wanted=worker.wanted,
-            find_baseline=worker.find_baseline,
-        )
-        self.history: History = ()
-        self.restored = False
-        self._world = world
-
-    def activate(self, payload: bytes) -> None:
-        self.history += (("activate", self.next_offset, payload),)
-        super().activate(payload)
-
-    def lost(self, begin: int) -> None:
-        self.history += (("lost", self.next_offset, begin),)
-        super().lost(begin)
-
-    def outputs(self) -> Sequence[Outgoing]:
-        outputs = super().outputs()
-        self._world.testimony.sent(self.source, outputs, self.history)
-        return outputs
-
-    def progress(self) -> bytes:
-        if self.next_offset and not self.history and not self.ledger.received:
-            self.history = (("start", 0, self.next_offset),)  # retention had cut before the first owner came
-        assert self.ledger.balance() == 0, f"{self.source}: the ledger does not balance: {self.ledger}"
-        progress = super().progress()
-        self._world.testimony.written(self.source, self.next_offset, progress, self.history)
-        return progress
-
-    def restore(self, next_offset: int, progress: bytes, registers: Iterable[Register]) -> None:
-        self.restored = True
-        self.history = self._world.testimony.history_of(self.source, next_offset, progress)
-        super().restore(next_offset, progress, registers)
-        self._world.testimony.count_restored(self)
-
-
-class RecordedEvaluate(EvaluateFold):
-    """An evaluate that tells the world what it was restored to."""
-
-    def __init__(self, world: "World", worker: "Worker", source: Source) -> None:
-        super().__init__(
-            outputs=world.evaluate_outputs, settings_of=world.settings_of, find_baseline=worker.find_baseline
-        )
-        self.source = source
-        self.restored = False
-        self._world = world
-
-    def restore(self, next_offset: int, progress: bytes, registers: Iterable[Register]) -> None:
-        self.restored = True
-        super().restore(next_offset, progress, registers)
-        self._world.testimony.evaluate_restored(self)
 
 
 class Consumer:
@@ -151,19 +83,17 @@ class Holder:
     def __init__(self, world: "World", worker: "Worker", source: Source) -> None:
         self.worker = worker
         self.source = source
-        self.counts = source.topic == "predictions"
+        self.hears_people = source.topic in ("predictions", "labels")  # not only what other folds say
         self.taken = False
         self._world = world
         self.client = Client(world.cluster)
         self.consumer = Consumer(world, source)
-        self.fold: RecordedCount | RecordedEvaluate = (
-            RecordedCount(world, worker, source) if self.counts else RecordedEvaluate(world, worker, source)
-        )
+        self.fold = recorded_fold(world, worker, source)
         self.owner = Owner(
             fold=self.fold,
             log=self.client,
             source=source,
-            changelog=Source("count-changelog" if self.counts else "evaluate-changelog", source.partition),
+            changelog=changelog_of(source),
             learn=worker.learn,
             min_snapshot_bytes=world.shape.min_snapshot_bytes,
         )
@@ -174,7 +104,7 @@ class Holder:
         if world.calm or world.random.random() < 0.5:
             self.worker.seen = len(world.registered)  # `baselines` has been read to its end; else the reader is slow
         acknowledged = world.testimony.acknowledged.get(self.source)
-        start = await self.owner.take(self.fold.set_incarnation if isinstance(self.fold, RecordedCount) else None)
+        start = await self.owner.take(getattr(self.fold, "set_incarnation", None))
         if acknowledged is not None:
             assert self.restored, f"{self.name}: the acknowledged @ = {acknowledged} is forgotten"
             assert world.shape.zombies or start >= acknowledged, f"{self.name}: back to {start} from @ = {acknowledged}"
@@ -193,7 +123,7 @@ class Holder:
             self.tasks.append(Task(f"{self.name} {what}", work()))
 
     async def _check_idle(self) -> None:
-        if not isinstance(self.fold, RecordedCount):
+        if not self.hears_people:
             return
         partition = self._world.cluster.partition(self.source)
         held = partition.kept(0, partition.end)
@@ -233,7 +163,7 @@ class Worker:
         self.paused = False
         self.alive = True
         self.holders: list[Holder] = []
-        self.seen = 0  # how many entries of `baselines` it has read
+        self.seen = world.known_from_start  # how many entries of `baselines` it has read
         self._world = world
 
     def wanted(self) -> Plan:

@@ -5,10 +5,11 @@ two parts: chaos, in which processes are killed, paused, robbed of their partiti
 then calm, in which whoever still owns a partition reads to the end. Then the oracle compares.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 from unittest.mock import patch
 
 from detectors import Smoothing, Threshold
@@ -22,11 +23,11 @@ from stream.evaluate.publisher import EvaluateOutputs
 from stream.evaluate.settings import ModelSettings
 from stream.ingest.plan import Plan, PlannedModel
 from stream.ingest.settings import IngestSettings
-from stream.records.source import Source
+from stream.records.source import Message, Source
 from tests.simulation.kernel import Task
 from tests.simulation.log import Cluster, Faults, SendFailed
 from tests.simulation.testimony import Testimony
-from tests.simulation.traffic import K1, M1, M2, M3, SETTINGS, SKEW_MS, WINDOW_MS, Record, input_log
+from tests.simulation.traffic import K1, M1, M2, M3, SETTINGS, SKEW_MS, WINDOW_MS, input_log
 from tests.simulation.worker import Holder, Worker
 
 MODEL_SETTINGS = ModelSettings(
@@ -88,13 +89,24 @@ class Shape:
         )
 
 
+class Entry(Protocol):
+    """One offset of an input."""
+
+    @property
+    def message(self) -> Message | None:
+        """None: a transaction's marker."""
+
+
 class World:
-    """Everything that one seed makes."""
+    """Everything that one seed makes: here, predictions that nobody labels."""
+
+    last_timers: tuple[str, ...] = ("settle", "checkpoint", "idle", "checkpoint")  # of the calm
+    known_from_start = 0  # entries of `baselines` that every process has read before it takes anything
 
     def __init__(self, seed: int, **shape: Any) -> None:
         self.seed = seed
         self.random = Random(seed)
-        self.shape = replace(Shape.of(self.random), **shape)
+        self.shape = replace(self._shape(), **shape)
         self.cluster = Cluster(self.random, self.shape.faults)
         self.testimony = Testimony()
         self.schedule: list[str] = []  # every decision, in words
@@ -103,14 +115,8 @@ class World:
         self.kills = 0
         self.sources = [Source("predictions", p) for p in range(self.shape.sources)]
         self.partials = [Source("partials", p) for p in range(self.shape.partials)]
-        self.inputs: dict[Source, list[Record]] = {
-            source: input_log(self.random, self.random.randint(1, self.shape.events), markers=self.shape.markers)
-            for source in self.sources
-        }
-        self.baselines = self._baselines()
-        early = 1 if self.random.random() < 0.7 else 0
-        self.registered: list[Baseline] = self.baselines[:early]
-        self.always_one_baseline = len(self.baselines) == early
+        self.stages: list[list[Source]] = [self.sources, self.partials]  # what is folded, in order
+        self._begin()
         self.workers: list[Worker] = []
         self.holder_of: dict[Source, Holder] = {}  # whom the group knows as owner
         self.count_outputs = CountOutputs(
@@ -121,6 +127,24 @@ class World:
             reports="reports", reports_partitions=1, alerts="alerts", alerts_partitions=1
         )
         self._plans: dict[int, Plan] = {}
+
+    def _shape(self) -> Shape:
+        return Shape.of(self.random)
+
+    def _begin(self) -> None:
+        """What is in the inputs, and which baselines there are, and will be."""
+        self.inputs = {
+            source: input_log(self.random, self.random.randint(1, self.shape.events), markers=self.shape.markers)
+            for source in self.sources
+        }
+        self.baselines = self._baselines()
+        early = 1 if self.random.random() < 0.7 else 0
+        self.registered: list[Baseline] = self.baselines[:early]
+        self.always_one_baseline = len(self.baselines) == early
+
+    def input_of(self, source: Source) -> Sequence[Entry]:
+        """What comes, or has come, in an input."""
+        return self.inputs[source]
 
     def _baselines(self) -> list[Baseline]:
         of_m = [M1, M2, M3][: 1 + self.shape.promotions]
@@ -137,16 +161,25 @@ class World:
         held = self._plans.get(seen)
         if held is None:
             newest = {b.key: b for b in self.registered[:seen]}
-            planned = [PlannedModel(b.id, SETTINGS, WINDOW_MS) for b in newest.values()]
+            planned = [self._planned(b) for b in newest.values()]
             held = self._plans[seen] = Plan(INGEST, sorted(planned, key=lambda p: p.baseline_id))
         return held
 
+    def _planned(self, baseline: Baseline) -> PlannedModel:
+        return PlannedModel(baseline.id, SETTINGS, WINDOW_MS)
+
     # -- one schedule
+
+    @contextmanager
+    def limits(self) -> Iterator[None]:
+        """Everything that is cut is cut as small as the world's shape says."""
+        limit = self.shape.max_record_bytes
+        with patch.object(counter, "MAX_PARTIAL_BYTES", limit), patch.object(changelog, "MAX_DELTA_BYTES", limit):
+            yield
 
     def run(self) -> None:
         """Chaos, then calm."""
-        limit = self.shape.max_record_bytes
-        with patch.object(counter, "MAX_PARTIAL_BYTES", limit), patch.object(changelog, "MAX_DELTA_BYTES", limit):
+        with self.limits():
             for _ in range(self.shape.steps):
                 self._choose()
             self._calm()
@@ -218,9 +251,9 @@ class World:
     # -- what can happen
 
     def _produce(self) -> None:
-        source = self.random.choice(self.sources)
+        source = self.random.choice(self.stages[0])
         entries = self.cluster.partition(source).entries
-        more = self.inputs[source][len(entries) : len(entries) + self.random.choice((1, 2, 4, 12))]
+        more = self.input_of(source)[len(entries) : len(entries) + self.random.choice((1, 2, 4, 12))]
         entries += [record.message for record in more]
         self.say(f"{source} has {len(entries)} offsets")
 
@@ -235,7 +268,7 @@ class World:
 
     def _place(self) -> None:
         """A rebalance: a partition, orphaned or not, gets an owner."""
-        sources = self.sources + self.partials
+        sources = [source for stage in self.stages for source in stage]
         orphans = [s for s in sources if s not in self.holder_of or self.holder_of[s] not in self._holders()]
         if not orphans and self.random.random() < (0.4 if self.shape.zombies else 0.7):
             return
@@ -289,7 +322,7 @@ class World:
 
     def _cut(self) -> None:
         if self.shape.retention:
-            partition = self.cluster.partition(self.random.choice(self.sources))
+            partition = self.cluster.partition(self.random.choice(self.stages[0]))
             everything = self.random.random() < 0.3
             partition.begin = partition.end if everything else self.random.randint(partition.begin, partition.end)
             self.say(f"retention: an input begins at {partition.begin}")
@@ -309,9 +342,9 @@ class World:
         self.cluster.faults = Faults()
         self._wake()
         self.registered = list(self.baselines)
-        for source in self.sources:
+        for source in self.stages[0]:
             entries = self.cluster.partition(source).entries
-            entries += [r.message for r in self.inputs[source][len(entries) :]]
+            entries += [r.message for r in self.input_of(source)[len(entries) :]]
         for _ in range(self.random.choice((0, 50))):  # zombies go on for a while, then they learn of it
             self.go_on()
         known = set(map(id, self.holder_of.values()))
@@ -319,8 +352,8 @@ class World:
             holder.stop()
         for worker in self.workers:
             worker.seen = len(self.registered)
-        for topic in (self.sources, self.partials):
-            for what in ("settle", "checkpoint", "idle", "checkpoint"):
+        for topic in self.stages:
+            for what in self.last_timers:
                 self._settle(topic)
                 for source in topic:
                     self.holder_of[source].begin(what)

@@ -19,6 +19,7 @@ from stream.baselines.baseline import Baseline
 from stream.baselines.create import Binning, create_baseline
 from stream.baselines.roles import Roles
 from stream.durable.log import Outgoing
+from stream.evaluate.class_courses import ClassCourses
 from stream.join.emission import JoinOutputs
 from stream.join.fold import JoinFold
 from stream.labels.fold import LabelFold, LabelOutputs
@@ -319,6 +320,27 @@ def test_a_model_that_got_worse_fires_one_alert_that_names_the_classes() -> None
     for report in during:
         (check,) = report["checks"]
         assert check["reason"] or check["value"] == pytest.approx(report["metrics"]["macro_auc"])
+
+
+def test_any_class_could_lead() -> None:
+    """Each knows of alerts, windows and revisions what the first one knows, and forgets its panes with it."""
+    rules = PerformanceRules(auc=WorseRule(tolerance=0.05, min_samples=100))
+    world = World(rules=rules).hears(Raw(1, skill=0.5))
+    (model,) = world.evaluate.fold.performance.models
+    assert isinstance(model, ClassCourses)
+    said = [
+        (
+            msgspec.structs.replace(course.progress, category="", tracks=[]),
+            [sorted(track.arrivals.by_start) for track in course.tracks.values()],
+            [sorted(track.cohorts.by_start) for track in course.tracks.values()],
+        )
+        for course in model.courses.values()
+    ]
+    assert said[0] == said[1] == said[2]
+    assert said[0][0].episodes
+    assert said[0][0].revise == []
+    del model.courses["ant"]
+    assert model.progress.episodes == said[0][0].episodes
 
 
 def test_a_promotion_does_not_cut_a_window_in_two() -> None:

@@ -164,6 +164,8 @@ class LabelFold:
     def outputs(self) -> Sequence[Outgoing]:
         """Dead letters and covering records."""
         letters, self._dead_letters = self._dead_letters, []
+        if not self._rules.models:  # it cannot say how early a label may lie, and no label has been taken
+            return letters
         self._outbox.begin_at(self.next_offset)
         return letters + self._outbox.outgoing(
             Said(

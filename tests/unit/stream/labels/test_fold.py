@@ -204,6 +204,16 @@ def test_silence_and_gaps_are_told() -> None:
     assert (run.fold.ledger.lost, run.fold.next_offset) == (9, 10)
 
 
+def test_nothing_is_told_before_it_is_known_how_early_a_label_may_lie() -> None:
+    worker = labelling_worker()
+    fold = fold_of(worker)
+    assert fold.outputs() == []
+    proposal = fold.proposal()
+    assert proposal is not None
+    fold.activate(proposal)
+    assert [c.early_ms for chain in coverings(fold.outputs()).values() for c in chain] == [2_000] * 3
+
+
 def test_a_worker_that_has_read_less_of_the_registry_does_not_turn_time_back() -> None:
     run = Run([])
     run.worker.wants = plan(TWO, OTHER, outcomes=outcome_settings())

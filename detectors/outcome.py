@@ -12,7 +12,8 @@ class Undefined:
     'too few'
     """
 
-    # "empty" | "too few" | "one class" | "constant labels" | "nothing above the threshold" | "not counted"
+    # "empty" | "too few" | "one class" | "constant labels" | "nothing above the threshold" | "not counted" |
+    # "sums overflowed"
     reason: str
 
 

@@ -1,7 +1,7 @@
-"""How far a regression's estimates are from the truth, from seven sums that only add up.
+"""How far a regression's estimates are from the truth, from sums that only add up.
 
 Promise: what scikit-learn gives for the same rows rounded to the unit, exactly: the sums are integers, and
-differences of large ones are taken before anything becomes a float.
+differences of large ones are taken before anything becomes a float. Sums that no rows can have are refused.
 Cost: O(1), whatever the number of labels.
 """
 
@@ -13,7 +13,10 @@ from detectors.outcome import Undefined
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegressionSums:
-    """Sums over labelled rows, error = estimate - label; whole numbers of `unit`, squares of unit squared."""
+    """Sums over labelled rows, error = estimate - label; whole numbers of `unit`, squares of unit squared.
+
+    Labels are summed less a `centre`, which `regression_metrics` is told: else the square of a large mean drowns them.
+    """
 
     n: int
     error: int
@@ -37,7 +40,7 @@ class RegressionMetrics:
     label_deviation: float  # standard deviation of the labels, >= 0
 
 
-def regression_metrics(sums: RegressionSums, unit: float) -> RegressionMetrics | Undefined:
+def regression_metrics(sums: RegressionSums, unit: float, centre: float = 0.0) -> RegressionMetrics | Undefined:
     """MAE, RMSE, bias and R² of the rows behind the sums.
 
     MAE = sum|e| / n; RMSE = sqrt(sum(e^2) / n); bias = sum(e) / n; R² = 1 - sum(e^2) / sum((y - mean y)^2);
@@ -46,9 +49,11 @@ def regression_metrics(sums: RegressionSums, unit: float) -> RegressionMetrics |
     Args:
         sums: Python integers, so nothing overflows; n >= 0.
         unit: what 1 in the sums is worth in the label's own measure, > 0.
+        centre: what was taken off each label before it was summed; only `label_mean` depends on it.
 
     Returns:
-        `Undefined("empty")` without a row; `r2` is `Undefined("constant labels")` where all labels are equal,
+        `Undefined("empty")` without a row; `Undefined("sums overflowed")` where no rows can have such sums: a spread
+        below 0, as of a counter that has run over; `r2` is `Undefined("constant labels")` where all labels are equal,
         `mae_se` `Undefined("too few")` of one row.
 
     Size to expect: for normal errors around 0, MAE = 0.80 * RMSE and standard error 0.60 * RMSE / sqrt(n):
@@ -68,6 +73,8 @@ def regression_metrics(sums: RegressionSums, unit: float) -> RegressionMetrics |
         return Undefined("empty")
     label_spread = n * sums.squared_label - sums.label**2  # n * sum((y - mean)^2), exact
     error_spread = n * sums.squared_error - sums.absolute_error**2  # the same of |e|
+    if min(label_spread, error_spread, sums.absolute_error - abs(sums.error)) < 0:
+        return Undefined("sums overflowed")
     return RegressionMetrics(
         n=n,
         mae=sums.absolute_error / n * unit,
@@ -75,6 +82,6 @@ def regression_metrics(sums: RegressionSums, unit: float) -> RegressionMetrics |
         bias=sums.error / n * unit,
         r2=1 - n * sums.squared_error / label_spread if label_spread > 0 else Undefined("constant labels"),
         mae_se=math.sqrt(error_spread / (n * n * (n - 1))) * unit if n > 1 else Undefined("too few"),
-        label_mean=sums.label / n * unit,
+        label_mean=centre + sums.label / n * unit,
         label_deviation=math.sqrt(label_spread / (n * n)) * unit,
     )

@@ -8,7 +8,8 @@ from stream.records.outcome import PerformanceDefinition
 from stream.records.prediction import Answer
 from stream.records.settings import CountingSettings, OutcomeSettings
 
-UNITS_PER_DEVIATION: Final = 4_096  # 2 ** 53 of them fit an exact sum: a billion errors of 2,000 deviations each
+UNITS_PER_DEVIATION: Final = 256  # of the labels; errors are rounded to it, and the sums of squares have room
+"""A pair counts at most 2^17 units squared (`registers.LARGEST_UNITS`): 2^29 pairs fit an int64."""
 
 
 def performance_definition(
@@ -31,9 +32,9 @@ def performance_definition(
     """
     answer, grid = baseline.answer, baseline.grid
     if answer == Answer.VALUE:
-        bins, grid_id, unit = 0, "", _unit(baseline)
+        bins, grid_id, unit, centre = 0, "", _unit(baseline), _centre(baseline)
     elif answer == Answer.SCORE and grid is not None:
-        bins, grid_id, unit = grid.bins, grid.id, 0.0
+        bins, grid_id, unit, centre = grid.bins, grid.id, 0.0, 0.0
     else:
         return None
     return PerformanceDefinition(
@@ -52,6 +53,7 @@ def performance_definition(
         revision_ms=outcomes.revision_ms,
         dedupe=outcomes.dedupe,
         max_waiting=max(1, outcomes.max_waiting // partitions),
+        centre=centre,
     )
 
 
@@ -91,10 +93,22 @@ def class_definitions(
 
 
 def _unit(baseline: Baseline) -> float:
-    """2^floor(log2(deviation)) / 4096: a power of two, so that nearly equal baselines have the same."""
+    """2^floor(log2(deviation)) / 256: a power of two, so that nearly equal baselines have the same."""
+    return max(math.ldexp(1.0, _exponent(baseline)) / UNITS_PER_DEVIATION, math.ldexp(1.0, -1022))
+
+
+def _centre(baseline: Baseline) -> float:
+    """The labels' mean, rounded to 2^floor(log2(deviation)) for the same reason; without labels the values' mean."""
+    series, labels = baseline.series[-1], baseline.labelled_values
+    of_values = series.mean if isinstance(series, NumericSeries) else None
+    mean = labels.label_mean if labels else of_values or 0.0
+    step = math.ldexp(1.0, _exponent(baseline))
+    return step * round(mean / step) if step > 0 and math.isfinite(mean / step) else mean
+
+
+def _exponent(baseline: Baseline) -> int:
+    """floor(log2(deviation)), of the values or, if they do not vary, of the labels; 0 where nothing varies."""
     series = baseline.series[-1]
     of_values = series.deviation if isinstance(series, NumericSeries) else None
     of_labels = baseline.labelled_values.label_deviation if baseline.labelled_values else None
-    deviation = of_values or of_labels or 1.0
-    exponent = math.frexp(deviation)[1] - 1
-    return max(math.ldexp(1.0, exponent) / UNITS_PER_DEVIATION, math.ldexp(1.0, -1022))
+    return math.frexp(of_values or of_labels or 1.0)[1] - 1

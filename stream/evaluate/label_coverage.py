@@ -122,7 +122,7 @@ def delay_of(counts: Counts, sections: Sections) -> LabelDelay:
 
 
 def sums_of(counts: Counts, sections: Sections) -> RegressionSums:
-    """A regression's sums, as whole numbers that do not overflow."""
+    """A regression's sums, as Python's integers; as int64 they fit below 2^29 pairs, see `registers.LARGEST_UNITS`."""
     by_name = dict(zip(MOMENTS, counts[sections.moments].tolist(), strict=True))
     return RegressionSums(
         n=by_name["labelled"],

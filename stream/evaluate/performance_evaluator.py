@@ -145,7 +145,7 @@ def evaluate_performance(
         known = baseline.scores.known if baseline.scores else None
         checks = binary_checks(binary, known, rules, definition.category)
     else:
-        regression = regression_metrics(sums_of(counts, sections), definition.unit)
+        regression = regression_metrics(sums_of(counts, sections), definition.unit, definition.centre)
         checks = value_checks(regression, baseline.values, rules)
     moments = counts[sections.moments]
     return PerformanceEvaluation(

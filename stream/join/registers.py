@@ -25,7 +25,8 @@ Floats = npt.NDArray[np.float32]
 
 DENSE_AT: Final = 0.25  # changes since it was packed, as a share of the counters
 MOST_DENSE_BYTES: Final = 24 << 20  # of all dense panes of a partition; beyond it the one unchanged longest is packed
-LARGEST_UNITS: Final = 1 << 22  # of an error or a label of a regression; beyond it is clipped, and counted as such
+LARGEST_UNITS: Final = 1 << 17  # of an error or a centred label of a regression, 512 deviations: beyond it is clipped
+"""So 2^29 pairs, half a billion in one window, fit the int64 sum of their squares."""
 
 
 class PaneKey(NamedTuple):
@@ -250,15 +251,17 @@ def pair_counters(pairs: Pairs, definition: PerformanceDefinition, sections: Sec
         start = np.where(pairs.value > 0.5, sections.positives.start, sections.negatives.start)
         columns = np.stack([start + pairs.payload, delay], axis=1)
         return columns, np.ones_like(columns)
-    moments = _moments(pairs, definition.unit)
+    moments = _moments(pairs, definition.unit, definition.centre)
     at = np.broadcast_to(np.arange(sections.moments.start, sections.moments.stop), moments.shape)
     return np.column_stack([at, delay]), np.column_stack([moments, np.ones(len(pairs), np.int64)])
 
 
-def _moments(pairs: Pairs, unit: float) -> Ints:
+def _moments(pairs: Pairs, unit: float, centre: float) -> Ints:
     """MOMENTS of each pair, shape (pairs, 7): whole units, so that their sums do not depend on order."""
-    label = pairs.value.astype(np.float64) / unit
-    error = pairs.estimate.view(np.float32).astype(np.float64) / unit - label
+    value = pairs.value.astype(np.float64)
+    with np.errstate(over="ignore"):  # infinite is clipped like all that is too far
+        label = (value - centre) / unit
+        error = (pairs.estimate.view(np.float32).astype(np.float64) - value) / unit
     wide = np.abs(np.stack([error, label])) > LARGEST_UNITS
     error_units, label_units = (
         np.rint(np.clip(np.nan_to_num(x), -LARGEST_UNITS, LARGEST_UNITS)).astype(np.int64) for x in (error, label)

@@ -59,16 +59,18 @@ class PerformanceDefinition(msgspec.Struct, frozen=True, array_like=True):
     revision_ms: int  # without `dedupe`: how long a labelled prediction is kept, so that its label may be corrected
     dedupe: bool  # remember labelled ids for `ttl_ms`, so that a second copy of a prediction is recognised
     max_waiting: int  # predictions that wait, in one outcomes partition; more are refused and counted
+    centre: float = 0.0  # regression: what the sums take a label less of; part of `id`, though it came later
 
     @property
     def id(self) -> str:
-        """16 hex digits of SHA-256 over everything above the line."""
+        """16 hex digits of SHA-256 over everything above the line, and the centre if it is not 0."""
         return _id_of(self)
 
 
 @lru_cache(maxsize=4096)
 def _id_of(definition: PerformanceDefinition) -> str:
     counted = msgspec.structs.astuple(definition)[: PerformanceDefinition.__struct_fields__.index("baseline_id")]
+    counted += (definition.centre,) if definition.centre else ()
     return hashlib.sha256(msgspec.msgpack.encode(counted)).hexdigest()[:16]
 
 

@@ -1,5 +1,7 @@
 """MAE, RMSE, bias and R² against scikit-learn on rows in whole units."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -62,3 +64,23 @@ def test_size_to_expect_for_normal_errors() -> None:
     found = regression_metrics(sums_of([(e, 0) for e in errors]), 0.001)
     assert found.mae == pytest.approx(0.80 * found.rmse, rel=0.01)
     assert found.mae_se == pytest.approx(0.60 * found.rmse / np.sqrt(40_000), rel=0.02)
+
+
+@given(ROWS, st.integers(-1_000, 1_000))
+def test_labels_may_be_summed_less_a_centre(rows: list[tuple[int, int]], centre: int) -> None:
+    """Only the mean of the labels depends on it."""
+    centred = sums_of([(e - centre, y - centre) for e, y in rows])
+    found, plain = regression_metrics(centred, 0.25, centre * 0.25), regression_metrics(sums_of(rows), 0.25)
+    assert found.label_mean == pytest.approx(plain.label_mean, abs=1e-9)
+    assert replace(found, label_mean=0.0) == replace(plain, label_mean=0.0)
+
+
+@pytest.mark.parametrize("wrapped", ["squared_error", "squared_label"])
+def test_sums_that_no_rows_can_have_are_undefined(wrapped: str) -> None:
+    """A counter that ran over would make the root of something negative."""
+    sums = replace(sums_of([(3, 1), (4, 9)]), **{wrapped: -(1 << 62)})
+    assert regression_metrics(sums, 1.0) == Undefined("sums overflowed")
+
+
+def test_a_pair_taken_out_twice_is_undefined_and_does_not_raise() -> None:
+    assert regression_metrics(replace(sums_of([(3, 1)]), absolute_error=-2), 1.0) == Undefined("sums overflowed")

@@ -1,5 +1,6 @@
 """What a model version's outcomes are counted into."""
 
+import math
 from typing import Any
 
 import msgspec
@@ -62,8 +63,8 @@ def test_each_partition_lets_at_least_one_prediction_wait() -> None:
 
 @pytest.mark.parametrize(("spread", "unit"), [(1.0, 1.0), (0.999, 0.5), (3.9, 2.0), (4.0, 4.0), (0.0, 1.0)])
 def test_a_regressions_unit_is_a_power_of_two_below_its_deviation(spread: float, unit: float) -> None:
-    """Divided by 4,096; 1 where nothing varies."""
-    assert some(regression([10 - spread, 10 + spread])).unit == unit / 4_096
+    """Divided by 256; 1 where nothing varies."""
+    assert some(regression([10 - spread, 10 + spread])).unit == unit / 256
 
 
 def test_a_constant_estimate_takes_its_unit_from_the_labels() -> None:
@@ -71,7 +72,7 @@ def test_a_constant_estimate_takes_its_unit_from_the_labels() -> None:
     labels = LabelledValues(
         n=9, mae=1, rmse=1, bias=0, r2=None, abs_error_deviation=1, label_mean=0, label_deviation=70
     )
-    assert some(msgspec.structs.replace(regression([5, 5]), labelled_values=labels)).unit == 64 / 4_096
+    assert some(msgspec.structs.replace(regression([5, 5]), labelled_values=labels)).unit == 64 / 256
 
 
 def test_the_largest_and_the_smallest_deviations_have_a_unit() -> None:
@@ -84,3 +85,30 @@ def test_without_a_grid_or_an_answer_nothing_is_joined() -> None:
     """Baselines that were made before there were grids, and models of features only."""
     assert definition(msgspec.structs.replace(BINARY, grid=None)) is None
     assert definition(create_baseline({"x": [1, 2]}, model="m", version="1")) is None
+
+
+@pytest.mark.parametrize(("mean", "centre"), [(0.4, 0.0), (288.4, 288.0), (288.6, 289.0), (-7.0, -7.0)])
+def test_labels_are_summed_less_their_mean_in_whole_deviations(mean: float, centre: float) -> None:
+    """So that nearly equal baselines have the same, and squares of temperatures in kelvin do not drown their spread."""
+    assert some(regression([mean - 1, mean + 1])).centre == centre
+
+
+def test_the_centre_is_that_of_the_labels_where_they_are_known() -> None:
+    labels = LabelledValues(
+        n=9, mae=1, rmse=1, bias=0, r2=None, abs_error_deviation=1, label_mean=40, label_deviation=1
+    )
+    assert some(msgspec.structs.replace(regression([4, 6]), labelled_values=labels)).centre == 40
+
+
+def test_another_centre_is_another_definition_and_none_is_as_before() -> None:
+    """Sums around different centres must not be added."""
+    plain = some(regression([9, 11]))
+    assert plain.centre == 10
+    assert plain.id != msgspec.structs.replace(plain, centre=11.0).id
+    old = msgspec.msgpack.encode(msgspec.structs.astuple(some(BINARY))[:-1])
+    assert msgspec.msgpack.decode(old, type=PerformanceDefinition) == some(BINARY)
+
+
+def test_the_extremes_have_a_centre_that_is_a_number() -> None:
+    assert math.isfinite(some(regression([1e308, 1e308])).centre)
+    assert some(regression([0, 5e-324])).centre == 0

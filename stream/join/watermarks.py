@@ -58,6 +58,7 @@ class Heard(msgspec.Struct):
             held = self.sources[covering.source] = SourceState(covering.kind, covering.incarnation)
         if covering.incarnation > held.incarnation:
             held.incarnation, held.seen = covering.incarnation, -1
+            held.watermark_ms, held.idle = NO_TIME, False
         return held
 
     def early_of(self, covering: Covering) -> int:
@@ -67,9 +68,10 @@ class Heard(msgspec.Struct):
     def take(self, covering: Covering) -> None:
         """Let a record, whose rows have been taken, move its source on."""
         held = self.of(covering)
-        held.seen = max(held.seen, covering.end)
         held.watermark_ms = max(held.watermark_ms, covering.watermark_ms)
-        held.idle = covering.idle
+        # Less is a zombie's word: it is behind, or has not noticed that there is nothing more to read.
+        if (covering.end, covering.idle) >= (held.seen, held.idle):
+            held.seen, held.idle = covering.end, covering.idle
         self.expected[covering.kind] = covering.sources
         self.early_s = self.early_of(covering)
         self.most_early_s = max(self.most_early_s, self.early_s)

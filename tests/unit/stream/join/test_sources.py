@@ -121,6 +121,32 @@ def test_a_source_s_own_watermark_does_not_fall_when_a_zombie_repeats_an_older_o
     assert fold.heard.sources["predictions/0"].watermark_ms == (T + 60) * 1000
 
 
+def test_a_zombie_s_older_word_does_not_wake_a_silent_source():
+    out, truth = predictions(), labels()
+    fold = read(join(), out.say(P(1, T), watermark_s=T), truth.say())
+    awake = truth.say()  # what a zombie says once more, later
+    read(fold, truth.say(idle=True), awake)
+    for hour in range(1, 4):
+        read(fold, out.say(watermark_s=T + hour * HOUR))
+    assert fold.heard.labels_ms == (T + 3 * HOUR) * 1000, "else it would hold everything back for ever"
+    read(fold, truth.say(L(1, T)))
+    assert not fold.heard.sources["labels/0"].idle, "it speaks again"
+
+
+def test_of_a_new_incarnation_the_old_watermark_is_not_believed():
+    old, new, truth = predictions(), predictions(), labels()
+    new.incarnation = 1
+    fold = read(join(), old.say(P(1, T), watermark_s=T), old.say(idle=True), truth.say(watermark_s=T))
+    read(fold, new.say(P(2, T - HOUR), watermark_s=T - HOUR))
+    assert (fold.ledger.below, fold.heard.predictions_ms) == (0, T * 1000), "but the partition's never falls"
+    read(fold, new.say(P(3, T - 2 * HOUR)))
+    assert fold.ledger.below == 1
+    again = predictions()
+    again.incarnation = 2
+    read(fold, new.say(idle=True), again.say())
+    assert not fold.heard.sources["predictions/0"].idle, "nor is its silence"
+
+
 def test_silent_labels_hold_nothing_back():
     out, truth = predictions(), labels()
     fold = read(join(), out.say(P(1, T)), truth.say(idle=True), out.say(watermark_s=T + 2 * DAY))

@@ -152,6 +152,7 @@ class CountFold:
 
     def lost(self, begin: int) -> None:
         """Go on behind a gap that retention has cut."""
+        self._outbox.begin_at(self.next_offset)  # what is told next covers the gap: it must not break the chain
         self.ledger.lost += begin - self.next_offset
         self.next_offset = begin
         self._must_announce = True

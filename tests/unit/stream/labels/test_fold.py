@@ -204,6 +204,14 @@ def test_silence_and_gaps_are_told() -> None:
     assert (run.fold.ledger.lost, run.fold.next_offset) == (9, 10)
 
 
+def test_a_gap_before_anything_was_told_is_covered_too() -> None:
+    run = Run([])
+    run.fold.lost(10)
+    run.send()
+    chains = coverings(run.sent).values()
+    assert [[(c.begin, c.end) for c in chain] for chain in chains] == [[(0, 10)]] * 3, "another has told of some of it"
+
+
 def test_nothing_is_told_before_it_is_known_how_early_a_label_may_lie() -> None:
     worker = labelling_worker()
     fold = fold_of(worker)

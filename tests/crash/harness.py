@@ -54,7 +54,7 @@ from tests.crash.verify_reports import (
     read_windows,
 )
 
-FOLDED_LIMIT_S: Final = 300.0  # from the last death, or the last record, until everything is folded
+FOLDED_LIMIT_S: Final = 600.0  # from the last death, or the last record, until everything is folded
 LOOK_EVERY_S: Final = 0.5
 
 Spoil = Callable[[Traffic], None] | None

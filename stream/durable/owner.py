@@ -36,6 +36,10 @@ MIN_SNAPSHOT_BYTES: Final = 256 * 1024  # below that, reading everything back is
 Learn = Callable[[str], Awaitable[None]]
 
 
+class Superseded(RuntimeError):
+    """Another owner has folded on and trimmed the source behind it: what this one has not read is not lost."""
+
+
 class Owner:
     """One source partition in the hands of one worker.
 
@@ -90,10 +94,14 @@ class Owner:
         Raises:
             TopicRecreated: the record before `@` is not the one that was folded, or what must be read again is gone.
         """
-        while not await self._recover(set_incarnation):
-            pass
-        await self._count_what_retention_cut()  # 5
-        return self.fold.next_offset
+        while True:
+            while not await self._recover(set_incarnation):
+                pass
+            try:
+                await self._count_what_retention_cut()  # 5
+            except Superseded:
+                continue
+            return self.fold.next_offset
 
     async def take_again(self) -> bool:
         """Go on with the state in memory, if nobody has written a newer one since; False: take it with a new owner.
@@ -281,10 +289,20 @@ class Owner:
         begin = await self._log.begin(self.source)
         missing = begin - self.fold.next_offset
         if missing > 0:
+            await self._check_that_nobody_has_folded_on()
             log.error("input lost to retention", extra={"source": str(self.source), "records": missing})
             self.fold.lost(begin)
             self._fingerprint, self._has_gap = None, True
             await self.checkpoint()  # before the fold goes on: the next owner must find the same gap
+
+    async def _check_that_nobody_has_folded_on(self) -> None:
+        """Raises Superseded if there is a newer `@`, of a fold whose owners trim their source."""
+        if isinstance(self.fold, ReadsBack):
+            newest = (await read_changelog(self._log, self._changelog)).progress
+            if newest is not None and newest.next_offset > self.fold.next_offset:
+                raise Superseded(
+                    f"{self.source} at {self.fold.next_offset}: another has gone on to {newest.next_offset}"
+                )
 
     def _next_activation(self) -> int | None:
         return self._scheduled[0].offset if self._scheduled else None

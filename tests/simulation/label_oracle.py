@@ -82,6 +82,7 @@ class UncrashedJoin:
     fold: JoinFold
     said: list[tuple[Source, bytes | None]] = field(default_factory=list)
     parts: dict[tuple[str, bool, int], PerformancePart] = field(default_factory=dict)  # the last of each pane
+    models: dict[str, str] = field(default_factory=dict)  # by id of the definition, also of those that are over
 
 
 def every_ledger_of_a_join_balances(world: LabelWorld) -> None:
@@ -108,7 +109,9 @@ def uncrashed_join(world: LabelWorld, source: Source) -> UncrashedJoin:
         equal(f"balances of {source} at {offset + 1}", peace.fold.ledger.balances(), (0, 0))
         for output in peace.fold.outputs():
             peace.said.append((output.to, output.value))
-            for part in decode_performance(output.value or b"").panes:
+            word = decode_performance(output.value or b"")
+            peace.models |= {definition: known.model for definition, known in word.definitions.items()}
+            for part in word.panes:
                 peace.parts[part.definition, part.cohort, part.start_ms] = part
         for packed in states.get(offset + 1, ()):
             equal(f"state of {source} at {offset + 1}", packed, packed_state(peace.fold))
@@ -183,9 +186,10 @@ def final_panes(peace: list[UncrashedJoin]) -> dict[PaneOf, Counter[int]]:
     for of_join in peace:
         fold = of_join.fold
         held = {(key.definition, key.cohort, key.start_ms): pane.pack() for key, pane in fold.registers.panes.items()}
+        models = of_join.models | {definition: d.model for definition, d in fold.definitions.newest.items()}
         dropped = {key: part.counts for key, part in of_join.parts.items() if key not in held}
         for (definition, cohort, start_ms), packed in (held | dropped).items():
-            model = fold.definitions.newest[definition].model
+            model = models[definition]
             pane = PaneOf(model, cohort, start_ms // 1_000)
             for column, count in enumerate(unpack_sparse(packed, WIDTHS[model]).tolist()):
                 if count:

@@ -18,6 +18,7 @@ from stream.baselines.baseline import Baseline
 from stream.count import counter
 from stream.count.counter import CountOutputs
 from stream.durable import changelog
+from stream.durable.owner import Superseded
 from stream.errors import TopicRecreated
 from stream.evaluate.publisher import EvaluateOutputs
 from stream.evaluate.settings import ModelSettings
@@ -234,6 +235,8 @@ class World:
             task.step()
         except SendFailed as failure:
             self.end(owner, f"a send to {failure} failed")
+        except Superseded as found:
+            self.end(owner, str(found))
         except TopicRecreated as refusal:
             self.testimony.refused.append(str(refusal))
             self.end(owner, "refused")

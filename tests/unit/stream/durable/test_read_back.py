@@ -152,6 +152,38 @@ async def test_where_a_newer_owner_has_trimmed_its_progress_is_read_and_taken(mo
     assert fold.last == [b"b5", b"a6", b"b1"]
 
 
+async def test_what_a_newer_owner_has_trimmed_is_not_lost_to_one_that_has_slept():
+    world = World(LETTERS)
+    slept = await world.owner(Remembering())
+    owner = await world.owner(Remembering())
+    await owner.offer(world.log.batch(INPUT, 0, 6))
+    await owner.checkpoint()
+    await world.log.trim(INPUT, 3)
+    changelog = len(world.log.records[CHANGELOG])
+    with pytest.raises(owner_module.Superseded, match="at 0: another has gone on to 6"):
+        await slept.offer(world.log.batch(INPUT, 3, 6, chained=False))
+    assert slept.fold.lost_records == 0
+    assert len(world.log.records[CHANGELOG]) == changelog, "it writes nothing"
+
+
+async def test_what_a_newer_owner_trims_while_one_recovers_is_not_lost_either(monkeypatch: pytest.MonkeyPatch):
+    world = World(LETTERS)
+    newer = await world.owner(Remembering())
+
+    async def meanwhile(source):
+        if source == INPUT and newer.fold.next_offset == 0:
+            await newer.offer(world.log.batch(INPUT, 0, 6))
+            await newer.checkpoint()
+            await world.log.trim(INPUT, 3)
+        return await begin(source)
+
+    begin = world.log.begin
+    monkeypatch.setattr(world.log, "begin", meanwhile)
+    fold = Remembering()
+    await world.owner(fold)
+    assert (fold.next_offset, fold.lost_records) == (6, 0)
+
+
 async def test_what_was_made_must_be_what_was_there():
     world = await folded(LETTERS)
     fold = Remembering()

@@ -6,6 +6,7 @@ must have one number for each class, in the baseline's order: nothing else says 
 
 import math
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -47,13 +48,16 @@ def class_columns(rows: Sequence[dict[str, float] | list[float] | None], classes
     [[1.0, 0.25, nan, inf], [nan, 0.75, nan, inf]]
     """
     k = len(classes)
-    nothing, wrong = (MISSING_NUMBER,) * k, (INVALID_NUMBER,) * k
-    found = np.empty((k, len(rows)), np.float64)
-    for i, scores in enumerate(rows):
+    nothing, wrong, all_of = (MISSING_NUMBER,) * k, (INVALID_NUMBER,) * k, itemgetter(*classes)
+    found: list[Sequence[float]] = []
+    for scores in rows:
         if isinstance(scores, dict):
-            found[:, i] = [scores.get(name, MISSING_NUMBER) for name in classes]
+            try:
+                found.append(all_of(scores))
+            except KeyError:
+                found.append([scores.get(name, MISSING_NUMBER) for name in classes])
         elif scores is None:
-            found[:, i] = nothing
+            found.append(nothing)
         else:
-            found[:, i] = scores if len(scores) == k else wrong
-    return found
+            found.append(scores if len(scores) == k else wrong)
+    return np.array(found, np.float64).reshape(len(rows), k).T

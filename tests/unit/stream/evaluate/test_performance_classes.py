@@ -52,7 +52,7 @@ def evaluated(rows: Rows, before: Rows | None, *, comparable_grids: bool = True)
     by_class: list[Counts] = []
     for one in labelled(rows):
         counts = np.zeros(sections.width, np.int64)
-        counts[sections.negatives], counts[sections.positives] = one.negatives, one.positives
+        counts[sections.negatives], counts[sections.positives] = one.negatives or (), one.positives or ()
         by_class.append(counts)
     together = performance_baseline(known(before), msgspec.structs.replace(of, category="", task="multiclass"))
     return evaluate_classes(

@@ -55,6 +55,7 @@ class Emission:
         self._to = outputs
         self._definitions = definitions
         self._registers = registers
+        self._homes: dict[str, int] = {}  # by id of the definition
 
     def due(self, watermark_ms: int) -> bool:
         """Whether the watermark has left a pane since it was last told."""
@@ -62,28 +63,43 @@ class Emission:
 
     def take(self, watermark_ms: int, next_offset: int) -> list[Outgoing]:
         """The messages of now; what they hold is not told again unless it changes."""
-        cohorts = {d.id for d in self._definitions.newest.values() if self._cohorts_due(d, watermark_ms)}
-        told = [key for key in sorted(self._registers.panes) if self._is_news(key, cohorts, watermark_ms)]
-        parts = [self._part(key) for key in told]
-        messages = [
-            m for p in range(self._to.partials_partitions) for m in self._messages(p, parts, watermark_ms, next_offset)
-        ]
+        cohorts = {i for i, d in self._definitions.newest.items() if self._cohorts_due(i, d, watermark_ms)}
+        untold = self._registers.untold
+        told = sorted(key for key in untold if self._is_due(key, cohorts, watermark_ms))
+        untold.difference_update(told)
+        parts: list[list[PerformancePart]] = [[] for _ in range(self._to.partials_partitions)]
+        for key in told:
+            parts[self._home(key.definition)].append(self._part(key))
+        messages = [m for p, mine in enumerate(parts) for m in self._messages(p, mine, watermark_ms, next_offset)]
         self._registers.cool(self.panes.next_offset)
         self.panes = Said(next_offset, watermark_ms)
         self.cohorts |= {definition: Said(next_offset, watermark_ms) for definition in cohorts}
         return messages
 
-    def _cohorts_due(self, definition: PerformanceDefinition, watermark_ms: int) -> bool:
-        step_ms = max(definition.pane_ms, definition.cohort_ms // COHORT_STEPS)
-        return _crossed(self.cohorts.get(definition.id, Said()).watermark_ms, watermark_ms, step_ms)
+    def find_untold(self) -> None:
+        """After a restart: which panes have changed since they were told, or were not told because they were open."""
+        for key, pane in self._registers.panes.items():
+            said = self.cohorts.get(key.definition, Said()) if key.cohort else self.panes
+            was_open = not key.cohort and self._end_ms(key) > said.watermark_ms
+            if was_open or pane.next_offset > said.next_offset:
+                self._registers.untold.add(key)
 
-    def _is_news(self, key: PaneKey, cohorts: set[str], watermark_ms: int) -> bool:
-        next_offset = self._registers.panes[key].next_offset
-        if key.cohort:
-            return key.definition in cohorts and next_offset > self.cohorts.get(key.definition, Said()).next_offset
-        end_ms = key.start_ms + self._definitions.newest[key.definition].pane_ms
-        closed_since = end_ms > self.panes.watermark_ms
-        return end_ms <= watermark_ms and (closed_since or next_offset > self.panes.next_offset)
+    def _cohorts_due(self, definition_id: str, definition: PerformanceDefinition, watermark_ms: int) -> bool:
+        step_ms = max(definition.pane_ms, definition.cohort_ms // COHORT_STEPS)
+        return _crossed(self.cohorts.get(definition_id, Said()).watermark_ms, watermark_ms, step_ms)
+
+    def _is_due(self, key: PaneKey, cohorts: set[str], watermark_ms: int) -> bool:
+        return key.definition in cohorts if key.cohort else self._end_ms(key) <= watermark_ms
+
+    def _end_ms(self, key: PaneKey) -> int:
+        return key.start_ms + self._definitions.newest[key.definition].pane_ms
+
+    def _home(self, definition_id: str) -> int:
+        found = self._homes.get(definition_id)
+        if found is None:
+            definition = self._definitions.newest[definition_id]
+            found = self._homes[definition_id] = self._to.home(ModelKey(definition.model, definition.version))
+        return found
 
     def _part(self, key: PaneKey) -> PerformancePart:
         pane = self._registers.panes[key]
@@ -93,8 +109,7 @@ class Emission:
         self, partition: int, parts: list[PerformancePart], watermark_ms: int, next_offset: int
     ) -> list[Outgoing]:
         known = self._definitions.newest
-        at_home = {i for i, d in known.items() if self._to.home(ModelKey(d.model, d.version)) == partition}
-        chunks = _chunked([part for part in parts if part.definition in at_home])
+        chunks = _chunked(parts)
         messages = []
         for number, chunk in enumerate(chunks):
             last = number == len(chunks) - 1

@@ -285,6 +285,7 @@ class JoinFold:
         self.emission.panes, self.emission.cohorts = state.panes_said, state.cohorts_said
         self.emission.opening = state.panes_said.next_offset == 0
         self.registers.restore(registers, state.panes_said.watermark_ms)
+        self.emission.find_untold()
         self._believed = msgspec.msgpack.decode(progress, type=JoinProgress)
         self._count_into(Ledger(), None)
 

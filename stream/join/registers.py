@@ -6,6 +6,7 @@ Cost: a pane of a binary model with 2,048 bins has about 6,300 counters: 50 KB w
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from typing import Final, NamedTuple
 
 import msgspec
@@ -113,6 +114,8 @@ class Registers:
 
     def __init__(self, definitions: Definitions, ledger: Ledger) -> None:
         self.panes: dict[PaneKey, Pane] = {}
+        self.untold: set[PaneKey] = set()  # changed since evaluate was told of them
+        self._starts: dict[tuple[str, bool], list[int]] = {}  # of the panes, a heap for each definition and kind
         self._definitions = definitions
         self.ledger = ledger
         self._next_offset = 0  # of the record that is being counted
@@ -167,15 +170,21 @@ class Registers:
     def _change(self, key: PaneKey, width: int, columns: Ints, weights: Ints) -> None:
         pane = self.panes.get(key)
         if pane is None:
-            pane = self.panes[key] = Pane(width, self._next_offset)
+            pane = self._keep(key, Pane(width, self._next_offset))
         pane.next_offset = self._next_offset
         self._changed.add(key)
+        self.untold.add(key)
         if pane.add(columns, weights) or pane.counts is not None:
             self._dense_bytes += 0 if key in self._dense else 8 * width
             self._dense.pop(key, None)
             self._dense[key] = None
             while self._dense_bytes > MOST_DENSE_BYTES:
                 self._cool(next(iter(self._dense)))
+
+    def _keep(self, key: PaneKey, pane: Pane) -> Pane:
+        self.panes[key] = pane
+        heappush(self._starts.setdefault((key.definition, key.cohort), []), key.start_ms)
+        return pane
 
     def _cool(self, key: PaneKey) -> None:
         del self._dense[key]
@@ -188,15 +197,27 @@ class Registers:
     def close(self, watermark_ms: int) -> None:
         """Drop what no report needs any more once the watermark is there."""
         self._watermark_ms = watermark_ms
-        for key in [key for key in self.panes if self._is_over(key)]:
-            if key in self._dense:
-                self._cool(key)
-            del self.panes[key]
-            self._changed.discard(key)
+        for (definition, cohort), starts in list(self._starts.items()):
+            while starts and self._is_over(key := PaneKey(definition, cohort, starts[0])):
+                heappop(starts)
+                self._drop(key)
+            if not starts:
+                del self._starts[definition, cohort]
+
+    def definitions(self) -> set[str]:
+        """Ids of those that a pane is counted by."""
+        return {definition for definition, _ in self._starts}
+
+    def _drop(self, key: PaneKey) -> None:
+        if key in self._dense:
+            self._cool(key)
+        del self.panes[key]
+        self._changed.discard(key)
+        self.untold.discard(key)
 
     def cool(self, unchanged_since: int) -> None:
         """Keep only packed what has not changed since an offset."""
-        for key in [key for key in self._dense if self.panes[key].next_offset <= unchanged_since]:
+        while self._dense and self.panes[key := next(iter(self._dense))].next_offset <= unchanged_since:
             self._cool(key)
 
     def _is_over(self, key: PaneKey) -> bool:
@@ -227,7 +248,7 @@ class Registers:
             if key.definition in self._definitions.newest and not self._is_over(key):
                 width = self._definitions.sections(key.definition).width
                 packed = register.value
-                self.panes[key] = Pane(width, register.next_offset, packed=packed, base=packed)
+                self._keep(key, Pane(width, register.next_offset, packed=packed, base=packed))
 
     def _register(self, key: PaneKey) -> Register:
         pane = self.panes[key]

@@ -174,3 +174,26 @@ def test_a_pane_that_was_open_when_its_last_pair_was_told_of_is_told_when_it_clo
     for end in (T + 61, T + 121):
         read(fold, out.say(watermark_s=end), truth.say(watermark_s=end))
     assert [told(p) for partition, p in partials(fold) if partition == 0] == [[(True, 0)], [(False, 1)]]
+
+
+def test_after_a_restart_what_was_open_or_has_changed_is_told_and_nothing_else():
+    """What was told, was open, was changed by a late label, or waits for its cohort's turn: as without a restart."""
+    daily = definition("credit", cohort_s=DAY)
+    out, truth = predictions(), labels()
+    log = [
+        out.say(P(1, T), P(2, T), P(3, T, of=daily), P(4, T + 70), watermark_s=T),
+        truth.say(L(1, T), L(3, T), L(4, T + 70), watermark_s=T),
+        out.say(watermark_s=T + 60),
+        truth.say(watermark_s=T + 60),
+        truth.say(L(2, T + 1, late=True)),
+        out.say(watermark_s=T + 120),
+        truth.say(watermark_s=T + 120),
+        out.say(watermark_s=T + 2 * HOUR),
+        truth.say(watermark_s=T + 2 * HOUR),
+    ]
+    whole = read(join(), *log)
+    for cut in range(len(log)):
+        before = read(join(), *log[:cut])
+        sent = [*before.outputs()]
+        again = read(restored(before, log), *log[cut:])
+        assert [(m.to, m.value) for m in [*sent, *again.outputs()]] == [(m.to, m.value) for m in whole._to_send], cut

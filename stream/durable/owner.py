@@ -225,6 +225,7 @@ class Owner:
             self.broken = False
             if snapshot:
                 self._snapshot_bytes, self._has_gap = written, False
+                await self._check_that_nobody_has_folded_on()  # a newer `@` may need what lies before
                 await self._log.trim(self._changelog, base)
             return self.durable_offset
 
@@ -296,7 +297,10 @@ class Owner:
             await self.checkpoint()  # before the fold goes on: the next owner must find the same gap
 
     async def _check_that_nobody_has_folded_on(self) -> None:
-        """Raises Superseded if there is a newer `@`, of a fold whose owners trim their source."""
+        """Raises Superseded if there is a newer `@`, of a fold whose owners trim their source.
+
+        For an older one, what it would need to be read back may be gone: with the newer one the state would be lost.
+        """
         if isinstance(self.fold, ReadsBack):
             newest = (await read_changelog(self._log, self._changelog)).progress
             if newest is not None and newest.next_offset > self.fold.next_offset:

@@ -162,8 +162,25 @@ async def test_what_a_newer_owner_has_trimmed_is_not_lost_to_one_that_has_slept(
     changelog = len(world.log.records[CHANGELOG])
     with pytest.raises(owner_module.Superseded, match="at 0: another has gone on to 6"):
         await slept.offer(world.log.batch(INPUT, 3, 6, chained=False))
+    assert isinstance(slept.fold, Remembering)
     assert slept.fold.lost_records == 0
     assert len(world.log.records[CHANGELOG]) == changelog, "it writes nothing"
+
+
+async def test_a_progress_that_needs_less_of_the_source_is_not_trimmed_by_one_that_has_slept():
+    world = World(LETTERS)
+    slept = await world.owner(Remembering())
+    owner = await world.owner(Remembering())
+    await owner.offer(world.log.batch(INPUT, 0, 6))
+    await owner.checkpoint()
+    await slept.offer(world.log.batch(INPUT, 0, 2))
+    slept._has_gap = True  # its next checkpoint is a snapshot
+    with pytest.raises(owner_module.Superseded):
+        await slept.checkpoint()
+    await world.log.trim(INPUT, 3)
+    fold = Remembering()
+    await world.owner(fold)
+    assert fold.next_offset == 6
 
 
 async def test_what_a_newer_owner_trims_while_one_recovers_is_not_lost_either(monkeypatch: pytest.MonkeyPatch):

@@ -15,6 +15,7 @@ import msgspec
 from detectors.errors import SnapshotError
 from stream.durable.fold import Register
 from stream.durable.log import Outgoing
+from stream.errors import CallerError
 from stream.join.definitions import Definitions
 from stream.join.emission import Emission, JoinOutputs, Said
 from stream.join.gate import Closed, Gates
@@ -24,7 +25,16 @@ from stream.join.registers import Registers
 from stream.join.table import Flags
 from stream.join.waiting import EARLY_BUCKET_S, LONG_AGO, Waiting
 from stream.join.watermarks import Heard, seconds
-from stream.records.outcome import NO_MODEL, Covering, Kind, OutcomeRows, PerformanceDefinition, decode_covering
+from stream.records.outcome import (
+    FORMAT_VERSION,
+    NO_MODEL,
+    Covering,
+    Kind,
+    OutcomeRows,
+    PerformanceDefinition,
+    decode_covering,
+    is_of_another_version,
+)
 from stream.records.prediction import ModelKey
 from stream.records.source import MessageBatch, Source
 
@@ -115,7 +125,7 @@ class JoinFold:
     def _fold_record(self, offset: int, value: bytes | None) -> None:
         self._open_segment(offset)
         self.registers.begin(offset + 1)
-        covering = _read(value)
+        covering = _read(value, self.source, offset)
         if covering is None:
             self.ledger.unreadable += 1
         elif self._may_be_taken(covering):
@@ -144,7 +154,9 @@ class JoinFold:
             held.seen = covering.begin
         if covering.begin > held.seen:
             self.ledger.gaps += 1
-            return False
+            missing = self.heard.gives_up(covering)
+            self.ledger.lost += missing
+            return missing > 0
         if covering.end < held.seen:
             self.ledger.repeats += covering.rows
             return False
@@ -313,10 +325,19 @@ class JoinFold:
         return [ModelKey(known[n].model, known[n].version) for n in self.gates.all_closed()]
 
 
-def _read(value: bytes | None) -> Covering | None:
-    """The record, or None if it is not one."""
+def _read(value: bytes | None, source: Source, offset: int) -> Covering | None:
+    """The record, or None if it is not one.
+
+    Raises:
+        CallerError: it is one of another version: to pass over it would be to lose what it says.
+    """
     if not value:
         return None
+    if is_of_another_version(value):
+        raise CallerError(
+            f"{source} offset {offset} is in outcomes format {value[0]}, this Driftline reads {FORMAT_VERSION}; "
+            "run the version that wrote it, or a newer one, in all workers"
+        )
     try:
         return decode_covering(value)
     except (SnapshotError, msgspec.DecodeError):

@@ -23,14 +23,14 @@ class Ledger(msgspec.Struct, kw_only=True):
     revised: int = 0  # labels that a newer one has replaced
     retracted: int = 0  # labels that took another back
     orphans: int = 0  # their prediction is not there
-    gaps: int = 0  # records whose predecessor is missing: ignored, and to come again
+    gaps: int = 0  # records whose predecessor is missing: to come again, or the predecessor is `lost`
     repeats: int = 0  # rows that had been seen before: of a crash, or of a zombie
     stale: int = 0  # records of an earlier incarnation of their source
     below: int = 0  # rows under a watermark that their source had declared: must be 0
     late: int = 0  # rows that came below their source's watermark, and were taken all the same
     missed: int = 0  # changes of panes that are no longer kept
     unreadable: int = 0  # records that are no outcomes
-    lost: int = 0  # records that were cut away before they were read
+    lost: int = 0  # records that were cut away before they were read, and offsets of sources that never came
 
     def balances(self) -> tuple[int, int]:
         """(0, 0), or predictions or labels have vanished."""

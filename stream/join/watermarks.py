@@ -3,14 +3,22 @@
 Two watermarks: no prediction below that of the predictions is to come, no label below that of the
 labels. Each is the minimum over the sources of its kind that are not idle, once all have been heard;
 with all of them idle the newest; and labels that are all silent hold nothing back. Neither ever falls.
+
+A record whose predecessor is missing is not taken: its sender died before its `@` named it, and comes again.
+If it does not come again the log has lost it. A source makes a checkpoint only once the one before it is
+acknowledged, and what restarts it begins at the newest `@`: so the ends of a few checkpoints beyond the gap,
+one after the other, prove that nobody will fill it.
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
 from stream.records.outcome import Covering, Kind
 from stream.records.partial import NO_TIME
+
+PROOF: Final = 10  # checkpoints beyond a gap; two would do
 
 
 class SourceState(msgspec.Struct, array_like=True):
@@ -23,6 +31,8 @@ class SourceState(msgspec.Struct, array_like=True):
     )  # of its offsets, all below; -1: whatever comes next is taken (it is new, or the log has lost records)
     watermark_ms: int = NO_TIME
     idle: bool = False
+    beyond: int = 0  # checkpoints of its that ended beyond a gap
+    beyond_end: int = -1  # ... and where the last of them did
 
 
 class Heard(msgspec.Struct):
@@ -59,6 +69,7 @@ class Heard(msgspec.Struct):
         if covering.incarnation > held.incarnation:
             held.incarnation, held.seen = covering.incarnation, -1
             held.watermark_ms, held.idle = NO_TIME, False
+            held.beyond, held.beyond_end = 0, -1
         return held
 
     def early_of(self, covering: Covering) -> int:
@@ -70,6 +81,8 @@ class Heard(msgspec.Struct):
         held = self.of(covering)
         held.watermark_ms = max(held.watermark_ms, covering.watermark_ms)
         # Less is a zombie's word: it is behind, or has not noticed that there is nothing more to read.
+        if covering.end > held.seen:
+            held.beyond, held.beyond_end = 0, -1
         if (covering.end, covering.idle) >= (held.seen, held.idle):
             held.seen, held.idle = covering.end, covering.idle
         self.expected[covering.kind] = covering.sources
@@ -79,6 +92,17 @@ class Heard(msgspec.Struct):
         labels, silent = self._of_kind(Kind.LABELS)
         self.predictions_ms = max(self.predictions_ms, predictions)
         self.labels_ms = max(self.labels_ms, self.predictions_ms if silent else labels)
+
+    def gives_up(self, covering: Covering) -> int:
+        """How many offsets before a record beyond a gap will never come; then it may be taken. 0: they still may."""
+        held = self.of(covering)
+        ends_a_checkpoint = covering.watermark_ms != NO_TIME
+        if ends_a_checkpoint and covering.begin >= held.beyond_end and covering.end > held.beyond_end:
+            held.beyond, held.beyond_end = held.beyond + 1, covering.end
+        if held.beyond < PROOF:
+            return 0
+        missing, held.seen = covering.begin - held.seen, covering.begin
+        return missing
 
     def forgive(self) -> None:
         """Records of the log are lost: take what each source says next."""

@@ -23,6 +23,7 @@ import numpy.typing as npt
 from detectors.errors import SnapshotError
 
 FORMAT_VERSION: Final = 1
+LARGEST_VERSION: Final = 0x20  # from here on a byte begins text
 LATEST_TIME_S: Final = (1 << 32) - 1  # year 2106; times are whole seconds since 1970
 NO_MODEL: Final = 0xFFFF  # a label that brings no score of its own
 MOST_OFFSETS: Final = 1 << 31  # that one record may cover; the bit above says that a row is late
@@ -167,6 +168,25 @@ def decode_covering(value: bytes) -> Covering:
     if value[0] != FORMAT_VERSION:
         raise SnapshotError("outcomes record", value[0], FORMAT_VERSION)
     return _DECODER.decode(memoryview(value)[1:])
+
+
+def is_of_another_version(value: bytes) -> bool:
+    """Whether a record that is not empty has been packed by a Driftline that does it otherwise.
+
+    Such a one begins with a small number and names its source; anything else that cannot be read is just broken.
+
+    >>> is_of_another_version(bytes([FORMAT_VERSION + 1]) + msgspec.msgpack.encode(["labels/0", 1]))
+    True
+    >>> is_of_another_version(b'{"json": 1}'), is_of_another_version(bytes([FORMAT_VERSION + 1]))
+    (False, False)
+    """
+    if value[0] == FORMAT_VERSION or value[0] >= LARGEST_VERSION:
+        return False
+    try:
+        found = msgspec.msgpack.decode(memoryview(value)[1:], type=list)
+    except msgspec.DecodeError:
+        return False
+    return bool(found) and isinstance(found[0], str)
 
 
 def pack_rows(rows: OutcomeRows, kind: Kind, begin: int) -> bytes:

@@ -25,6 +25,14 @@ LABEL_FATES: Final = {
     "retracted": "retracted",
     "orphans": "orphans",
 }
+TOTALS: Final = {
+    "join_below_watermark_total": "below",
+    "join_revisions_missed_total": "missed",
+    "join_gaps_total": "gaps",
+    "join_lost_total": "lost",
+    "join_unreadable_total": "unreadable",
+    "join_stale_total": "stale",
+}
 """As it is shown: as the join's ledger calls it."""
 
 
@@ -35,8 +43,8 @@ def add_join(families: Families, partition: str, fold: JoinFold) -> None:
         families["join_predictions"].add_metric([fate, partition], getattr(ledger, fate))
     for fate, name in LABEL_FATES.items():
         families["join_labels"].add_metric([fate, partition], getattr(ledger, name))
-    families["join_below_watermark_total"].add_metric([partition], ledger.below)
-    families["join_revisions_missed_total"].add_metric([partition], ledger.missed)
+    for metric, of_ledger in TOTALS.items():
+        families[metric].add_metric([partition], getattr(ledger, of_ledger))
     families["join_sources_waited_for"].add_metric([partition], sum(missing_sources(fold.heard).values()))
     for key, count in sorted(fold.waiting_of().items()):
         families["join_waiting"].add_metric([*key, partition], count)

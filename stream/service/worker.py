@@ -58,6 +58,7 @@ class Worker:
         self._hinted: dict[Source, int] = {}
         self._held_back: frozenset[Source] = frozenset()
         self._given_up: dict[Source, Owner] = {}  # joins that may come back with the next generation
+        self._lost: dict[Source, int] = {}  # what the joins have gone on without, when last looked at
         self._full: set[tuple[Source, ModelKey]] = set()  # models whose waiting predictions have reached their cap
         self._lead_ms = longest_window_ms(config)
         self._heartbeat_s = time.monotonic()
@@ -186,6 +187,7 @@ class Worker:
                 (source, owner) for source, owner in owners.items() if self.owners.get(source) is owner
             )
             self._warn_of_caps()
+            self._warn_of_losses()
             await self._commit_hints()
             await self._pace()
 
@@ -198,6 +200,16 @@ class Worker:
         for source, key in sorted(self._full - full):
             log.info("predictions wait for labels again", extra=_of(source, key))
         self._full = full
+
+    def _warn_of_losses(self) -> None:
+        """Say when a join goes on without outcomes that the log has lost."""
+        lost = {s: o.fold.ledger.lost for s, o in self.owners.items() if isinstance(o.fold, JoinFold)}
+        for source, count in sorted(lost.items()):
+            more = count - self._lost.get(source, count)
+            if more > 0:
+                told = {"source": str(source), "offsets": more}
+                log.warning("outcomes are lost: the join goes on without them", extra=told)
+        self._lost = lost
 
     async def _pace(self) -> None:
         """Hold back the partitions that a replay has carried far ahead of the others."""

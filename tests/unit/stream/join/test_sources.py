@@ -2,10 +2,23 @@
 
 import pytest
 
-from stream.join.watermarks import missing_sources
+from stream.errors import CallerError
+from stream.join.watermarks import PROOF, missing_sources
 from stream.records.outcome import Kind
 from stream.records.partial import NO_TIME
-from tests.unit.stream.join.outcomes import DAY, HOUR, MINUTE, L, P, definition, join, labels, predictions, read
+from tests.unit.stream.join.outcomes import (
+    DAY,
+    HOUR,
+    MINUTE,
+    L,
+    P,
+    definition,
+    join,
+    labels,
+    predictions,
+    read,
+    restored,
+)
 
 T = 10 * DAY
 
@@ -31,6 +44,53 @@ def test_a_record_whose_predecessor_is_missing_waits_until_it_comes_again():
     assert fold.heard.sources["predictions/0"].watermark_ms == NO_TIME, "nor is its watermark believed"
     read(fold, missing, third)
     assert fold.ledger.predictions == 3
+
+
+def test_what_the_log_has_lost_is_given_up_once_it_is_certain_that_nobody_repeats_it():
+    """Ten checkpoints beyond the gap: their sender has had the missing one acknowledged."""
+    out, truth = predictions(), labels()
+    log = [out.say(P(1, T), watermark_s=T), truth.say(watermark_s=T)]
+    out.say(P(2, T + 1), P(3, T + 1))
+    for i in range(4, 4 + PROOF - 1):
+        record = out.say(P(i, T + i), watermark_s=T + i)
+        log += [record, record, truth.say(watermark_s=T + i)]  # repeated: that proves nothing
+    fold = read(join(), *log)
+    assert (fold.ledger.predictions, fold.ledger.lost, fold.heard.predictions_ms) == (1, 0, T * 1000)
+    last = [out.say(P(i, T + i), watermark_s=T + i) for i in (50, 51)]
+    read(fold, *last)
+    assert (fold.ledger.predictions, fold.ledger.lost) == (3, PROOF - 1 + 2)
+    assert fold.heard.predictions_ms == (T + 51) * 1000
+    for cut in range(len(log)):
+        again = read(restored(read(join(), *log[:cut]), log), *log[cut:], *last)
+        assert restored(again, log + last).heard == fold.heard
+
+
+def test_links_of_one_checkpoint_beyond_a_gap_prove_nothing():
+    """Only the last of them has the watermark; their sender may be dead, and its heir fills the gap."""
+    out = predictions()
+    first, missing = out.say(P(1, T), watermark_s=T), out.say(P(2, T))
+    out.watermark_s = None
+    links = [out.say(P(i, T)) for i in range(3, 3 * PROOF)]
+    fold = read(join(), first, *links)
+    assert (fold.ledger.lost, fold.ledger.gaps) == (0, len(links))
+    read(fold, missing, *links)
+    assert fold.ledger.predictions == len(links) + 2
+
+
+def test_a_gap_that_is_filled_leaves_no_proof_behind():
+    out = predictions()
+    first, missing, third = (out.say(P(i, T + i), watermark_s=T + i) for i in (1, 2, 3))
+    fold = read(join(), first, third, missing, third)
+    assert fold.heard.sources["predictions/0"].beyond == 0
+
+
+def test_a_record_of_another_version_stops_the_worker_and_broken_bytes_do_not():
+    out = predictions()
+    record = out.say(P(1, T))
+    fold = read(join(), b"\xff" + record[1:], b"\x02", b"", None, record[:20])
+    assert fold.ledger.unreadable == 5
+    with pytest.raises(CallerError, match="outcomes/0 offset 5 is in outcomes format 2, this Driftline reads 1"):
+        read(fold, b"\x02" + record[1:])
 
 
 def test_a_source_that_begins_beyond_zero_is_taken_from_there():

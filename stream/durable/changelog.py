@@ -132,6 +132,13 @@ async def read_changelog(log: Log, changelog: Source) -> Recovered:
             return recovered
 
 
+async def newest_base(log: Log, changelog: Source) -> int:
+    """Where the newest snapshot begins, whoever made it: what lies before may be trimmed at any time."""
+    begin = await log.begin(changelog)
+    entries = [decode_entry(m.value) async for m in log.read(changelog, begin) if m.value]
+    return max((e.base for e in entries if isinstance(e, Progress)), default=0)
+
+
 def _recover(entries: list[tuple[int, Entry, int]], begin: int) -> tuple[Recovered, int]:
     incarnation = max((e.incarnation for _, e, _ in entries), default=0)
     mine = [(offset, e, size) for offset, e, size in entries if e.incarnation == incarnation]

@@ -18,6 +18,7 @@ from stream.durable.changelog import (
     Progress,
     encode_deltas,
     encode_entry,
+    newest_base,
     read_changelog,
     sign_of_another_log,
 )
@@ -71,6 +72,7 @@ class Owner:
         self._snapshot_bytes = 0
         self._trimmed_before = 0  # of the source
         self._has_gap = False  # since the last snapshot
+        self._overtaken = False  # somebody else has made a newer snapshot than the one that our `@` needs
         self._fingerprint: Fingerprint | None = None
         self._scheduled: list[Activation] = []
         self._min_snapshot_bytes = min_snapshot_bytes
@@ -217,7 +219,7 @@ class Owner:
                 await self._log.send([o for o in outputs if o.after_others])
             closing = encode_entry(progress)
             await self._log.send([Outgoing(to=self._changelog, value=closing)])  # 3
-            await self._trim_source(needed)  # 4
+            await self._trim_source(needed, base)  # 4
             written = sum(map(len, deltas)) + len(closing)
             self._base = base
             self._bytes_since_base = written if snapshot else self._bytes_since_base + written
@@ -251,10 +253,17 @@ class Owner:
         await self._log.send([Outgoing(to=self._changelog, value=encode_entry(self._progress(self._base)))])
         self.durable_offset = self.fold.next_offset
 
-    async def _trim_source(self, needed: int) -> None:
+    async def _trim_source(self, needed: int, base: int) -> None:
+        """Let the source forget, but not behind an `@` whose base somebody else's snapshot takes away.
+
+        A zombie writes its snapshot before it looks for a newer `@`, and we our `@` before we look for a newer
+        snapshot: one of the two sees the other.
+        """
         if needed - self._trimmed_before >= TRIMMED_AT_ONCE:
-            self._trimmed_before = needed
-            await self._log.trim(self.source, needed)
+            self._overtaken = await newest_base(self._log, self._changelog) > base
+            if not self._overtaken:
+                self._trimmed_before = needed
+                await self._log.trim(self.source, needed)
 
     async def _end_of_changelog(self) -> int:
         # The end may be said too low; a base below what is kept would not be believed.
@@ -266,7 +275,7 @@ class Owner:
     def _snapshot_due(self) -> bool:
         # Behind a gap, registers of an owner that still read what lies in it must not be found again.
         limit = max(self._min_snapshot_bytes, (1 + SNAPSHOT_GROWTH) * self._snapshot_bytes)
-        return self._has_gap or self._bytes_since_base > limit
+        return self._has_gap or self._overtaken or self._bytes_since_base > limit
 
     async def _check_fingerprint(self) -> None:
         found = await sign_of_another_log(self._log, self.source, self._fingerprint)

@@ -183,6 +183,27 @@ async def test_a_progress_that_needs_less_of_the_source_is_not_trimmed_by_one_th
     assert fold.next_offset == 6
 
 
+async def test_the_source_is_kept_where_somebody_elses_snapshot_takes_away_what_the_progress_stands_on(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(owner_module, "TRIMMED_AT_ONCE", 1)
+    world = World(LETTERS)
+    zombie = await world.owner(Remembering())
+    owner = await world.owner(Remembering())
+    zombie._has_gap = True  # its next checkpoint is a snapshot
+    await zombie.offer(world.log.batch(INPUT, 0, 2))
+    await zombie.checkpoint()
+    await owner.offer(world.log.batch(INPUT, 0, 5))
+    await owner.checkpoint()
+    assert await world.log.begin(INPUT) == 0, "its progress is not believed any more"
+    await owner.offer(world.log.batch(INPUT, 5, 6))
+    await owner.checkpoint()
+    assert await world.log.begin(INPUT) == 3, "it has made a snapshot of its own"
+    fold = Remembering()
+    await world.owner(fold)
+    assert fold.next_offset == 6
+
+
 async def test_what_a_newer_owner_trims_while_one_recovers_is_not_lost_either(monkeypatch: pytest.MonkeyPatch):
     world = World(LETTERS)
     newer = await world.owner(Remembering())

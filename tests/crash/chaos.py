@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections.abc import Callable
 from typing import Final
 
 from tests.crash.fleet import Fleet
@@ -11,11 +12,15 @@ from tests.crash.scenario import STOP_S, Action, Move
 ROUGHLY_ONE_IN: Final = 4  # moves begin before everybody is ready again
 
 
-async def run_moves(fleet: Fleet, moves: list[Action], seed: int) -> None:
-    """All of them; then everybody is alive, though not necessarily ready."""
+async def run_moves(fleet: Fleet, moves: list[Action], seed: int, on_move: Callable[[float], None]) -> None:
+    """All of them; then everybody is alive, though not necessarily ready.
+
+    `on_move` is told before each which share of them will be done after it.
+    """
     began_s = time.monotonic()
     dice = random.Random(seed)
     for number, action in enumerate(moves, 1):
+        on_move(number / len(moves))
         if dice.randrange(ROUGHLY_ONE_IN):
             await fleet.whole()
         await asyncio.sleep(action.pause_s)  # the moment is the experiment, nothing is waited for

@@ -125,9 +125,9 @@ async def crash_run(scenario: Scenario, bootstrap_servers: str, folder: Path, *,
         async with _tailed(run, crashed) as tail:
             fleet = Fleet.of(crashed, folder, scenario, web, size=2)
             lines, metrics = await _crashes(run, crashed, fleet, tail)
-            if spoil:
-                spoil(run.traffic)
-            published = await _verified(run, crashed, tail, run.findings)
+        if spoil:
+            spoil(run.traffic)
+        published = await _verified(run, crashed, tail, run.findings)
         topics = crashed.config.topics
         check_metrics(metrics, topics.predictions, "predictions", run.truth.ledger(), run.findings)
         check_metrics(metrics, topics.labels, "labels", run.traffic.joins.ledger(), run.findings)
@@ -152,7 +152,8 @@ async def _crashes(run: _Run, deployment: Deployment, fleet: Fleet, tail: Tail) 
     try:
         for worker in fleet.workers:
             fleet.start(worker.number)
-        await _unless_failed(run_moves(fleet, actions(scenario), scenario.seed), sending, supervising)
+        moves = run_moves(fleet, actions(scenario), scenario.seed, producer.deaths_have_come)
+        await _unless_failed(moves, sending, supervising)
         sent_ratio = producer.sent_slices / run.traffic.slice_count
         print(
             f"{time.monotonic() - began_s:6.1f} s  the last death; {sent_ratio:.0%} of the events were sent", flush=True
@@ -216,7 +217,7 @@ def _not_folded(run: _Run, deployment: Deployment, tail: Tail) -> list[str]:
 
 
 async def _verified(run: _Run, deployment: Deployment, tail: Tail, findings: Findings) -> _Published:
-    """Step 3 for one app, its metrics apart."""
+    """Step 3 for one app, its metrics apart; the tail has ended, since nobody would hear Kafka for a minute."""
     findings.expect("records trimmed before they were read", tail.gaps(), [])
     begins = {source: await run.log.begin(source) for source in tail.records if source.topic in deployment.changelogs}
     findings.numbers["changelog records trimmed"] = sum(begins.values())
@@ -259,8 +260,8 @@ async def _compare_with_calm_run(run: _Run, calm: Deployment, crashed: _Publishe
         finally:
             fleet.kill_all()
         _say(began_s, "an uncrashed worker has folded the same")
-        findings.expect("workers that ended by themselves", fleet.ended_by_themselves, [])
-        published = await _verified(run, calm, tail, findings)
+    findings.expect("workers that ended by themselves", fleet.ended_by_themselves, [])
+    published = await _verified(run, calm, tail, findings)
     run.findings.merge(findings, "uncrashed run: ")
     compare_runs(crashed.windows, published.windows, run.findings)
     compare_performance(crashed.performance, published.performance, run.findings)

@@ -10,8 +10,8 @@ from stream.service.connection import client_arguments
 from tests.crash.traffic import Slice, Traffic
 
 _BATCH_BYTES = 1024 * 1024
-RESERVE = 0.1  # of the traffic is kept for the case that the deaths take longer than expected
-SLOW = 6  # how many times slower the reserve is sent
+RESERVE = 0.1  # of the traffic is kept for after the last death
+SLOW = 6  # how many times slower it goes when it is ahead of the deaths: never so slow that a source falls silent
 
 
 class Producer:
@@ -20,6 +20,7 @@ class Producer:
     def __init__(self, config: Config, traffic: Traffic) -> None:
         self.sent_slices = 0
         self.hurry = asyncio.Event()  # set when nobody will be killed any more
+        self._allowed = 1 - RESERVE
         self._traffic = traffic
         self._topics = config.topics
         self._producer = AIOKafkaProducer(
@@ -30,16 +31,20 @@ class Producer:
         )
 
     async def run(self, duration_s: float) -> None:
-        """Send everything; most of it within `duration_s`, evenly."""
+        """Send everything; most of it within `duration_s`, evenly, or as long as the deaths take if that is longer."""
         step_s = duration_s / self._traffic.slice_count
         async with self._producer:
             due_s = time.monotonic()
             for piece in self._traffic.slices():
                 await self._send(piece)
                 self.sent_slices += 1
-                in_reserve = self.sent_slices > (1 - RESERVE) * self._traffic.slice_count
-                due_s += step_s * (SLOW if in_reserve else 1)
+                is_ahead = self.sent_slices > self._allowed * self._traffic.slice_count
+                due_s = max(due_s, time.monotonic() - step_s) + step_s * (SLOW if is_ahead else 1)
                 await self._until(due_s)
+
+    def deaths_have_come(self, share: float) -> None:
+        """So much of them is done: there is to be traffic until the last one, however long they take."""
+        self._allowed = share * (1 - RESERVE)
 
     async def _until(self, due_s: float) -> None:
         wait_s = due_s - time.monotonic()

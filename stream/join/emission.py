@@ -59,7 +59,9 @@ class Emission:
 
     def due(self, watermark_ms: int) -> bool:
         """Whether the watermark has left a pane since it was last told."""
-        return _crossed(self.panes.watermark_ms, watermark_ms, self._definitions.smallest_pane_ms or DEFAULT_PANE_MS)
+        return _crossed(
+            self.panes.watermark_ms, watermark_ms, self._definitions.reach.smallest_pane_ms or DEFAULT_PANE_MS
+        )
 
     def take(self, watermark_ms: int, next_offset: int) -> list[Outgoing]:
         """The messages of now; what they hold is not told again unless it changes."""

@@ -16,9 +16,10 @@ from detectors.errors import SnapshotError
 from stream.durable.fold import Register
 from stream.durable.log import Outgoing
 from stream.errors import CallerError
-from stream.join.definitions import Definitions
+from stream.join.caps import Caps
+from stream.join.definitions import NO_ROOM, NOBODY, Definitions, Numbered
 from stream.join.emission import Emission, JoinOutputs, Said
-from stream.join.gate import Closed, Gates
+from stream.join.gate import OF_LABELS, Closed
 from stream.join.ledger import Ledger
 from stream.join.matcher import Matcher
 from stream.join.registers import Registers
@@ -31,7 +32,6 @@ from stream.records.outcome import (
     Covering,
     Kind,
     OutcomeRows,
-    PerformanceDefinition,
     decode_covering,
     is_of_another_version,
 )
@@ -54,15 +54,17 @@ class Segment(msgspec.Struct, array_like=True):
     label_limit: int
     newest_s: int = LONG_AGO  # event time of its rows
     rows: int = 0
+    named: set[int] = set()  # numbers of the definitions that its records name
+    scores: bool = False  # whether any of its labels brings a score
 
 
 class JoinProgress(msgspec.Struct, frozen=True):
     """Everything of the state besides the panes and the rows that wait, as it lies in `@`."""
 
-    definitions: list[PerformanceDefinition]
+    definitions: list[Numbered]
     heard: Heard
     ledger: Ledger
-    closed: dict[int, list[Closed]]
+    closed: dict[str, list[Closed]]
     panes_said: Said
     cohorts_said: dict[str, Said]
     start: Segment  # where reading back begins
@@ -82,17 +84,19 @@ class JoinFold:
         self._segment_rows = segment_rows
         self._begin([], Heard(), Ledger(), LONG_AGO)
 
-    def _begin(self, definitions: list[PerformanceDefinition], heard: Heard, ledger: Ledger, label_limit: int) -> None:
+    def _begin(self, definitions: list[Numbered], heard: Heard, ledger: Ledger, label_limit: int) -> None:
         self.heard = heard
         self.ledger = ledger
         self.definitions = Definitions(definitions)
         self.registers = Registers(self.definitions, ledger)
-        self.gates = Gates()
         self.waiting = Waiting(self.definitions, ledger)
         self.waiting.begin_at(seconds(heard.watermark_ms), label_limit)
         self.emission = Emission(self.source, self._sources, self._outputs_to, self.definitions, self.registers)
-        self._matcher = Matcher(self.definitions, self.waiting, self.gates, ledger, self.registers)
+        self.caps = Caps(self.definitions, self.waiting, ledger)
+        self.gates = self.caps.gates
+        self._matcher = Matcher(self.definitions, self.waiting, self.caps, ledger, self.registers)
         self._segments: deque[Segment] = deque()
+        self._with_scores = 0  # of the segments
         self._to_send: list[Outgoing] = []
         self._believed: JoinProgress | None = None  # while the log is read back
 
@@ -138,11 +142,13 @@ class JoinFold:
         self.waiting.advance(seconds(watermark_ms), self.heard.no_label_before_s)
         if self._believed is not None:
             return
-        self._matcher.open_gates(offset + 1)
-        if self.emission.due(watermark_ms):
+        self.caps.set_gates(offset + 1)
+        due = self.emission.due(watermark_ms)
+        if due:
             self._to_send += self.emission.take(watermark_ms, offset + 1)
             self.registers.close(watermark_ms)
-        self._forget_segments()
+        if self._forget_segments() or due:
+            self._forget_definitions()
 
     def _may_be_taken(self, covering: Covering) -> bool:
         """Only what continues what has been seen of its source; a record that is not taken comes again."""
@@ -178,24 +184,35 @@ class JoinFold:
         segment.rows += len(rows)
         segment.newest_s = max(segment.newest_s, int(rows.time_s.max()))
         self._matcher.early_s = self.heard.early_of(covering)
-        numbered = self._numbered(covering, rows)
+        numbered = self._numbered(covering, rows, offset)
         if covering.kind is Kind.PREDICTIONS:
             self._matcher.take_predictions(numbered, offset)
         else:
-            self._matcher.take_labels(numbered)
+            self._matcher.take_labels(numbered, offset)
 
-    def _numbered(self, covering: Covering, rows: OutcomeRows) -> OutcomeRows:
-        """The rows with the numbers of their definitions in this partition."""
-        known = len(self.definitions)
-        numbers = self.definitions.numbers(covering.definitions)
-        if len(self.definitions) > known:
+    def _numbered(self, covering: Covering, rows: OutcomeRows, offset: int) -> OutcomeRows:
+        """The rows with the numbers of their definitions in this partition; those that find no room are refused."""
+        version = self.definitions.version
+        numbers = self.definitions.numbers(covering.definitions, offset, again=self._believed is not None)
+        if self.definitions.version != version:
             self.waiting.learn()
+        segment = self._segments[-1]
+        fresh = set(numbers[numbers != NO_ROOM].tolist()) - segment.named
+        self.definitions.name(fresh)
+        segment.named |= fresh
         named: Flags = rows.model != NO_MODEL
         if not named.any():
             return rows
+        if covering.kind is Kind.LABELS and not segment.scores:
+            segment.scores = True
+            self._with_scores += 1
         model = rows.model.copy()
         model[named] = numbers[rows.model[named]]
-        return replace(rows, model=model)
+        rows, has_room = replace(rows, model=model), model != NO_ROOM
+        if not has_room.all():
+            self._matcher.refuse(covering.kind, int((~has_room).sum()))
+            rows = rows.take(has_room)
+        return rows
 
     def lost(self, begin: int) -> None:
         """Records are gone before they were read. What waits could not be read back any more: it is given up."""
@@ -207,7 +224,8 @@ class JoinFold:
         self.heard.forgive()
         self.waiting.empty()
         self.gates.closed.clear()
-        self._segments.clear()
+        while self._segments:
+            self._forget_segment()
 
     # -- where reading back begins
 
@@ -216,17 +234,39 @@ class JoinFold:
             self._segments.append(Segment(offset, self.heard.copy(), self.waiting.label_limit))
         self._segments[-1].rows += RECORD_WORTH
 
-    def _forget_segments(self) -> None:
+    def _forget_segments(self) -> bool:
         """All rows before the first segment are dead, and so is all that they could have met or kept out."""
-        slack_s = self.definitions.widest_bucket_s + 2 * EARLY_BUCKET_S
-        needed_s = self.definitions.longest_ttl_s + 2 * self.heard.most_early_s + slack_s
-        limit_s = seconds(self.heard.watermark_ms) - needed_s
-        forgotten = False
-        while len(self._segments) > 1 and self._segments[0].newest_s < limit_s:
-            self._segments.popleft()
+        watermark_s, forgotten = seconds(self.heard.watermark_ms), False
+        while len(self._segments) > 1 and self._segments[0].newest_s < watermark_s - self._needed_s():
+            self._forget_segment()
             forgotten = True
         if forgotten:
             self.gates.forget_before(self._segments[0].offset)
+        return forgotten
+
+    def _forget_segment(self) -> None:
+        segment = self._segments.popleft()
+        self.definitions.forget(segment.named)
+        self._with_scores -= segment.scores
+
+    def _needed_s(self) -> int:
+        """How long a row may matter, as long as the segments that are kept name what they name.
+
+        A label that brings a score would stand by itself if the prediction that it fits were not read back.
+        """
+        reach = self.definitions.reach
+        slack_s = reach.widest_bucket_s + 2 * EARLY_BUCKET_S
+        times = 2 if self._with_scores else 1
+        return times * reach.longest_ttl_s + 2 * self.heard.most_early_s + slack_s
+
+    def _forget_definitions(self) -> None:
+        """Numbers of definitions that nothing needs any more may be given again."""
+        over = self.definitions.over(self.waiting.held, self.registers.definitions)
+        if over:
+            self.waiting.forget_numbers(over)
+            self.definitions.free(over)
+            for definition in self.emission.cohorts.keys() - self.definitions.newest.keys():
+                del self.emission.cohorts[definition]
 
     def needs_from(self) -> int:
         """The first offset that reading back would need."""
@@ -276,7 +316,7 @@ class JoinFold:
         start = self._segments[0] if self._segments else self._segment_here()
         return msgspec.msgpack.encode(
             JoinProgress(
-                definitions=self.definitions.known,
+                definitions=self.definitions.held(),
                 heard=self.heard,
                 ledger=self.ledger,
                 closed=self.gates.closed,
@@ -302,7 +342,7 @@ class JoinFold:
         self._count_into(Ledger(), None)
 
     def _count_into(self, ledger: Ledger, registers: Registers | None) -> None:
-        self.ledger = self.waiting.ledger = self._matcher.ledger = ledger
+        self.ledger = self.waiting.ledger = self.caps.ledger = self._matcher.ledger = ledger
         self._matcher.registers = registers
         self.registers.ledger = ledger
 
@@ -315,14 +355,16 @@ class JoinFold:
         """How many predictions wait, by model version."""
         counts: dict[ModelKey, int] = {}
         for number, definition in enumerate(self.definitions.known):
+            if definition is NOBODY:
+                continue
             key = ModelKey(definition.model, definition.version)
             counts[key] = counts.get(key, 0) + int(self.waiting.waiting[number])
         return counts
 
     def refusing(self) -> list[ModelKey]:
         """The model versions whose cap has been reached."""
-        known = self.definitions.known
-        return [ModelKey(known[n].model, known[n].version) for n in self.gates.all_closed()]
+        names = [name for name in self.gates.all_closed() if name != OF_LABELS]
+        return list(dict.fromkeys(ModelKey(*name.split("\n")[:2]) for name in names))
 
 
 def _read(value: bytes | None, source: Source, offset: int) -> Covering | None:

@@ -1,16 +1,16 @@
 """Rows of one record meet what waits: the common cases a record at a time, the rare ones one by one.
 
-Within a record rows of one id are taken in order of event time, whatever their order in it; of equal
-ones the first counts. So a record of a million labels for one id costs one sort and at most 8 rows.
+Within a record rows of one id are taken in order of event time, whatever their order in it. A record of a
+million labels for one id costs one sort and a few dozen rows: of those that meet the same, the newest 8.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from stream.join.caps import Caps
 from stream.join.definitions import Definitions
-from stream.join.gate import OPENS_AT, Gates
-from stream.join.grouping import groups, rank_in_group
+from stream.join.grouping import rank_in_group
 from stream.join.ledger import Ledger
 from stream.join.one_id import OneId, Prediction
 from stream.join.registers import Pairs, Registers
@@ -27,10 +27,11 @@ from stream.join.table import (
     Hashes,
     Ints,
     Rows,
+    Words,
     label_bits,
 )
 from stream.join.waiting import LABELS_KEPT, Waiting, label_rows, prediction_rows
-from stream.records.outcome import NO_MODEL, OutcomeRows
+from stream.records.outcome import NO_MODEL, Kind, OutcomeRows
 
 
 @dataclass(slots=True)
@@ -39,24 +40,33 @@ class Matcher:
 
     definitions: Definitions
     waiting: Waiting
-    gates: Gates
+    caps: Caps
     ledger: Ledger
     registers: Registers | None  # None while the log is read back: rows are rebuilt and nothing is counted
     early_s: int = 0  # how long before its prediction a label may lie
+
+    def refuse(self, kind: Kind, count: int) -> None:
+        """Rows whose definition has found no room."""
+        if kind is Kind.PREDICTIONS:
+            self.ledger.predictions += count
+            self.ledger.refused += count
+        else:
+            self.ledger.labels += count
+            self.ledger.refused_labels += count
 
     # -- predictions
 
     def take_predictions(self, rows: OutcomeRows, offset: int) -> None:
         """Rows of predictions whose `model` is the number of a definition; `offset` is the record's."""
         self.ledger.predictions += len(rows)
-        places = _newest_of_each(rows)
+        places = self._newest_of_each(rows)
         self.ledger.duplicates += len(rows) - len(places)
         rows = rows.take(places)
         at, old, alive = self.waiting.find(rows.hash)
         of_prediction = alive & (old.state != EARLY)
-        copy = of_prediction & (old.meta & INLINE == 0) & (rows.time_s <= old.time)
+        copy = of_prediction & (old.meta & INLINE == 0) & ~self._stands_before(rows, old)
         self.ledger.duplicates += int(copy.sum())
-        refused = self._refused(rows, ~copy, places, offset)
+        refused = self.caps.refused(rows, ~copy, places, offset, again=self.registers is None)
         self.ledger.refused += int(refused.sum())
         comes = ~copy & ~refused
         early = comes & alive & ~of_prediction
@@ -70,27 +80,32 @@ class Matcher:
             known.take_prediction(_prediction(self.definitions, rows, row, inline=False))
             self._put_back(known, *place)
 
-    def _refused(self, rows: OutcomeRows, comes: Flags, places: Ints, offset: int) -> Flags:
-        """What a closed gate, or one that must close now, keeps out."""
-        refused = np.zeros(len(rows), np.bool_)
-        for number, mine in groups(rows.model):
-            from_row = self.gates.refuses_from(number, offset)
-            if from_row is None and self.registers is not None:
-                room = int(self.definitions.max_waiting[number] - self.waiting.waiting[number])
-                wanting = places[mine][comes[mine]]
-                if len(wanting) > room:
-                    from_row = int(np.sort(wanting)[max(room, 0)])
-                    self.gates.close(number, offset, from_row)
-            if from_row is not None:
-                refused[mine] = comes[mine] & (places[mine] >= from_row)
-        return refused
+    def _order(self, number: Ints, payload: Words) -> tuple[Words | Hashes, ...]:
+        """What decides between copies of one time, the last first: it does not depend on which came first."""
+        return self.definitions.rank[number], payload, self.definitions.id_rank[number]
 
-    def open_gates(self, next_offset: int) -> None:
-        """After a record: let predictions in again where enough have gone."""
-        for number in self.gates.all_closed():
-            most = int(self.definitions.max_waiting[number])
-            if self.waiting.waiting[number] <= most - max(1, most // OPENS_AT):
-                self.gates.open(number, next_offset)
+    def _newest_of_each(self, rows: OutcomeRows) -> Ints:
+        """Where the copies are that stand: of each id the last in order, of equal ones the first."""
+        if not _has_equal(rows.hash):
+            return np.arange(len(rows))
+        first = -np.arange(len(rows))
+        order = np.lexsort((first, *self._order(rows.model, rows.payload), rows.time_s, rows.hash))
+        ordered = rows.hash[order]
+        return np.sort(order[np.concatenate([ordered[1:] != ordered[:-1], [True]])])
+
+    def _stands_before(self, rows: OutcomeRows, old: Rows) -> Flags:
+        """Which of the copies take the place of those that are there."""
+        newer, equal = rows.time_s > old.time, rows.time_s == old.time
+        if not equal.any():
+            return newer
+        payload = np.where(self.definitions.is_regression[old.model], old.estimate, old.payload)
+        mine, theirs = self._order(rows.model, rows.payload), self._order(old.model, payload)
+        for a, b in zip(reversed(mine), reversed(theirs), strict=True):
+            newer |= equal & (a > b)
+            equal &= a == b
+        return newer
+
+    # -- predictions that are let in
 
     def _begin_to_wait(self, rows: OutcomeRows, at: Ints) -> None:
         if len(rows):
@@ -121,34 +136,64 @@ class Matcher:
 
     # -- labels
 
-    def take_labels(self, rows: OutcomeRows) -> None:
+    def take_labels(self, rows: OutcomeRows, offset: int) -> None:
         """Rows of labels; `model` is NO_MODEL, or the number of a definition if they bring their score."""
         self.ledger.labels += len(rows)
+        self.caps.begin_labels(offset)
         if label_bits(rows.value)[1].any():
             self.waiting.table.want_numbers()
         if not _has_equal(rows.hash):
             self._take_labels(rows)
             return
-        rows, rank_from_end = self._in_order_of_time(rows)
+        rows = self._few_of_each(self._in_order_of_time(rows))
+        rank_from_end = rank_in_group(rows.hash[::-1])[::-1]
         for rank in range(int(rank_from_end.max(initial=-1)), -1, -1):
             self._take_labels(rows.take(rank_from_end == rank))
 
-    def _in_order_of_time(self, rows: OutcomeRows) -> tuple[OutcomeRows, Ints]:
-        """Of each id the newest labels, each once, and how many newer ones of the id there are."""
-        taken_back = np.isnan(rows.value)
+    def _in_order_of_time(self, rows: OutcomeRows) -> OutcomeRows:
+        """By id, time and value, each label once: if any of the same ones brings a score, the last of those."""
+        taken_back, scored = np.isnan(rows.value), rows.model != NO_MODEL
         value = np.where(taken_back, np.float32(0), rows.value)
-        order = np.lexsort((rows.model, value, taken_back, rows.time_s, rows.hash))
+        by_score = self._order(np.where(scored, rows.model, 0), rows.payload)
+        order = np.lexsort((*by_score, scored, value, taken_back, rows.time_s, rows.hash))
         rows, taken_back, value = rows.take(order), taken_back[order], value[order]
         same = np.ones(len(rows), np.bool_)
-        same[0] = False
+        same[-1] = False
         for column in (rows.hash, rows.time_s, taken_back, value):
-            same[1:] &= column[1:] == column[:-1]
+            same[:-1] &= column[1:] == column[:-1]
         self.ledger.duplicate_labels += int(same.sum())
-        rows = rows.take(~same)
-        rank_from_end = rank_in_group(rows.hash[::-1])[::-1]
-        newest = rank_from_end < LABELS_KEPT
-        self.ledger.revised += int((~newest).sum())
-        return rows.take(newest), rank_from_end[newest]
+        return rows.take(~same)
+
+    def _few_of_each(self, rows: OutcomeRows) -> OutcomeRows:
+        """Of the labels of an id that meet the same (they fit what is there, or are too early, or too late) the newest.
+
+        The others change nothing but the ledger. Of those with a score the newest may be needed too.
+        """
+        if rank_in_group(rows.hash).max() < LABELS_KEPT:
+            return rows
+        _, old, alive = self.waiting.find(rows.hash)
+        known, delay_s = alive & (old.state != EARLY), rows.time_s - old.time
+        early, late = known & (delay_s < -self.early_s), known & (delay_s > self.definitions.ttl_s[old.model])
+        meets = late.astype(np.int64) - early
+        new = (rows.hash[1:] != rows.hash[:-1]) | (meets[1:] != meets[:-1])
+        run = np.concatenate([[0], np.cumsum(new)])
+        scored = rows.model != NO_MODEL
+        kept = rank_in_group(run[::-1])[::-1] < LABELS_KEPT
+        kept |= scored & (rank_in_group((2 * run + scored)[::-1])[::-1] == 0)
+        taken_back = np.isnan(rows.value)
+        in_force = known & ((old.state == LABELLED) | (old.meta & RETRACTED != 0))
+        older = (rows.time_s < old.label_time) | (
+            (rows.time_s == old.label_time) & ((old.meta & RETRACTED != 0) | (~taken_back & (rows.value <= old.value)))
+        )
+        fits = known & ~early & ~late
+        orphan = ~kept & (early | (~fits & ~self.waiting.labels_are_alive(rows.time_s)))
+        duplicate = ~kept & fits & in_force & older
+        retracted = ~kept & fits & ~duplicate & taken_back
+        self.ledger.orphans += int(orphan.sum())
+        self.ledger.duplicate_labels += int(duplicate.sum())
+        self.ledger.retracted += int(retracted.sum())
+        self.ledger.revised += int((~kept & ~orphan & ~duplicate & ~retracted).sum())
+        return rows.take(kept)
 
     def _take_labels(self, rows: OutcomeRows) -> None:
         """Rows of labels, each of another id."""
@@ -157,17 +202,23 @@ class Matcher:
         delay_s = rows.time_s - old.time
         too_early = has_prediction & (delay_s < -self.early_s)
         too_late = has_prediction & (delay_s > self.definitions.ttl_s[old.model])
-        fits = has_prediction & ~too_early & ~too_late
         taken_back, brings_score = np.isnan(rows.value), rows.model != NO_MODEL
+        inline = has_prediction & (old.meta & INLINE != 0)
+        refused = self.caps.kept_out(rows) & (~has_prediction | too_late | inline)
+        self.ledger.refused_labels += int(refused.sum())
+        too_early &= ~refused
+        fits = has_prediction & ~too_early & ~too_late & ~refused
         beside = self.waiting.beside(rows.hash)
         rare = too_late | (alive & ~has_prediction) | (~has_prediction & beside)
         rare |= fits & (taken_back | (old.meta & RETRACTED != 0)) | (~alive & taken_back & brings_score)
+        rare |= inline & brings_score & (rows.time_s >= old.time) & ~self._is_the_same(rows, old)
+        rare &= ~refused
         self.ledger.orphans += int(too_early.sum())
         for chosen, act in (
             (fits & ~rare & (old.state == WAITING), self._join),
             (fits & ~rare & (old.state == LABELLED), self._revise),
-            (~alive & ~rare & ~brings_score, self._wait_for_prediction),
-            (~alive & ~rare & brings_score, self._stand_for_prediction),
+            (~alive & ~rare & ~refused & ~brings_score, self._wait_for_prediction),
+            (~alive & ~rare & ~refused & brings_score, self._stand_for_prediction),
         ):
             if chosen.any():
                 act(rows.take(chosen), at[chosen], old.take(chosen))
@@ -176,6 +227,13 @@ class Matcher:
             known, place = self._take_out(int(rows.hash[row]))
             known.take_label((int(rows.time_s[row]), float(rows.value[row])), own)
             self._put_back(known, *place)
+
+    def _is_the_same(self, rows: OutcomeRows, old: Rows) -> Flags:
+        """Which labels say again what a score in a label stands with."""
+        payload = np.where(self.definitions.is_regression[old.model], old.estimate, old.payload)
+        same: Flags = (rows.time_s == old.time) & (rows.time_s == old.label_time)
+        same &= (rows.model == old.model) & (rows.payload == payload) & (rows.value == old.value)
+        return same
 
     def _join(self, rows: OutcomeRows, at: Ints, old: Rows) -> None:
         self.ledger.joined += len(rows)
@@ -199,6 +257,9 @@ class Matcher:
         self.waiting.hold(rows.hash, at, new)
 
     def _wait_for_prediction(self, rows: OutcomeRows, at: Ints, _: Rows) -> None:
+        if self.caps.refuses_labels:
+            self.ledger.refused_labels += len(rows)
+            return
         self.ledger.waiting_labels += len(rows)
         self.waiting.hold(rows.hash, at, label_rows(rows.time_s, rows.value))
 
@@ -216,7 +277,8 @@ class Matcher:
         """Everything that is known of an id, out of all buckets, and where it goes back to."""
         keys = np.array([key], np.uint64)
         at, row, alive = self.waiting.find(keys)
-        known = OneId(self.definitions, self.ledger, self.registers, self.early_s, waits=self.waiting.take_more(key))
+        known = OneId(self.definitions, self.ledger, self.registers, self.early_s, self.caps.refuses_labels)
+        known.waits = self.waiting.take_more(key)
         if alive[0]:
             self.waiting.release(keys, row)
             _load(known, row)
@@ -261,15 +323,6 @@ class Matcher:
 def _has_equal(keys: Hashes) -> bool:
     ordered = np.sort(keys)
     return bool((ordered[1:] == ordered[:-1]).any())
-
-
-def _newest_of_each(rows: OutcomeRows) -> Ints:
-    """Where the copies are that stand: of each id the newest, of equally new ones the first."""
-    if not _has_equal(rows.hash):
-        return np.arange(len(rows))
-    order = np.lexsort((np.arange(len(rows)), -rows.time_s, rows.hash))
-    ordered = rows.hash[order]
-    return np.sort(order[np.concatenate([[True], ordered[1:] != ordered[:-1]])])
 
 
 def _labelled(rows: Rows, time_s: Ints, value: Floats) -> Rows:

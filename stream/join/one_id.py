@@ -37,6 +37,7 @@ class OneId:
     ledger: Ledger
     registers: Registers | None  # None: nothing is counted
     early_s: int
+    refuses: bool = False  # no more labels may wait
     prediction: Prediction | None = None
     label: Label | None = None  # the newest within the prediction's window; a retraction leaves it waiting
     waits: list[Label] = field(default_factory=list)  # for a prediction that may come
@@ -48,26 +49,53 @@ class OneId:
         old = self.prediction
         if old is not None and not old.inline:
             self.ledger.duplicates += 1
-            if new.time_s <= old.time_s:
+            if prediction_rank(self.definitions, new) <= prediction_rank(self.definitions, old):
                 return
-        candidates = sorted([*self.waits, *self._withdraw()], key=rank)
-        self.prediction, self.waits = new, []
-        self.ledger.waiting += 1
-        self._count_prediction(new, 1)
-        for label in candidates:
-            self._meet(label)
+        self._put_in(new, [])
 
     def take_label(self, label: Label, own: Prediction | None) -> None:
         """A label, with the score that it may bring; `labels` has been counted."""
-        if self.prediction is None and own is not None:
-            self.prediction = own
-            self._count_prediction(own, 1)
-            waits, self.waits = self.waits, []
-            self.ledger.waiting_labels -= len(waits)
-            for earlier in sorted([*waits, label], key=rank):
-                self._meet(earlier, waited=False)
-            return
-        self._meet(label, waited=False)
+        if own is not None and self._has_room_for(own, label):
+            self.ledger.waiting_labels += 1
+            self._put_in(own, [label])
+        else:
+            self._meet(label, waited=False)
+
+    def _put_in(self, new: Prediction, labels: list[Label]) -> None:
+        """Let another prediction stand: all labels, also those that were there, meet it anew."""
+        candidates = sorted([*self.waits, *self._withdraw(), *labels], key=rank)
+        self.prediction, self.waits = new, []
+        self._count_prediction(new, 1)
+        if not new.inline:
+            self.ledger.waiting += 1
+        for label in candidates:
+            self._meet(label)
+
+    def _has_room_for(self, own: Prediction, label: Label) -> bool:
+        """Whether the score that a label brings is to stand: the newest does, unless a prediction has come.
+
+        One that is beyond the time to live of what is there finds that over, whether it has been forgotten or not.
+        """
+        held = self.prediction
+        if held is None:
+            return True
+        if label[0] - held.time_s > int(self.definitions.ttl_s[held.number]):
+            self._end(held)
+            return True
+        if not held.inline or own.time_s < held.time_s:
+            return False
+        if own.time_s == held.time_s and self.label is not None and self.label[0] == own.time_s:
+            ranks = rank(label), rank(self.label)
+            if ranks[0] != ranks[1]:
+                return ranks[0] > ranks[1]
+        return prediction_rank(self.definitions, own) > prediction_rank(self.definitions, held)
+
+    def _end(self, held: Prediction) -> None:
+        """What is there is over; what it counted stays counted."""
+        if not held.inline and (self.label is None or isnan(self.label[1])):
+            self.ledger.expired += 1
+            self.ledger.waiting -= 1
+        self.prediction, self.label = None, None
 
     # -- what follows
 
@@ -76,19 +104,22 @@ class OneId:
         if waited:
             self.ledger.waiting_labels -= 1
         if self.prediction is None:
-            self._wait(label)
+            self._wait(label, waited=waited)
             return
         delay_s = label[0] - self.prediction.time_s
         if delay_s < -self.early_s:
             self.ledger.orphans += 1
         elif delay_s > int(self.definitions.ttl_s[self.prediction.number]):
-            self._wait(label)  # as if the prediction were absent
+            self._wait(label, waited=waited)  # as if the prediction were absent
         else:
             self._offer(self.prediction, label)
 
-    def _wait(self, label: Label) -> None:
+    def _wait(self, label: Label, *, waited: bool) -> None:
         if any(rank(label) == rank(held) for held in self.waits):
             self.ledger.duplicate_labels += 1
+            return
+        if self.refuses and not waited:
+            self.ledger.refused_labels += 1
             return
         self.waits = sorted([*self.waits, label], key=rank)
         self.ledger.waiting_labels += 1
@@ -167,6 +198,11 @@ def rank(label: Label) -> tuple[int, bool, float]:
     """
     time_s, value = label
     return time_s, isnan(value), 0.0 if isnan(value) else value
+
+
+def prediction_rank(definitions: Definitions, p: Prediction) -> tuple[int, int, int, int]:
+    """Order of copies of a prediction: by time, then by what is counted how, then by score. The last one stands."""
+    return p.time_s, int(definitions.id_rank[p.number]), p.payload | p.estimate, int(definitions.rank[p.number])
 
 
 def _pair(prediction: Prediction, label: Label) -> Pairs:

@@ -176,6 +176,13 @@ class Table:
         if self.has_numbers:
             self.estimate[slots], self.label[slots] = rows.estimate, rows.label
 
+    def clear_numbers(self, numbers: Ints) -> None:
+        """Make dead the rows of some definitions; labels that came first have none."""
+        for start in range(0, self.capacity, CHUNK):
+            meta = self.meta[start : start + CHUNK]
+            early = meta & STATE == EARLY
+            meta[~early & np.isin(meta >> MODEL_SHIFT, numbers)] = DEAD
+
     def make_room(self, more: int, alive: Callable[[Rows], Flags]) -> None:
         """Have slots for `more` rows; if the table must be rebuilt, only what is alive stays."""
         if self.used + more <= FULL * self.capacity:

@@ -48,6 +48,7 @@ class Waiting:
         self.table = Table()
         self.more: dict[int, list[tuple[int, float]]] = {}  # hash: (time, value) of labels without a row of their own
         self.waiting = np.zeros(len(definitions.ttl_s), np.int64)  # predictions, by number of the definition
+        self.held = np.zeros(len(definitions.ttl_s), np.int64)  # rows: of predictions, labelled ones, inline scores
         self.checksum = 0
         self.rows = 0
         self.ledger = ledger
@@ -66,7 +67,7 @@ class Waiting:
     def empty(self) -> None:
         """Forget all rows at once."""
         self.table, self.more, self._buckets = Table(), {}, {}
-        self.waiting[:] = 0
+        self.waiting[:] = self.held[:] = 0
         self.checksum = self.rows = 0
         self.learn()
 
@@ -76,10 +77,17 @@ class Waiting:
         """Make room for definitions that have come."""
         room = len(self._definitions.ttl_s)
         if room > len(self.waiting):
-            self.waiting = np.concatenate([self.waiting, np.zeros(room - len(self.waiting), np.int64)])
+            more = np.zeros(room - len(self.waiting), np.int64)
+            self.waiting, self.held = np.concatenate([self.waiting, more]), np.concatenate([self.held, more])
         self._limit = np.maximum(self._both_s, LONG_AGO) // self._definitions.width_s
         if self._definitions.is_regression.any():
             self.table.want_numbers()
+
+    def forget_numbers(self, numbers: list[int]) -> None:
+        """All rows of some definitions are dead: let nothing be left of them that a new one could mean."""
+        self.table.clear_numbers(np.array(numbers))
+        for number in numbers:
+            self._buckets.pop(number, None)
 
     def alive(self, rows: Rows) -> Flags:
         """Which rows still matter."""
@@ -91,6 +99,11 @@ class Waiting:
     def label_is_alive(self, time_s: int) -> bool:
         """Whether a prediction may still come for a label of that time."""
         return time_s // EARLY_BUCKET_S >= self.label_limit
+
+    def labels_are_alive(self, time_s: Ints) -> Flags:
+        """The same of many; shape as given."""
+        alive: Flags = time_s // EARLY_BUCKET_S >= self.label_limit
+        return alive
 
     def _places(self, rows: Rows) -> tuple[Ints, Ints]:
         definitions, number, time = self._definitions, rows.model, rows.time.astype(np.int64)
@@ -192,6 +205,7 @@ class Waiting:
             self.rows += sign * count
             if key >> 40 != OF_LABELS:
                 self.waiting[key >> 40] += sign * waiting
+                self.held[key >> 40] += sign * count
 
     def advance(self, both_s: int, no_label_before_s: int) -> None:
         """Forget what the watermarks have left behind: predictions expire, labels are orphans."""
@@ -211,6 +225,7 @@ class Waiting:
                 self.ledger.expired += gone[0]
                 self.ledger.waiting -= gone[0]
                 self.waiting[number] -= gone[0]
+                self.held[number] -= gone[1]
                 self._forget(gone)
         self._limit = limit
 

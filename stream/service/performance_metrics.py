@@ -24,6 +24,7 @@ LABEL_FATES: Final = {
     "revised": "revised",
     "retracted": "retracted",
     "orphans": "orphans",
+    "refused": "refused_labels",
 }
 TOTALS: Final = {
     "join_below_watermark_total": "below",

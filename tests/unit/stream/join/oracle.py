@@ -1,8 +1,8 @@
 """The join in plain dicts, a row at a time: slow, and without anything to expire lazily or to vectorise."""
 
 from collections import Counter
+from hashlib import sha256
 from math import isnan
-from typing import Any
 
 import msgspec
 
@@ -11,17 +11,25 @@ from stream.records.outcome import NO_MODEL, Covering, Kind, PerformanceDefiniti
 from stream.records.partial import NO_TIME
 
 Label = tuple[int, float]
+Answer = tuple[int, PerformanceDefinition, int]  # time, what it is counted into, grid bin
 
 
 def rank(label: Label) -> tuple[int, bool, float]:
     return label[0], isnan(label[1]), 0.0 if isnan(label[1]) else label[1]
 
 
+def order(answer: Answer) -> tuple[int, str, int, bytes]:
+    """The last of the copies stands."""
+    t, definition, payload = answer
+    return t, definition.id, payload, sha256(msgspec.msgpack.encode(definition)).digest()[:8]
+
+
 class Id:
     """One id: at most one prediction, at most one label in force, and labels that wait."""
 
     def __init__(self) -> None:
-        self.prediction: tuple[int, PerformanceDefinition, int] | None = None
+        self.prediction: Answer | None = None
+        self.inline = False  # a label's own score stands for it
         self.label: Label | None = None
         self.waits: list[Label] = []
 
@@ -57,12 +65,16 @@ class Oracle:
             for key, t, model, payload, _ in fresh:
                 self.prediction(key, (t, covering.definitions[model], payload))
         else:
-            for key, t, model, _, v in sorted(fresh, key=lambda r: rank((r[1], r[4]))):
-                assert model == NO_MODEL
+            said = [
+                (key, (t, v), None if model == NO_MODEL else (t, covering.definitions[model], payload))
+                for key, t, model, payload, v in fresh
+            ]
+            for key, label, own in sorted(said, key=lambda r: (rank(r[1]), order(r[2]) if r[2] else ())):
                 self.counts["labels"] += 1
-                self.label(key, (t, v))
+                self.take_label(key, label, own)
         newest_ms = max(covering.watermark_ms, last.watermark_ms) if last else covering.watermark_ms
-        self.sources[covering.source] = msgspec.structs.replace(covering, watermark_ms=newest_ms)
+        idle = covering.idle or (last is not None and last.idle and covering.end == last.end)  # or a zombie's word
+        self.sources[covering.source] = msgspec.structs.replace(covering, watermark_ms=newest_ms, idle=idle)
         self.advance(covering.kind)
 
     def advance(self, _: Kind) -> None:
@@ -92,7 +104,7 @@ class Oracle:
 
     def forget(self, known: Id) -> None:
         if known.prediction and self.is_dead(known):
-            if not known.label or isnan(known.label[1]):
+            if (not known.label or isnan(known.label[1])) and not known.inline:
                 self.counts["expired"] += 1
                 self.counts["waiting"] -= 1
             known.prediction = known.label = None
@@ -103,31 +115,59 @@ class Oracle:
 
     # -- rows
 
-    def prediction(self, key: int, new: tuple[int, PerformanceDefinition, int]) -> None:
+    def prediction(self, key: int, new: Answer) -> None:
         known = self.ids.setdefault(key, Id())
         self.counts["predictions"] += 1
-        again = known.waits
-        self.counts["waiting_labels"] -= len(again)
-        if known.prediction:
-            if new[0] <= known.prediction[0]:
-                self.counts["duplicates"] += 1
-                self.counts["waiting_labels"] += len(again)
-                return
+        if known.prediction and not known.inline:
             self.counts["duplicates"] += 1
-            self.cohorts[self._cohort(known.prediction)] -= 1
-            if known.label:
-                again = [*again, known.label]
-                self.put(known, None, "retracted" if isnan(known.label[1]) else "joined", -1)
-            self.counts["waiting"] -= 1
-        known.prediction, known.label, known.waits = new, None, []
-        self.counts["waiting"] += 1
-        self.cohorts[self._cohort(new)] += 1
-        for label in sorted(again, key=rank):
-            self.label(key, label)
+            if order(new) <= order(known.prediction):
+                return
+        self.replace(known, new, [], inline=False)
         self.forget(known)
 
-    def label(self, key: int, label: Label) -> None:
+    def take_label(self, key: int, label: Label, own: Answer | None) -> None:
         known = self.ids.setdefault(key, Id())
+        if own and self.stands(known, label, own):
+            self.counts["waiting_labels"] += 1
+            self.replace(known, own, [label], inline=True)
+        else:
+            self.label(known, label)
+        self.forget(known)
+
+    def stands(self, known: Id, label: Label, own: Answer) -> bool:
+        held = known.prediction
+        if held is None:
+            return True
+        if label[0] > held[0] + held[1].ttl_ms // 1000:
+            if not known.inline and (not known.label or isnan(known.label[1])):
+                self.counts["expired"] += 1
+                self.counts["waiting"] -= 1
+            known.prediction = known.label = None
+            return True
+        assert known.label or not known.inline
+        if not known.inline or own[0] < held[0]:
+            return False
+        if known.label and own[0] == held[0] == known.label[0] and rank(label) != rank(known.label):
+            return rank(label) > rank(known.label)
+        return order(own) > order(held)
+
+    def replace(self, known: Id, new: Answer, again: list[Label], *, inline: bool) -> None:
+        again = [*again, *known.waits]
+        if known.prediction:
+            self.cohorts[self._cohort(known.prediction)] -= 1
+            if known.label:
+                again.append(known.label)
+                self.counts["waiting_labels"] += 1
+                self.put(known, "retracted" if isnan(known.label[1]) else "joined", -1)
+            self.counts["waiting"] -= not known.inline
+        known.prediction, known.label, known.waits, known.inline = new, None, [], inline
+        self.counts["waiting"] += not inline
+        self.cohorts[self._cohort(new)] += 1
+        for label in sorted(again, key=rank):
+            self.counts["waiting_labels"] -= 1
+            self.label(known, label)
+
+    def label(self, known: Id, label: Label) -> None:
         p = known.prediction
         if p and label[0] - p[0] < -self.early_s:
             self.counts["orphans"] += 1
@@ -142,27 +182,25 @@ class Oracle:
                     self.counts["waiting_labels"] -= 1
                     self.counts["revised"] += 1
         else:
-            self.offer(known, p, label)
-        self.forget(known)
+            self.offer(known, label)
 
-    def offer(self, known: Id, p: Any, label: Label) -> None:
+    def offer(self, known: Id, label: Label) -> None:
         old = known.label
-        in_force = old is not None and not isnan(old[1])
         if old and rank(label) <= rank(old):
             self.counts["duplicate_labels"] += 1
-        else:
-            if in_force:
-                self.put(known, None, "joined", -1)
-                self.counts["revised"] += 1
-            known.label = label
-            self.put(known, label, "retracted" if isnan(label[1]) else "joined", 1)
+            return
+        if old and not isnan(old[1]):
+            self.put(known, "joined", -1)
+            self.counts["revised"] += 1
+        known.label = label
+        self.put(known, "retracted" if isnan(label[1]) else "joined", 1)
 
-    def put(self, known: Id, _: Label | None, kind: str, sign: int) -> None:
+    def put(self, known: Id, kind: str, sign: int) -> None:
         assert known.prediction is not None
         assert known.label is not None
-        self.counts[kind] += sign
+        self.counts["inline" if known.inline and kind == "joined" else kind] += sign
         if kind == "joined":
-            self.counts["waiting"] -= sign
+            self.counts["waiting"] -= 0 if known.inline else sign
             t, definition, payload = known.prediction
             self.pairs[definition.id, t, known.label[0], payload, known.label[1]] += sign
 

@@ -2,6 +2,7 @@
 
 from random import Random
 
+import msgspec
 import pytest
 
 from tests.unit.stream.join.outcomes import (
@@ -22,7 +23,9 @@ from tests.unit.stream.join.outcomes import (
 T = 10 * DAY
 FRAUD = definition(ttl_s=2 * HOUR, revision_s=MINUTE, window_s=30 * DAY)
 PRICE = definition("price", task="regression", ttl_s=2 * HOUR, revision_s=MINUTE)
-MODELS = [FRAUD, PRICE]
+OTHER = msgspec.structs.replace(FRAUD, version="2", baseline_id="fraud@2#1")
+AGAIN = definition(ttl_s=2 * HOUR, revision_s=MINUTE, window_s=20 * DAY)  # other settings, with the same counters
+MODELS = [FRAUD, PRICE, OTHER, AGAIN]
 
 
 def chains(random: Random) -> list[list[bytes]]:
@@ -30,12 +33,20 @@ def chains(random: Random) -> list[list[bytes]]:
     born = [(random.randrange(1, 1 << 62), T + random.randrange(6 * HOUR), random.choice(MODELS)) for _ in range(300)]
     copies = [random.choice(born) for _ in range(30)]
     answers = [P(key, t, random.randrange(10), of) for key, t, of in born]
-    answers += [next(p for p in answers if p.key == key) for key, _, _ in copies]
+    # Copies of equal time, of which some have another score, other settings or another version.
+    answers += [P(key, t, random.randrange(10), random.choice([of, of, *MODELS])) for key, t, of in copies]
     truth = []
     for key, t, of in [*born, *copies, *(random.choice(born) for _ in range(100))]:
-        value = random.choice([0.0, 1.0, NAN]) if of is FRAUD else random.choice([1.5, 7.25, NAN])
+        value = random.choice([0.0, 1.0, NAN]) if of is not PRICE else random.choice([1.5, 7.25, NAN])
         truth.append(L(key, max(T, t + random.randrange(-8 * MINUTE, 3 * HOUR)), value))
     truth += [L(random.randrange(1, 1 << 62), T + random.randrange(6 * HOUR)) for _ in range(30)]
+    for _ in range(60):  # no predictions: scores in labels, several of an id
+        key, t, of = random.randrange(1, 1 << 62), T + random.randrange(4 * HOUR), random.choice(MODELS)
+        times = [t + random.choice([0, 0, 60, 600, 1_800]) for _ in range(random.randrange(1, 5))]
+        truth += [L(key, at, random.choice([0.0, 1.0]), of, random.randrange(10)) for at in times]
+    key, t, _ = born[0]
+    truth += [L(key, t + 3 * HOUR + i, 1.0) for i in range(4)]  # too late; beyond eight that wait the oldest go
+    truth += [L(key, t + 60, 0.0)]
     return [
         _chain(random, writer, sorted(rows, key=lambda row: row.t))
         for make, every in ((predictions, answers), (labels, truth))

@@ -1,7 +1,10 @@
 """A label meets its prediction: event time decides, whatever comes first."""
 
+import msgspec
+import numpy as np
 import pytest
 
+from stream.join.fold import JoinFold
 from stream.records.performance import MOMENTS, Sections
 from tests.unit.stream.join.outcomes import (
     DAY,
@@ -22,6 +25,7 @@ from tests.unit.stream.join.outcomes import (
 )
 
 T = 10 * DAY
+V2 = msgspec.structs.replace(FRAUD, version="2")
 
 
 def test_a_label_after_its_prediction_joins_it_in_two_panes():
@@ -76,6 +80,38 @@ def test_a_copy_with_a_later_time_takes_the_place_of_the_labelled_one():
     fold = read(join(), out.say(P(7, T, 4)), labels().say(L(7, T + MINUTE)), out.say(P(7, T + 30, 6)))
     assert (fold.ledger.joined, fold.ledger.duplicates, fold.ledger.waiting) == (1, 1, 0)
     assert scored(fold, T, cohort=True) == ({}, {6: 1}, 1)
+
+
+@pytest.mark.parametrize("label", [None, 0, 1], ids=["no label", "label first", "label between"])
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize(
+    "other",
+    [
+        P(7, T, 6),
+        P(7, T, 2, definition("fraud", baseline=2)),
+        P(7, T, 4, definition("fraud", ttl_s=HOUR)),
+        P(7, T, 4, V2),
+    ],
+    ids=["score", "baseline", "settings", "version"],
+)
+def test_which_of_two_copies_with_one_time_stands_does_not_depend_on_which_came_first(
+    other: P, first: int, label: int | None
+):
+    copies = [P(7, T, 4), other]
+    several = [predictions(i, sources=2) for i in (0, 1)]
+    said = [writer.say(copy) for writer, copy in zip(several, copies, strict=True)]
+    later = [labels().say(L(7, T + 2 * HOUR))]
+    one, two = (said[i] for i in (first, 1 - first))
+    fold = read(join(), *{None: [one, two], 0: [*later, one, two], 1: [one, *later, two]}[label])
+    together = read(join(), predictions().say(*copies), *(later if label is not None else []))
+    assert panes(fold) == panes(together)
+    assert (fold.ledger.waiting + fold.ledger.joined, fold.ledger.duplicates) == (1, 1)
+    assert _times_to_live(fold) == _times_to_live(together)
+
+
+def _times_to_live(fold: JoinFold) -> set[int]:
+    """Of the definitions that have a row."""
+    return {fold.definitions.known[n].ttl_ms for n in np.flatnonzero(fold.waiting.held).tolist()}
 
 
 def test_a_labelled_copy_is_recognised_for_the_whole_time_to_live():

@@ -8,7 +8,7 @@ import pytest
 from stream.join.fold import JoinFold
 from stream.join.registers import Pairs, Registers
 from stream.join.table import LABELLED
-from stream.records.outcome import PerformanceDefinition
+from stream.records.outcome import Kind, PerformanceDefinition
 from tests.unit.stream.join.oracle import Oracle
 from tests.unit.stream.join.outcomes import (
     HOUR,
@@ -33,6 +33,7 @@ DEFINITIONS = [
     definition("fraud", ttl_s=TTL, revision_s=20 * MINUTE, window_s=30 * 86_400),
     definition("credit", ttl_s=HOUR, revision_s=TTL, dedupe=False, window_s=30 * 86_400),
 ]
+LATER = definition("fraud", ttl_s=HOUR, revision_s=20 * MINUTE + TTL - HOUR, window_s=30 * 86_400)  # other settings
 
 
 def traffic(random: Random, steps: int) -> list[bytes]:
@@ -45,6 +46,12 @@ def traffic(random: Random, steps: int) -> list[bytes]:
         source = min(sources, key=lambda s: clocks[s] + random.randrange(3_000))
         clocks[source] += random.randrange(400)
         rows = [_row(random, source, clocks[source], born) for _ in range(random.randrange(6))]
+        if born and source.kind is Kind.LABELS and random.random() < 0.03:  # many of one id, in one record
+            key, born_at, _ = random.choice(born[-60:])
+            rows += [
+                L(key, max(0, born_at + t), random.choice([0.0, 1.0, NAN]))
+                for t in random.sample(range(-600, TTL + 600), 14)
+            ]
         moved = max(clocks[source] - 200, source.watermark_s or 0) if random.random() < 0.7 else None
         late_below = source.watermark_s or 0
         rows = [row._replace(late=row.t < late_below) for row in rows]
@@ -61,18 +68,21 @@ def _row(random: Random, source: Writer, clock: int, born: list[tuple[int, int, 
         if born and random.random() < 0.15:
             key, t, of = random.choice(born[-60:])
             t += random.choice([0, 0, 0, random.randrange(3 * HOUR) - HOUR])
+            of = random.choice([of, of, of, LATER, *DEFINITIONS])
         else:
-            key, of = random.randrange(1, 1 << 62), random.choice(DEFINITIONS)
+            key, of = random.randrange(1, 1 << 62), random.choice([*DEFINITIONS, *DEFINITIONS, LATER])
         born.append((key, t, of))
         return P(key, t, random.randrange(10), of)
+    own = None
     if born and random.random() < 0.9:
-        key, born_at, _ = random.choice(born[-60:])
+        key, born_at, own = random.choice(born[-60:])
         t = max(0, random.choice([t, born_at + random.randrange(-600, TTL + 600)]))
     else:
         key = random.randrange(1, 1 << 62)
         if random.random() < 0.5:  # its prediction may come
             born.append((key, t, random.choice(DEFINITIONS)))
-    return L(key, t, random.choice([0.0, 1.0, 0.0, 1.0, NAN]))
+    own = own if random.random() < 0.2 else None  # a score of its own; the newest of several stands
+    return L(key, t, random.choice([0.0, 1.0, 0.0, 1.0, NAN]), own, random.randrange(10))
 
 
 def expected_panes(oracle: Oracle, fold: JoinFold) -> dict[tuple[str, bool, int], list[int]]:
@@ -135,7 +145,7 @@ def test_the_join_equals_one_in_plain_dicts(seed: int):
         compare(fold, oracle) if random.random() < 0.01 else None
     compare(fold, oracle)
     assert fold.ledger.below == 0
-    busy = ("joined", "expired", "duplicates", "revised", "retracted", "orphans", "duplicate_labels")
+    busy = ("joined", "inline", "expired", "duplicates", "revised", "retracted", "orphans", "duplicate_labels")
     assert min(getattr(fold.ledger, name) for name in busy) > 0, "the traffic has everything in it"
 
 

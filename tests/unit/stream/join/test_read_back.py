@@ -10,6 +10,7 @@ from tests.unit.stream.join.outcomes import (
     L,
     P,
     batch,
+    definition,
     join,
     labels,
     panes,
@@ -64,3 +65,21 @@ def test_the_log_is_needed_only_from_where_rows_may_still_matter():
         now = T + hour * HOUR
         read(fold, out.say(P(hour + 1, now), watermark_s=now), truth.say(watermark_s=now))
     assert fold.needs_from() == 150, "two records an hour, and what is 24.6 hours old is of no use"
+
+
+@pytest.mark.parametrize("delay_s", [HOUR - 100, 3 * HOUR], ids=["fits", "too late"])
+def test_a_score_in_a_label_does_not_stand_by_itself_where_its_prediction_is_no_longer_read_back(delay_s: int):
+    """Its prediction is dead long before the label would be: the log is needed for twice the time to live."""
+    brief = definition(ttl_s=HOUR)
+    out, truth = predictions(), labels()
+    log = [out.say(P(1, T, of=brief), watermark_s=T), truth.say(watermark_s=T)]
+    fold = read(join(segment_rows=5), *log)
+    log.append(truth.say(L(1, T + delay_s, 1, brief, 5)))
+    read(fold, log[-1])
+    for step in range(400):
+        now = T + step * 60
+        log += [out.say(P(100 + step, now, of=brief), watermark_s=now), truth.say(watermark_s=now)]
+        read(fold, *log[-2:])
+        if step % 4 == 0:
+            restored(fold, log, segment_rows=5)
+    assert fold.needs_from() > 200

@@ -4,9 +4,11 @@ import pytest
 
 from tests.unit.stream.join.outcomes import (
     DAY,
+    FRAUD,
     HOUR,
     MINUTE,
     NAN,
+    PRICE,
     L,
     P,
     definition,
@@ -133,3 +135,75 @@ def test_a_score_in_a_label_can_be_revised_and_retracted():
     read(fold, truth.say(L(7, T + 10, NAN)))
     assert (fold.ledger.inline, fold.ledger.retracted, fold.ledger.waiting) == (0, 1, 0)
     assert scored(fold, T) == ({}, {}, 0)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0), None])
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        (L(7, T, 0, FRAUD, 2), L(7, T + 5, 1, FRAUD, 8)),
+        (L(7, T, 0, FRAUD, 2), L(7, T + 20 * MINUTE, 1, FRAUD, 8)),
+        (L(7, T, 0, FRAUD, 8), L(7, T, 1, FRAUD, 2)),
+        (L(7, T, 1, FRAUD, 2), L(7, T, 1, FRAUD, 8)),
+        (L(7, T, 0, FRAUD, 2), L(7, T + 5, 1, definition(baseline=2), 8)),
+        (L(7, T, 0, PRICE, 2.5), L(7, T + 5, 1, PRICE, 8.5)),
+    ],
+)
+def test_the_score_in_a_label_counts_with_that_label(older: L, newer: L, order: tuple[int, int] | None):
+    """The pair of the newest label is one that was sent, whichever came first."""
+    several = [labels(i, sources=2) for i in (0, 1)]
+    said = [writer.say(label) for writer, label in zip(several, (older, newer), strict=True)]
+    fold = read(join(), *((said[i] for i in order) if order else [labels().say(newer, older)]))
+    assert fold.ledger.inline == 1
+    assert panes(fold) == panes(read(join(), labels().say(newer)))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2)])
+def test_a_later_label_without_a_score_is_in_force_with_the_newest_score(order: tuple[int, ...]):
+    several = [labels(i, sources=3) for i in range(3)]
+    rows = [L(7, T, 0, FRAUD, 2), L(7, T + 5, 0, FRAUD, 8), L(7, T + 9, 1)]
+    said = [writer.say(row) for writer, row in zip(several, rows, strict=True)]
+    fold = read(join(), *(said[i] for i in order))
+    assert scored(fold, T) == ({}, {8: 1}, 0)
+    assert (fold.ledger.inline, fold.ledger.revised + fold.ledger.duplicate_labels) == (1, 2)
+
+
+def test_a_score_beyond_the_time_to_live_of_what_is_there_stands_by_itself_whether_that_is_forgotten_or_not():
+    brief = definition(ttl_s=HOUR)
+    out, truth = predictions(), labels()
+    fold = read(join(), out.say(P(7, T, 4, brief)), truth.say(L(7, T + 2 * HOUR, 1, brief, 5)))
+    assert (fold.ledger.expired, fold.ledger.waiting, fold.ledger.inline) == (1, 0, 1)
+    assert scored(fold, T, cohort=True, of=brief).predictions == 1
+    assert scored(fold, T + 2 * HOUR, of=brief) == ({}, {5: 1}, 0)
+    read(fold, truth.say(L(7, T + 4 * HOUR, 0, brief, 6)))
+    assert (fold.ledger.inline, scored(fold, T + 4 * HOUR, of=brief)) == (2, ({6: 1}, {}, 0))
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_how_labels_are_cut_into_records_does_not_decide_which_joins(together: bool):
+    """Eight labels too late for the prediction do not crowd out the one that fits, nor do eight too early ones."""
+    brief = definition(ttl_s=100)
+    truth = labels(early_s=10)
+    late = [L(7, T + 200 + i) for i in range(9)]
+    early = [L(7, T - 100 + i) for i in range(9)]
+    said = (
+        [truth.say(*late, L(7, T + 50), *early)] if together else [truth.say(r) for r in (*late, L(7, T + 50), *early)]
+    )
+    fold = read(join(), predictions().say(P(7, T, 4, brief)), *said)
+    assert (fold.ledger.joined, fold.ledger.waiting_labels, fold.ledger.revised, fold.ledger.orphans) == (1, 8, 1, 9)
+    assert scored(fold, T, of=brief) == ({}, {4: 1}, 0)
+
+
+def test_a_score_among_many_labels_of_one_record_is_not_lost():
+    fold = read(join(), labels().say(L(7, T, 0, FRAUD, 5), *(L(7, T + i, 1) for i in range(1, 30))))
+    assert (fold.ledger.inline, fold.ledger.revised) == (1, 29)
+    assert scored(fold, T) == ({}, {5: 1}, 0)
+
+
+@pytest.mark.parametrize("size", [1, 30])
+def test_many_labels_of_one_record_leave_the_ledger_that_as_many_records_would(size: int):
+    truth = labels()
+    rows = [L(7, T + i, [0.0, 1.0, NAN][i % 3]) for i in range(30)]
+    said = [truth.say(L(7, T + 4, 1)), *(truth.say(*rows[i : i + size]) for i in range(0, 30, size))]
+    fold = read(join(), predictions().say(P(7, T)), *said)
+    assert (fold.ledger.retracted, fold.ledger.revised, fold.ledger.duplicate_labels) == (9, 17, 5)

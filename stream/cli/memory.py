@@ -1,4 +1,4 @@
-"""What a configuration needs in memory for the predictions that wait for their labels."""
+"""What a configuration needs in memory for the predictions that wait for their labels, or are remembered with them."""
 
 import math
 import re
@@ -12,7 +12,7 @@ from stream.config import Config, ModelConfig
 from stream.config.durations import format_duration
 from stream.records.settings import outcome_settings
 
-ROW_BYTES: Final = 33  # the most that the join's table takes for a waiting prediction: 20 a slot, 3 of 5 in use
+ROW_BYTES: Final = 33  # the most that the join takes for a prediction, labelled or not: 20 a slot, 3 of 5 in use
 REGRESSION_ROW_BYTES: Final = 47  # 28 a slot: the estimate and the label are numbers of their own
 ANY_MODEL: Final = ""  # stands for the models that the configuration does not list
 
@@ -21,10 +21,13 @@ Rates = dict[str, float]  # predictions a second by model; ANY_MODEL: of each on
 
 @dataclass(frozen=True, slots=True)
 class WaitingMemory:
-    """The predictions of one model that wait at a time, or are remembered so that a second copy counts once."""
+    """The predictions of one model that wait at a time, or are remembered so that a second copy counts once.
+
+    The cap counts both. It is one for each model version, but at one time mostly one of them answers.
+    """
 
     rate: float  # predictions a second
-    waiting: int
+    waiting: int  # or remembered
     max_waiting: int
     row_bytes: int
     ttl_ms: int
@@ -49,7 +52,7 @@ class WaitingMemory:
             return said
         share = _rounded_down(self.sample * self.max_waiting / self.waiting)
         return (
-            f"{of} = {self.waiting:,} predictions, but labels.max_waiting lets {self.max_waiting:,} wait "
+            f"{of} = {self.waiting:,} predictions, but labels.max_waiting lets {self.max_waiting:,} be held "
             f"({megabytes(self.bytes)}) and the rest is refused; try labels.sample: {share:g}, a shorter labels.ttl, "
             f"or labels.max_waiting: {self.waiting}"
         )

@@ -68,7 +68,7 @@ def test_one_model_may_have_a_rate_of_its_own(told: Any) -> None:
 def test_a_cap_that_is_too_small_is_told_with_what_would_do(told: Any) -> None:
     text = told("--rate", "fraud=100", "--rate", "price=0.02")
     assert "waiting fraud   100/s x 10d x 0.1 = 8,640,000 predictions, 285 MB\n" in text
-    assert "0.02/s x 1d = 1,728 predictions, but labels.max_waiting lets 1,000 wait" in text
+    assert "0.02/s x 1d = 1,728 predictions, but labels.max_waiting lets 1,000 be held" in text
     assert "try labels.sample: 0.57, a shorter labels.ttl, or labels.max_waiting: 1728" in text
     assert "memory          285 MB for predictions that wait for labels, over all workers" in text
 

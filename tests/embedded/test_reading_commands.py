@@ -12,8 +12,8 @@ import pytest
 
 from stream.cli import EXIT_CALLER, EXIT_FINE, main
 from stream.config import Config, TopicKeys
-from stream.ingest.dead_letter import dead_letter
 from stream.durable.log import Outgoing
+from stream.ingest.dead_letter import dead_letter
 from stream.records.rejection import Rejection
 from stream.records.source import Source
 from stream.service.admin import create_topics

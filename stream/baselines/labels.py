@@ -92,12 +92,13 @@ def labelled_values(values: Values, labels: Values) -> LabelledValues | None:
     with np.errstate(over="ignore", invalid="ignore"):
         error = estimate - truth
         squared, spread = float(np.mean(error**2)), float(np.var(truth))
+        explained = 1 - np.float64(squared) / spread if spread > 0 else -np.inf
         found = LabelledValues(
             n=truth.size,
             mae=float(np.mean(np.abs(error))),
             rmse=squared**0.5,
             bias=float(np.mean(error)),
-            r2=1 - squared / spread if spread > 0 else None,
+            r2=float(explained) if np.isfinite(explained) else None,  # labels that hardly vary: nothing to explain
             abs_error_deviation=float(np.std(np.abs(error))),
             label_mean=float(np.mean(truth)),
             label_deviation=spread**0.5,

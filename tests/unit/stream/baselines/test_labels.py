@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, mean_absolute_error, r2_score, roc_auc_score, root_mean_squared_error
 
@@ -120,6 +120,7 @@ def test_a_label_without_an_answer_is_not_read() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), min_size=2, max_size=40))
+@example([(1.0, 0.0), (2.0, 8.6e-156)])  # a spread that is there, and too small to divide by
 def test_a_regressions_baseline_is_what_sklearn_says(pairs: list[tuple[float, float]]) -> None:
     values, labels = np.array([v for v, _ in pairs]), np.array([y for _, y in pairs])
     found = made({"v": values, "y": labels}, value="v", label="y").labelled_values

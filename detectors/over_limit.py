@@ -28,9 +28,10 @@ def over_limit_p_value(over: int, n: int, allowed: float, overdispersion: float 
     Raises:
         ValueError: an argument outside of its range.
 
-    Size to expect: a service exactly at its limit reads about 0.5, and below 0.001 in at most 1 window of 1,000, whatever n
-    is (the test is exact). With 1 % allowed and 1,000 answers, 21 over the limit have p = 0.0015, 22 p = 0.0007; at a
-    level of 0.001 a rise to 2 % is seen in 44 of 100 windows of 1,100 answers, one to 5 % in 89 of 100 windows of 300.
+    Size to expect: a service exactly at its limit reads about 0.5, and below 0.001 in at most 1 window of 1,000,
+    whatever n is (the test is exact). With 1 % allowed and 1,000 answers, 21 over the limit have p = 0.0015, 22 have
+    p = 0.0007; at a level of 0.001 a rise to 2 % is seen in 44 of 100 windows of 1,100 answers, one to 5 % in 89 of
+    100 windows of 300.
     Source: Clopper & Pearson 1934; Skellam 1948 (beta-binomial).
 
     >>> over_limit_p_value(1, 2, 0.5)                       # 1 - 0.5 ** 2

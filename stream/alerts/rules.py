@@ -11,7 +11,11 @@ PSI: Final = "psi"
 AUC: Final = "auc"
 BRIER: Final = "brier"
 MAE: Final = "mae"
+LATENCY_SLA: Final = "latency_sla"
 INPUT_LOST: Final = "input_lost"  # records that retention cut away before they were read
+
+BUDGET: Final = "budget"
+THRESHOLD: Final = "threshold"
 
 NEVER: Final = Threshold(warning=None, critical=None)
 """The limits of a subject that is switched off: shown, never alerted on."""
@@ -49,6 +53,41 @@ class PerformanceRules:
     auc: WorseRule | None = WorseRule(tolerance=0.05)
     brier: WorseRule | None = WorseRule(tolerance=0.02)
     mae: WorseRule | None = WorseRule(tolerance=0.1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyRule:
+    """When too many answers take longer than the SLA. The SLA itself decides what is counted: see CountingSettings.
+
+    More than the share `1 - quantile` over it is a warning, more than twice that critical; both only with enough
+    answers, and, by the rule `budget`, if chance alone would hardly ever make so many.
+    """
+
+    quantile: float = 0.99  # which quantile is promised to lie within the SLA
+    min_count: int = 200  # answers with a latency in the window below which it does not judge
+    level: float = 0.001  # the one-sided p-value must be below it; of the rule `budget`
+    rule: str = BUDGET  # "budget" | "threshold"
+
+    @property
+    def allowed(self) -> float:
+        """The share that may be over the SLA, without the noise of binary fractions.
+
+        >>> LatencyRule(quantile=0.99).allowed
+        0.01
+        """
+        return round(1 - self.quantile, 12)
+
+
+def latency_rule_of(checks: CheckKeys) -> LatencyRule | None:
+    """The rule that a model's configuration gives to latency; None: it is not checked.
+
+    >>> latency_rule_of(CheckKeys.model_validate({"latency": {"sla": "250ms", "quantile": 0.95}}))
+    LatencyRule(quantile=0.95, min_count=200, level=0.001, rule='budget')
+    """
+    keys = checks.latency
+    if keys is None:
+        return None
+    return LatencyRule(quantile=keys.quantile, min_count=keys.min_count, level=keys.level, rule=keys.rule)
 
 
 def rules_of(psi: PsiKeys) -> Rules:

@@ -10,8 +10,6 @@ from functools import cached_property
 from typing import Final
 from weakref import WeakValueDictionary
 
-import msgspec
-
 from stream.baselines.baseline import Baseline
 from stream.baselines.layout import Layout
 from stream.records.prediction import ModelKey
@@ -34,13 +32,13 @@ class Definition:
     def id(self) -> str:
         """16 hex digits of SHA-256 over the baseline's entry and the settings."""
         digest = hashlib.sha256(self.baseline.to_bytes())
-        digest.update(msgspec.json.encode(self.settings, order="deterministic"))
+        digest.update(self.settings.identity())
         return digest.hexdigest()[:16]
 
     @cached_property
     def layout(self) -> Layout:
         """Where its counters lie."""
-        return Layout(self.baseline)
+        return Layout(self.baseline, self.settings.latency_sla_ms)
 
 
 _SHARED: Final[WeakValueDictionary[tuple[int, bytes], Definition]] = WeakValueDictionary()
@@ -48,7 +46,7 @@ _SHARED: Final[WeakValueDictionary[tuple[int, bytes], Definition]] = WeakValueDi
 
 def shared_definition(baseline: Baseline, settings: CountingSettings) -> Definition:
     """The process' one copy of a definition: its id and layout cost megabytes and are wanted in every partition."""
-    key = (id(baseline), msgspec.json.encode(settings, order="deterministic"))
+    key = (id(baseline), settings.identity())
     held = _SHARED.get(key)
     if held is None:  # a definition keeps its baseline alive, so no other can have the same id()
         held = _SHARED[key] = Definition(baseline, settings)

@@ -1,7 +1,8 @@
 """Where each series' bins lie in a register's flat vector of counts.
 
 A register of one pane is one int64 vector; per series it holds the bins and then, for a
-numeric series, `missing, invalid`, for a categorical one `other, missing, unseen, invalid`.
+numeric series, `missing, invalid`, for a categorical one `other, missing, unseen, invalid`. Behind them all lie
+the counters of latency, where the model is checked for it: they are compared with no baseline.
 Adding two panes is adding two vectors, and all series of a batch are counted by one `bincount`.
 """
 
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries
+from stream.baselines.latency_counters import LatencyCounters
 from stream.records.prediction import CODE_INVALID, CODE_MISSING, CODE_UNSEEN, Answer, ModelColumns, Schema
 
 Counts = npt.NDArray[np.int64]
@@ -24,9 +26,10 @@ CATEGORICAL_EXTRAS: Final = ("other", "missing", "unseen", "invalid")
 
 @dataclass(frozen=True)
 class Layout:
-    """The flat vector of one baseline: series after series, in the baseline's order."""
+    """The flat vector of one baseline: series after series, in the baseline's order, then latency."""
 
     baseline: Baseline
+    latency_sla_ms: float | None = None  # None: latencies are not counted
 
     @cached_property
     def series(self) -> tuple[Series, ...]:
@@ -40,13 +43,22 @@ class Layout:
 
     @cached_property
     def starts(self) -> npt.NDArray[np.int64]:
-        """Shape (series + 1,): where each series begins; the last one is `width`."""
+        """Shape (series + 1,): where each series begins; at the last one latency does, if it is counted."""
         return np.concatenate([[0], np.cumsum([_width(s) for s in self.series])]).astype(np.int64)
 
     @property
     def width(self) -> int:
         """How many counters a register has."""
-        return int(self.starts[-1])
+        return int(self.starts[-1]) + (0 if self.latency is None else self.latency.width)
+
+    @cached_property
+    def latency(self) -> LatencyCounters | None:
+        """What counts latencies; None: nothing does."""
+        return None if self.latency_sla_ms is None else LatencyCounters(self.latency_sla_ms)
+
+    def latency_counts(self, counts: Counts) -> Counts:
+        """The part of counts, shape (width,), that is about latency; empty where it is not counted."""
+        return counts[self.starts[-1] :]
 
     @cached_property
     def coarse_starts(self) -> npt.NDArray[np.int64]:
@@ -60,7 +72,7 @@ class Layout:
 
     @cached_property
     def baseline_counts(self) -> Counts:
-        """Shape (width,): the baseline's own counts."""
+        """Shape (starts[-1],): the baseline's own counts; it knows of no latencies."""
         return np.concatenate([np.array(_counts(s), np.int64) for s in self.series])
 
     @cached_property
@@ -69,8 +81,8 @@ class Layout:
         return self.coarsen(self.baseline_counts)
 
     def coarsen(self, counts: Counts) -> Counts:
-        """Fine counts, shape (width,), summed to the bins that PSI compares."""
-        return np.add.reduceat(counts, self.coarse_starts)
+        """Fine counts, shape (width,) or without latency, summed to the bins that PSI compares."""
+        return np.add.reduceat(counts[: self.starts[-1]], self.coarse_starts)
 
     @cached_property
     def schema(self) -> Schema:
@@ -84,6 +96,7 @@ class Layout:
             categories=tuple(s.categories + s.other_categories for s in categorical),
             answer=Answer(self.baseline.answer) if self.baseline.answer else None,
             classes=self.baseline.classes,
+            latency=self.latency is not None,
         )
 
     @cached_property
@@ -96,8 +109,10 @@ class Layout:
         return np.searchsorted(grid.inner_edges, lower, side="right")
 
     def flat_bins(self, columns: ModelColumns) -> npt.NDArray[np.int64]:
-        """The counter that each value of each row falls into, shape (rows, series)."""
-        out = np.empty((len(columns.row), len(self.series)), np.int64)
+        """The counter that each value of each row falls into, shape (rows, series), a column more with latency."""
+        out = np.empty((len(columns.row), len(self.series) + (self.latency is not None)), np.int64)
+        if self.latency is not None:
+            out[:, -1] = self.starts[-1] + self.latency.index(columns.latency_ms)
         next_numeric = next_categorical = 0
         for at, (j, s) in zip(self.starts.tolist(), enumerate(self.series), strict=False):
             if isinstance(s, NumericSeries):

@@ -6,7 +6,7 @@ import click
 
 from stream.cli import config_option, json_option
 from stream.cli.memory import Rates, WaitingMemory, megabytes, memory_by_model, read_rates
-from stream.config import Config, WorseKeys
+from stream.config import Config, LatencyKeys, WorseKeys
 from stream.config.durations import format_duration
 from stream.records.settings import OutcomeSettings, outcome_settings
 
@@ -70,6 +70,7 @@ def _model(config: Config, name: str) -> dict[str, object]:
             "auc": _worse(model.checks.auc),
             "brier": _worse(model.checks.brier),
             "mae": _worse(model.checks.mae),
+            "latency": _latency(model.checks.latency),
         },
     }
 
@@ -90,6 +91,10 @@ def _labels(outcomes: OutcomeSettings | None) -> object:
 
 def _worse(check: WorseKeys | None) -> object:
     return "off" if check is None else check.model_dump()
+
+
+def _latency(check: LatencyKeys | None) -> object:
+    return "off" if check is None else check.model_dump(mode="json")
 
 
 def _text(config: Config, rates: Rates) -> str:
@@ -126,7 +131,16 @@ def _limits_in_words(config: Config, name: str) -> str:
         f"windows of {format_duration(model.windows.length)} in panes of {format_duration(model.windows.pane)}, "
         f"PSI warning {_limit(psi.warning)}, critical {_limit(psi.critical)}, from {psi.min_count} rows{own}, "
         + ("no labels" if model.labels is None else f"labels within {format_duration(model.labels.ttl)}")
+        + _latency_in_words(model.checks.latency)
     )
+
+
+def _latency_in_words(check: LatencyKeys | None) -> str:
+    if check is None:
+        return ""
+    how = f"p < {check.level:g}" if check.rule == "budget" else "without a test"
+    sla = format_duration(check.sla)
+    return f", {100 * check.quantile:g}% of the answers within {sla} ({how}, from {check.min_count} answers)"
 
 
 def _limit(limit: float | None) -> str:

@@ -21,6 +21,7 @@ from stream.config.keys import (
     Keys,
     LabelKeys,
     LabelSection,
+    LatencyKeys,
     LimitKeys,
     ModelKeys,
     PsiKeys,
@@ -37,13 +38,11 @@ from stream.config.rules import broken_rules
 from stream.config.sources import Sources, read_sources
 from stream.errors import ConfigError, InputError
 
-__all__ = ["CheckKeys", "Config", "KafkaKeys", "LabelKeys", "ModelConfig", "PsiKeys", "PsiLimits", "TopicKeys",
-           "WebKeys", "WindowKeys", "WorseKeys", "load_config", "sasl_password"]  # fmt: skip
+__all__ = ["CheckKeys", "Config", "KafkaKeys", "LabelKeys", "LatencyKeys", "ModelConfig", "PsiKeys", "PsiLimits",
+           "TopicKeys", "WebKeys", "WindowKeys", "WorseKeys", "load_config", "sasl_password"]  # fmt: skip
 
 LATER_KEYS: Final = {
     "false_alarms": "the false-alarm budget",
-    "latency": "latency",
-    "sla": "latency",
     "segments": "segments",
     "quality": "the quality check",
 }
@@ -53,6 +52,8 @@ OTHER_NAMES: Final = {
     "label_ttl": "labels: {ttl: 30d}",
     "label_sample": "labels: {sample: 0.1}",
     "revision_window": "labels: {revision: 7d}",
+    "latency": "checks: {latency: {sla: 250ms}}",
+    "sla": "checks: {latency: {sla: 250ms}}",
 }
 """What people call a key: what is written instead."""
 

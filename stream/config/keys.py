@@ -30,6 +30,7 @@ TOPIC_NAME: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:,\s/]+):[0-9]{1,5}")
 SMOOTHING: Final = re.compile(r"half|epsilon:[0-9]*\.?[0-9]+([eE][-+]?[0-9]+)?")
 LONGEST_APP_NAME: Final = 200  # Kafka's 249 for a topic, less the longest suffix of ours
+LONGEST_LATENCY_MS: Final = 3_600_000  # latencies from here on are counted together
 ENVELOPE: Final = ("prediction_id", "model", "version", "ts", "score", "value", "scores", "features", "latency_ms",
                    "segment", "status", "role", "request_id")  # fmt: skip
 """The fields of a prediction, as a producer names them (schemas/prediction.schema.json)."""
@@ -116,6 +117,19 @@ def _section_or_off(value: object) -> object:
     return {} if value is None else _off(value)
 
 
+def _latency_or_off(value: object) -> object:
+    """A section that says at least what the SLA is, or `off`."""
+    if value is None or (isinstance(value, dict) and "sla" not in value):
+        raise Refused("needs `sla`, the longest that an answer may take", fix="{sla: 250ms}, or off")
+    return _off(value)
+
+
+def _sla(sla_ms: int) -> int:
+    if not 1 <= sla_ms < LONGEST_LATENCY_MS:
+        raise Refused("must be at least 1ms and shorter than 1h", fix="250ms")
+    return sla_ms
+
+
 class _OffAllowed:
     """In the JSON Schema `null` stands for the word `off`."""
 
@@ -131,6 +145,7 @@ DurationMs = Annotated[
     PlainSerializer(format_duration, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["30s", "24h"]}),
 ]
+SlaMs = Annotated[DurationMs, AfterValidator(_sla)]
 NUMBER: Final = BeforeValidator(_not_a_bool)
 Limit = Annotated[
     Annotated[float, Field(gt=0, allow_inf_nan=False), NUMBER] | None,
@@ -288,6 +303,16 @@ class MaeKeys(WorseKeys):
     tolerance: Tolerance = 0.1
 
 
+class LatencyKeys(Keys):
+    """How long a model may take to answer; without the section latencies are not counted."""
+
+    sla: SlaMs  # an answer that takes exactly so long is within it
+    quantile: Annotated[float, Field(ge=0.5, lt=1), NUMBER] = 0.99  # the share of answers that must be within it
+    min_count: Annotated[int, Field(ge=1), NUMBER] = 200  # answers in the window; with fewer it does not judge
+    level: Annotated[float, Field(gt=0, lt=0.5), NUMBER] = 0.001  # of the one-sided test that it is no chance
+    rule: Literal["budget", "threshold"] = "budget"  # threshold: the plain "p99 > SLA", without the test
+
+
 class CheckKeys(Keys):
     """The checks of one model."""
 
@@ -295,6 +320,7 @@ class CheckKeys(Keys):
     auc: Annotated[AucKeys | None, BeforeValidator(_section_or_off), _OffAllowed()] = AucKeys()
     brier: Annotated[BrierKeys | None, BeforeValidator(_section_or_off), _OffAllowed()] = BrierKeys()
     mae: Annotated[MaeKeys | None, BeforeValidator(_section_or_off), _OffAllowed()] = MaeKeys()
+    latency: Annotated[LatencyKeys | None, BeforeValidator(_latency_or_off), _OffAllowed()] = None
 
 
 class LabelKeys(Keys):

@@ -236,10 +236,19 @@ class CountFold:
         if predecessor is not None:
             older, older_late = _sorted_out(predecessor.model, event_time_ms, running)
             counted, known = counted | (older & ~older_late), known | older
+        self._count_over_sla(active, columns, counted)
         known = known | late  # late, whoever would have counted it: a predecessor retires at the end of some batch
         self.ledger.counted += int(counted.sum())
         self.ledger.late += int((known & ~counted).sum())
         self.ledger.ignored += int((~known).sum())
+
+    def _count_over_sla(self, active: Active, columns: ModelColumns, counted: Rows) -> None:
+        sla_ms = active.model.settings.latency_sla_ms
+        if sla_ms is None:
+            return
+        over = counted & np.isfinite(columns.latency_ms) & (columns.latency_ms > sla_ms)
+        if over.any():
+            self.ledger.add_over_sla(active.definition.key, int(over.sum()))
 
     def _count_predecessors(self, decoded: PredictionBatch, newest: Times) -> None:
         for key, columns in decoded.columns.items():

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from detectors import EstimatedPerformance, Threshold, Undefined, Verdict, divergences
 from stream.alerts.rules import PSI
 from stream.baselines.layout import Counts, Layout
+from stream.evaluate.latency_evaluator import LatencyWindow, evaluate_latency
 from stream.evaluate.score_estimate import estimate_window
 from stream.evaluate.settings import ModelSettings
 
@@ -41,6 +42,7 @@ class Evaluation:
     complete: bool  # False: counting began inside the window
     checks: tuple[Check, ...]
     estimates: EstimatedPerformance | Undefined | None = None  # label-free; None: the baseline cannot tell
+    latency: LatencyWindow | None = None  # None: not counted
 
     @property
     def breaches(self) -> list[Check]:
@@ -95,6 +97,7 @@ def evaluate_window(
         complete=complete,
         checks=tuple(checks),
         estimates=estimate_window(layout, counts),
+        latency=evaluate_latency(layout, counts, settings.latency, complete=complete),
     )
 
 

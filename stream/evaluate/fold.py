@@ -233,6 +233,7 @@ class EvaluateFold:
         judged, episodes = Judged(evaluation, candidate.definition, course.progress.segment), course.progress.episodes
         for check in evaluation.checks:
             self._publisher.move_alert(judged, check, episodes, candidate.panes)
+        self._publisher.move_latency_alert(judged, episodes, candidate.panes)
         self._publisher.resolve_vanished(judged, episodes)
         reliable = self.performance.reliable(candidate.definition.key)
         self._publisher.report(judged, revision=0, episodes=episodes, reliable=reliable)

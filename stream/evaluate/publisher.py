@@ -9,6 +9,7 @@ from detectors import Verdict
 from stream.alerts.lifecycle import Episode, Move, episode_id, moved, next_move
 from stream.durable.log import Outgoing
 from stream.evaluate.evaluator import Check
+from stream.evaluate.latency_evaluator import LatencyCheck
 from stream.evaluate.panes import ModelPanes
 from stream.evaluate.performance_checks import PerformanceCheck
 from stream.evaluate.performance_report import (
@@ -24,12 +25,15 @@ from stream.evaluate.report import (
     alert_record,
     encode,
     input_lost_record,
+    latency_alert_record,
     report_key,
     report_record,
     vanished_record,
 )
 from stream.records.prediction import ModelKey
 from stream.records.source import Source
+
+_AnyCheck = Check | PerformanceCheck | LatencyCheck
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +96,20 @@ class Publisher:
         about = _About(judged.definition.key, judged.segment, judged.definition.settings.pane_ms, end_ms)
         self._move(about, check, episodes, record)
 
+    def move_latency_alert(self, judged: Judged, episodes: dict[str, Episode], panes: ModelPanes) -> None:
+        """As `move_alert`, for the verdict on latency; nothing where there is none."""
+        latency, end_ms = judged.evaluation.latency, judged.evaluation.end_ms
+        if latency is None or latency.check is None:
+            return
+        check = latency.check
+
+        def record(episode: Episode, resolved: bool) -> dict[str, Any]:
+            spans = panes.spans(judged.evaluation.start_ms, end_ms)
+            return latency_alert_record(judged, latency, check, episode, spans=spans, resolved=resolved)
+
+        about = _About(judged.definition.key, judged.segment, judged.definition.settings.pane_ms, end_ms)
+        self._move(about, check, episodes, record)
+
     def move_performance_alerts(self, judged: JudgedPerformance, episodes: dict[str, Episode]) -> None:
         """Let each verdict on a window's labels move its alert; `episodes` are the course's, by check|subject."""
         end_ms = judged.evaluation.end_ms
@@ -108,7 +126,7 @@ class Publisher:
     def _move(
         self,
         about: "_About",
-        check: Check | PerformanceCheck,
+        check: _AnyCheck,
         episodes: dict[str, Episode],
         record: Callable[[Episode, bool], dict[str, Any]],
     ) -> None:
@@ -126,8 +144,11 @@ class Publisher:
             self._send_alert(record(moved(episode, episode.severity), True), about.end_ms)
 
     def resolve_vanished(self, judged: Judged, episodes: dict[str, Episode]) -> None:
-        """End the alerts of subjects that the baseline in force does not have: nothing would ever move them."""
-        for check, subject, episode in _vanished(judged.evaluation.checks, episodes):
+        """End the alerts of what is not judged any more: nothing would ever move them."""
+        latency = judged.evaluation.latency
+        judged_for_latency = () if latency is None or latency.check is None else (latency.check,)
+        checks = (*judged.evaluation.checks, *judged_for_latency)
+        for check, subject, episode in _vanished(checks, episodes):
             self._send_alert(vanished_record(judged, check, subject, episode), judged.evaluation.end_ms)
 
     def input_lost(self, lost: LostInput) -> None:
@@ -158,7 +179,7 @@ class _About(NamedTuple):
     pane_ms: int
     end_ms: int  # of the window
 
-    def begin(self, check: Check | PerformanceCheck) -> Episode:
+    def begin(self, check: _AnyCheck) -> Episode:
         """A new episode of a check in breach."""
         identity = episode_id(
             model=self.key.model,
@@ -171,9 +192,7 @@ class _About(NamedTuple):
         return Episode(identity, Verdict(check.verdict), self.end_ms, seq=1)
 
 
-def _vanished(
-    checks: Sequence[Check | PerformanceCheck], episodes: dict[str, Episode]
-) -> list[tuple[str, str, Episode]]:
+def _vanished(checks: Sequence[_AnyCheck], episodes: dict[str, Episode]) -> list[tuple[str, str, Episode]]:
     """Check, subject and last message of each episode that no check moves any more; they are taken out."""
     judged_now = {f"{check.check}|{check.subject}" for check in checks}
     ended = []

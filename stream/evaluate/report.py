@@ -7,9 +7,16 @@ import orjson
 from detectors import EstimatedPerformance, Undefined, Verdict
 from stream.alerts.evidence import bins_evidence, moved_in_words
 from stream.alerts.lifecycle import Episode, episode_id
-from stream.alerts.rules import AUC, BRIER, INPUT_LOST, MAE, PSI
+from stream.alerts.rules import AUC, BRIER, INPUT_LOST, LATENCY_SLA, MAE, PSI
 from stream.baselines.definition import Definition
 from stream.evaluate.evaluator import Check, Evaluation
+from stream.evaluate.latency_evaluator import LatencyCheck, LatencyWindow
+from stream.evaluate.latency_report import (
+    latency_description,
+    latency_evidence,
+    latency_record,
+    latency_summary,
+)
 from stream.records.partial import NO_TIME, Partial
 from stream.records.prediction import ModelKey
 from stream.records.times import duration_words, rfc3339
@@ -21,6 +28,7 @@ ALERT_NAMES: Final = {
     AUC: "DriftlineAUC",
     BRIER: "DriftlineBrier",
     MAE: "DriftlineMAE",
+    LATENCY_SLA: "DriftlineLatencySLA",
     INPUT_LOST: "DriftlineInputLost",
 }
 
@@ -63,6 +71,7 @@ def report_record(judged: Judged, *, revision: int, firing: list[str], reliable:
         "definition": definition.id,
         "checks": [_check(c) for c in evaluation.checks],
         "estimates": _estimates(evaluation.estimates, reliable=reliable),
+        "latency": latency_record(evaluation.latency),
         "alerts_firing": firing,
     }
 
@@ -90,10 +99,39 @@ def alert_record(
     return record
 
 
+def latency_alert_record(
+    judged: Judged,
+    latency: LatencyWindow,
+    check: LatencyCheck,
+    episode: Episode,
+    *,
+    spans: dict[str, list[int]],
+    resolved: bool,
+) -> dict[str, Any]:
+    """The message of one move of an alert on latency."""
+    evaluation = judged.evaluation
+    record = _episode_record(judged, check.check, check.subject, episode, resolved=resolved)
+    record["annotations"] = {
+        "summary": latency_summary(latency, check, evaluation.end_ms - evaluation.start_ms, resolved=resolved),
+        "description": latency_description(latency, check),
+        "runbook_url": runbook(record["labels"]["alertname"]),
+    }
+    record["value"], record["threshold"] = _number(check.value), check.limit_of(episode.severity)
+    record["evidence"] |= latency_evidence(latency, check) | {"sources": spans}
+    return record
+
+
 def vanished_record(judged: Judged, check: str, subject: str, episode: Episode) -> dict[str, Any]:
-    """The message that ends an alert whose subject the baseline in force does not have any more."""
+    """The message that ends an alert on what is not judged any more."""
     baseline = judged.definition.baseline.id
     record = _episode_record(judged, check, subject, episode, resolved=True)
+    if check == LATENCY_SLA:
+        record["annotations"] = {
+            "summary": "latency is not watched any more: `checks.latency` is off",
+            "description": "The alert ends because the check was switched off, not because answers are fast again.",
+            "runbook_url": runbook(record["labels"]["alertname"]),
+        }
+        return record
     record["annotations"] = {
         "summary": f"{subject} is not watched any more: baseline {baseline} does not have it",
         "description": f"The alert ends because baseline {baseline} came into force, not because the drift is over.",

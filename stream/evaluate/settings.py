@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from detectors import Smoothing
-from stream.alerts.rules import PerformanceRules, Rules
+from stream.alerts.rules import LatencyRule, PerformanceRules, Rules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,3 +14,4 @@ class ModelSettings:
     psi: Rules
     smoothing: Smoothing
     performance: PerformanceRules = field(default_factory=PerformanceRules)
+    latency: LatencyRule | None = None  # None: not checked

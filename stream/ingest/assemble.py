@@ -83,6 +83,7 @@ def _chunk(key: ModelKey, placed: list[tuple[int, Row]]) -> Chunk:
         numeric=np.array([row.numeric for row in rows], np.float64),
         categorical=np.array([row.categorical for row in rows], np.int32),
         id_hash=np.array([row.id_hash for row in rows], np.uint64),
+        latency_ms=np.array([row.latency_ms for row in rows], np.float64),
     )
 
 
@@ -106,9 +107,16 @@ def _merged(chunks: list[Chunk]) -> Chunk:
         numeric=np.concatenate([chunk.numeric for chunk in chunks])[order],
         categorical=np.concatenate([chunk.categorical for chunk in chunks])[order],
         id_hash=np.concatenate([chunk.id_hash for chunk in chunks])[order],
+        latency_ms=np.concatenate([chunk.latency_ms for chunk in chunks])[order],
     )
 
 
 def _columns(chunk: Chunk, place: Places) -> ModelColumns:
     row: npt.NDArray[np.int64] = np.searchsorted(place, chunk.place).astype(np.int64)
-    return ModelColumns(row=row, numeric=chunk.numeric, categorical=chunk.categorical, id_hash=chunk.id_hash)
+    return ModelColumns(
+        row=row,
+        numeric=chunk.numeric,
+        categorical=chunk.categorical,
+        id_hash=chunk.id_hash,
+        latency_ms=chunk.latency_ms,
+    )

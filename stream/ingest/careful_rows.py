@@ -16,6 +16,7 @@ from stream.ingest.event_time import event_time
 from stream.ingest.fault import Fault, shown
 from stream.ingest.feature_values import MISSING_NUMBER, Codes, categorical_code, category_codes, numeric_value
 from stream.ingest.id_hash import NO_ID, id_fault, id_hash
+from stream.ingest.latency_values import latency_value
 from stream.ingest.settings import IngestSettings
 from stream.records.prediction import Answer, ModelKey, Schema
 
@@ -30,6 +31,7 @@ class Row(NamedTuple):
     numeric: list[float]  # numeric features, then the answer where the schema has one
     categorical: list[int]
     id_hash: int = NO_ID
+    latency_ms: float = MISSING_NUMBER
 
 
 Outcome = Row | Fault | Ignored
@@ -87,7 +89,14 @@ class CarefulRows:
             numeric.append(_answer(prediction.get(schema.answer.value)))
         codes = self._codes[key]
         categorical = [categorical_code(values.get(n), c) for n, c in zip(schema.categorical, codes, strict=True)]
-        return Row(key, event_time_ms, numeric, categorical, _id_hash(key, prediction) if schema.ids else NO_ID)
+        return Row(
+            key,
+            event_time_ms,
+            numeric,
+            categorical,
+            id_hash=_id_hash(key, prediction) if schema.ids else NO_ID,
+            latency_ms=latency_value(prediction.get("latency_ms")) if schema.latency else MISSING_NUMBER,
+        )
 
 
 def _envelope_fault(prediction: dict[str, object], schema: Schema) -> Fault | None:

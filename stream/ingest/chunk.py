@@ -25,6 +25,7 @@ class Chunk:
     numeric: npt.NDArray[np.float64]  # shape (rows, numeric series), as in ModelColumns
     categorical: npt.NDArray[np.int32]  # shape (rows, categorical features)
     id_hash: npt.NDArray[np.uint64]  # shape (rows,), as in ModelColumns
+    latency_ms: npt.NDArray[np.float64]  # shape (rows,), as in ModelColumns; all NaN where it is not asked for
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,10 @@ from stream.ingest.chunk import Chunk, Places, Units
 from stream.ingest.class_scores import class_columns
 from stream.ingest.envelope import DEFAULT_VERSION
 from stream.ingest.event_time import UNDECIDED, event_times
-from stream.ingest.feature_values import category_codes
+from stream.ingest.feature_values import MISSING_NUMBER, category_codes
 from stream.ingest.id_hash import id_hashes, is_whole
 from stream.ingest.json_text import parse_json
+from stream.ingest.latency_values import latency_column
 from stream.ingest.settings import IngestSettings
 from stream.ingest.typed_json import decode_each
 from stream.records.prediction import CODE_UNSEEN, Answer, ModelKey, Schema
@@ -35,6 +36,7 @@ _Getter = Callable[[Any], Any]
 _NUMERIC_TYPE: Final = float | bool | None
 _CATEGORICAL_TYPE: Final = str | int | None
 _ID_TYPE: Final = str | int | None
+_LATENCY_TYPE: Final = float | None
 _SCORES_TYPE: Final = dict[str, float] | list[float] | None
 # msgspec looks for a key behind the one before it, then from the start: 500 features in another order than the
 # struct's took 200 us a row, in its own order 12 us.
@@ -78,7 +80,8 @@ class TypedRows:
             return
         ordered = {name: types[name] for name in [*first, *types] if name in types}
         ids = any(schema.ids for schema in versions.values())
-        envelope, no_features = _envelope_type(model, ordered, ids=ids)
+        latency = any(schema.latency for schema in versions.values())
+        envelope, no_features = _envelope_type(model, ordered, ids=ids, latency=latency)
         attributes = {name: _attribute(i) for i, name in enumerate(ordered)}
         for key, schema in versions.items():
             columns = _Columns(schema, attributes, no_features)
@@ -129,14 +132,21 @@ class _VersionReader:
         features = [row.features for row in rows]
         numeric, categorical = self._columns.numeric(rows, features), self._columns.categorical(features)
         ids, good_ids = self._columns.ids(rows)
+        latency_ms = self._columns.latency_ms(rows)
         accepted = (times != UNDECIDED) & self._columns.has_good_answer(rows, numeric) & good_ids
         if not accepted.all():
             place, times = place[accepted], times[accepted]
-            numeric, categorical = numeric[accepted], categorical[accepted]
+            numeric, categorical, latency_ms = numeric[accepted], categorical[accepted], latency_ms[accepted]
             ids = list(compress(ids, accepted))
         id_hash = id_hashes(self.key.model, ids) if ids else np.zeros(len(place), np.uint64)
         chunk = Chunk(
-            key=self.key, place=place, event_time_ms=times, numeric=numeric, categorical=categorical, id_hash=id_hash
+            key=self.key,
+            place=place,
+            event_time_ms=times,
+            numeric=numeric,
+            categorical=categorical,
+            id_hash=id_hash,
+            latency_ms=latency_ms,
         )
         return chunk, accepted
 
@@ -148,6 +158,7 @@ class _Columns:
         self._answer = schema.answer
         self._classes = schema.classes
         self._ids = schema.ids
+        self._latency = schema.latency
         self._no_features = no_features
         self._numeric = [attrgetter(attributes[name]) for name in schema.numeric]
         self._categorical = [
@@ -182,6 +193,12 @@ class _Columns:
         if int not in set(map(type, ids)):
             return ids, np.True_
         return ids, np.array([not isinstance(one, int) or is_whole(one) for one in ids], np.bool_)
+
+    def latency_ms(self, rows: list[_Envelope]) -> npt.NDArray[np.float64]:
+        """Shape (rows,), as in ModelColumns."""
+        if not self._latency:
+            return np.full(len(rows), MISSING_NUMBER)
+        return latency_column([row.latency_ms for row in rows])
 
     def has_good_answer(self, rows: list[_Envelope], numeric: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         """Shape (rows,): the answer lies in its range, or is missing while another one is there."""
@@ -232,7 +249,9 @@ def _feature_types(schemas: Collection[Schema]) -> dict[str, Any] | None:
     return None if numeric.keys() & categorical.keys() else numeric | categorical
 
 
-def _envelope_type(model: str, types: Mapping[str, Any], *, ids: bool = False) -> tuple[type, object]:
+def _envelope_type(
+    model: str, types: Mapping[str, Any], *, ids: bool = False, latency: bool = False
+) -> tuple[type, object]:
     """The struct type of one model's predictions, and what stands in it where there are no features."""
     fields = [
         (_attribute(i), kind, msgspec.field(default=None, name=name)) for i, (name, kind) in enumerate(types.items())
@@ -243,6 +262,7 @@ def _envelope_type(model: str, types: Mapping[str, Any], *, ids: bool = False) -
         "Envelope",
         [
             *([("prediction_id", _ID_TYPE, None)] if ids else []),
+            *([("latency_ms", _LATENCY_TYPE, None)] if latency else []),
             ("features", features, no_features),
             ("version", str, DEFAULT_VERSION),
             ("ts", int | float | str | None, None),

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from stream.records.prediction import ModelKey
+
 
 class Ledger(msgspec.Struct, kw_only=True):
     """`received = counted + late + ignored + dead`, at every checkpoint.
@@ -16,20 +18,33 @@ class Ledger(msgspec.Struct, kw_only=True):
     dead: dict[str, int] = {}  # by rejection reason
     lost: int = 0
     unknown_classes: int = 0  # of those counted: labels of a multiclass model that name none of its classes
+    over_sla: dict[str, dict[str, int]] = {}  # counted predictions that took longer than the SLA: model, version
 
     def balance(self) -> int:
         """0, or rows have vanished."""
         return self.received - self.counted - self.late - self.ignored - sum(self.dead.values())
 
+    def add_over_sla(self, key: ModelKey, answers: int) -> None:
+        """Count answers over the SLA; names in order: equal ledgers are equal bytes."""
+        self.over_sla = _sum_of_models(self.over_sla, {key.model: {key.version: answers}})
+
     def plus(self, other: "Ledger") -> "Ledger":
         """The ledger of two partitions together."""
-        dead = {r: self.dead.get(r, 0) + other.dead.get(r, 0) for r in sorted(self.dead.keys() | other.dead.keys())}
         return Ledger(
             received=self.received + other.received,
             counted=self.counted + other.counted,
             late=self.late + other.late,
             ignored=self.ignored + other.ignored,
-            dead=dead,
+            dead=_sum(self.dead, other.dead),
             lost=self.lost + other.lost,
             unknown_classes=self.unknown_classes + other.unknown_classes,
+            over_sla=_sum_of_models(self.over_sla, other.over_sla),
         )
+
+
+def _sum(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+    return {name: one.get(name, 0) + other.get(name, 0) for name in sorted(one.keys() | other.keys())}
+
+
+def _sum_of_models(one: dict[str, dict[str, int]], other: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
+    return {model: _sum(one.get(model, {}), other.get(model, {})) for model in sorted(one.keys() | other.keys())}

@@ -34,6 +34,11 @@ class ModelColumns:
     id_hash: npt.NDArray[np.uint64] = field(  # shape (n,), of the model's name and the id; 0 = no id, or not asked for
         default_factory=lambda: np.empty(0, np.uint64)
     )
+    latency_ms: npt.NDArray[np.float64] = (
+        field(  # shape (n,), NaN = missing, +inf = bad; not to be looked at if not asked for
+            default_factory=lambda: np.empty(0, np.float64)
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,4 +83,5 @@ class Schema:
     categories: tuple[tuple[str, ...], ...]  # per categorical feature; index in it = code
     answer: Answer | None
     ids: bool = False  # whether `prediction_id` is read: only where labels are joined
+    latency: bool = False  # whether `latency_ms` is read: only where it is checked
     classes: tuple[str, ...] = ()  # of a multiclass model, in the order of its series

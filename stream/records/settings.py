@@ -16,6 +16,18 @@ class CountingSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_clock_skew_ms: int
     fields: dict[str, str] = {}  # foreign shapes: our field -> path in the message
     constants: dict[str, str] = {}
+    latency_sla_ms: int | None = None  # None: latencies are not counted
+
+    def identity(self) -> bytes:
+        """Equal for equal settings. What is off leaves no trace: to know of a new check must change no definition.
+
+        >>> CountingSettings(pane_ms=1, allowed_lateness_ms=2, max_clock_skew_ms=3).identity()
+        b'{"pane_ms":1,"allowed_lateness_ms":2,"max_clock_skew_ms":3,"fields":{},"constants":{}}'
+        """
+        named = msgspec.to_builtins(self, order="deterministic")
+        if self.latency_sla_ms is None:
+            del named["latency_sla_ms"]
+        return msgspec.json.encode(named)
 
 
 class OutcomeSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,9 +22,11 @@ from stream.count.counter import CountFold
 from stream.durable.owner import Owner
 from stream.evaluate.course import Course, CourseProgress
 from stream.evaluate.fold import EvaluateFold
+from stream.evaluate.latency_evaluator import LatencyWindow
 from stream.evaluate.performance_course import PerformanceProgress
 from stream.join.fold import JoinFold
 from stream.labels.fold import LabelFold
+from stream.records.ledger import Ledger
 from stream.records.partial import NO_TIME
 from stream.records.source import Source
 from stream.service.performance_metrics import Families, add_join, add_performance
@@ -100,6 +102,10 @@ METRICS: Final = (
     MetricSpec("join_lost_total", ("partition",), "records, or offsets of a source, that the join went on without"),
     MetricSpec("join_unreadable_total", ("partition",), "records of the outcomes topic that are no outcomes"),
     MetricSpec("join_stale_total", ("partition",), "records of an earlier life of their source, ignored"),
+    MetricSpec("latency_seconds", (*_MODEL, "quantile"), "time to answer in the newest window, within 1 %"),
+    MetricSpec(
+        "latency_sla_violations_total", (*_MODEL, *_SOURCE), "counted predictions that took longer than the SLA"
+    ),
     MetricSpec("alerts_firing", (*_MODEL, "severity"), "alerts that are firing"),
     MetricSpec("evaluations_total", ("partition",), "windows of drift evaluated, revisions included"),
     MetricSpec("sources_waited_for", ("partition",), "predictions partitions that hold every window back"),
@@ -196,9 +202,17 @@ def _add_input(
         families[f"{what}_{fate}_total"].add_metric(_labels(source), getattr(ledger, fate))
     for reason, count in sorted(ledger.dead.items()):
         families["dead_letters_total"].add_metric([reason, *_labels(source)], count)
+    if isinstance(ledger, Ledger):
+        _add_over_sla(families, source, ledger)
     if fold.newest_event_ms != NO_TIME:
         lag_s = time.time() - fold.newest_event_ms / 1_000
         families["watermark_lag_seconds"].add_metric(_labels(source), lag_s)
+
+
+def _add_over_sla(families: Families, source: Source, ledger: Ledger) -> None:
+    for model, versions in ledger.over_sla.items():
+        for model_version, answers in versions.items():
+            families["latency_sla_violations_total"].add_metric([model, model_version, *_labels(source)], answers)
 
 
 def _add_evaluate(families: Families, source: Source, fold: EvaluateFold) -> None:
@@ -225,10 +239,17 @@ def _add_course(families: Families, course: Course) -> None:
         estimate = getattr(latest.estimates, statistic)
         if not isinstance(estimate, Undefined):
             families[f"{statistic}_estimated"].add_metric(model, estimate)
+    _add_latency(families, model, latest.latency)
     for check in latest.checks:
         for name, value in (("psi", check.value), ("kl_nats", check.kl_nats), ("js_nats", check.js_nats)):
             if not isinstance(value, Undefined):
                 families[name].add_metric([*model, check.subject], value)
+
+
+def _add_latency(families: Families, model: list[str], latency: LatencyWindow | None) -> None:
+    for level, latency_ms in latency.quantiles.items() if latency else ():
+        if not isinstance(latency_ms, Undefined):
+            families["latency_seconds"].add_metric([*model, level], latency_ms / 1_000)
 
 
 def _add_firing(families: Families, owners: Iterable[Owner]) -> None:

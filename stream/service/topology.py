@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from detectors import Smoothing
-from stream.alerts.rules import performance_rules_of, rules_of
+from stream.alerts.rules import latency_rule_of, performance_rules_of, rules_of
 from stream.config import Config
 from stream.count.counter import CountFold, CountOutputs, partials_partition
 from stream.durable.fold import Fold
@@ -197,6 +197,7 @@ def plan_of(config: Config, tail: RegistryTail) -> Plan:
             max_clock_skew_ms=windows.max_clock_skew,
             fields=config.fields,
             constants=config.constants,
+            latency_sla_ms=latency.sla if (latency := config.model(key.model).checks.latency) else None,
         )
         models.append(PlannedModel(baseline.id, settings, windows.length, outcome_settings(config.model(key.model))))
     return Plan(ingest, sorted(models, key=lambda m: m.baseline_id))
@@ -211,6 +212,7 @@ def settings_of(config: Config, model: str) -> ModelSettings:
         psi=rules_of(psi),
         smoothing=Smoothing.parse(config.smoothing),
         performance=performance_rules_of(of_model.checks),
+        latency=latency_rule_of(of_model.checks),
     )
 
 

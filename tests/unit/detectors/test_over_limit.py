@@ -45,7 +45,9 @@ def test_more_over_the_limit_is_less_likely_and_none_is_no_news() -> None:
     assert over_limit_p_value(5, 5, 0.01) == pytest.approx(1e-10)
 
 
-@pytest.mark.parametrize("wrong", [(-1, 5, 0.1, 0.0), (6, 5, 0.1, 0.0), (1, 5, 0.0, 0.0), (1, 5, 1.0, 0.0), (1, 5, 0.1, 1.0)])
+@pytest.mark.parametrize(
+    "wrong", [(-1, 5, 0.1, 0.0), (6, 5, 0.1, 0.0), (1, 5, 0.0, 0.0), (1, 5, 1.0, 0.0), (1, 5, 0.1, 1.0)]
+)
 def test_arguments_outside_of_their_range_are_refused(wrong: tuple[int, int, float, float]) -> None:
     with pytest.raises(ValueError, match="must be in"):
         over_limit_p_value(*wrong)

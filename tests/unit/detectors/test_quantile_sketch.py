@@ -119,7 +119,7 @@ def test_the_limit_costs_one_bin_and_the_edges_ascend() -> None:
     ],
 )
 def test_impossible_edges_are_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="must|needed"):
+    with pytest.raises(ValueError, match=r"must|needed"):
         QuantileSketch(**wrong)  # type: ignore[arg-type]  # wrong on purpose
 
 

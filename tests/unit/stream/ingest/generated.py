@@ -45,11 +45,12 @@ good_predictions = st.fixed_dictionaries(
         "value": _usual_floats,
         "scores": st.dictionaries(st.text(max_size=3), _usual_floats, max_size=3) | st.lists(_usual_floats, max_size=3),
         "prediction_id": good_ids,
-        "latency_ms": st.floats(0, 1e6),
+        "latency_ms": st.none() | st.floats(0, 1e6) | st.integers(0, 1_000),
         "segment": st.dictionaries(st.text(max_size=3), st.text(max_size=3), max_size=2),
     },
 )
-ENVELOPE = ["model", "version", "ts", "score", "value", "scores", "features", "prediction_id", "segment", "new"]
+ENVELOPE = ["model", "version", "ts", "score", "value", "scores", "features", "prediction_id", "latency_ms", "segment",
+            "new"]  # fmt: skip
 
 PIECES = [
     *(bytes([byte]) for byte in b'\\"[{},-0\x00\xff '),

@@ -17,6 +17,7 @@ M = ModelKey("m", "0")
 SCHEMA = Schema(numeric=("x", "y"), categorical=("c",), categories=(("UA", "3", "2.5", "true"),), answer=Answer.SCORE)
 SCHEMAS = {M: SCHEMA}
 WITH_IDS = replace(SCHEMA, ids=True)
+WITH_LATENCY = replace(SCHEMA, latency=True)
 
 
 def batch_of(
@@ -47,7 +48,7 @@ def rejection_of(value: bytes | None, settings: IngestSettings | None = None) ->
 
 
 def rows_of(batch: PredictionBatch) -> list[tuple[object, ...]]:
-    """Each row as (offset, event time, model, numbers, codes, id's hash), in log order; NaN as a text, to compare."""
+    """Each row as (offset, event time, model, numbers, codes, id's hash, latency), in log order; NaN as a text."""
     rows: list[tuple[object, ...]] = [()] * len(batch.offset)
     for key, columns in batch.columns.items():
         for i, row in enumerate(columns.row.tolist()):
@@ -55,6 +56,7 @@ def rows_of(batch: PredictionBatch) -> list[tuple[object, ...]]:
             numeric = tuple(map(repr, (columns.numeric[i] + 0.0).tolist()))  # + 0.0: -0 and 0 fall into one bin
             codes = tuple(columns.categorical[i].tolist())
             hashed = int(columns.id_hash[i])
-            rows[row] = (int(batch.offset[row]), int(batch.event_time_ms[row]), key, numeric, codes, hashed)
+            latency = repr(float(columns.latency_ms[i]))
+            rows[row] = (int(batch.offset[row]), int(batch.event_time_ms[row]), key, numeric, codes, hashed, latency)
     assert all(rows)
     return rows

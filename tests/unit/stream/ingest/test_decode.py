@@ -1,6 +1,7 @@
 """Every message becomes exactly what docs/predictions.md says, by whichever route and in whichever batch."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from tests.unit.stream.ingest.messages import RECORD_MS, SCHEMA, WITH_IDS, M, ba
 DOCS = Path(__file__).parents[4] / "docs" / "predictions.md"
 GOOD = b'{"model":"m","score":0.5,"features":{"x":1,"y":2.5,"c":"UA"}}'
 MANY = {
-    M: WITH_IDS,
+    M: replace(WITH_IDS, latency=True),
     ModelKey("m", "1"): Schema(numeric=("y", "z"), categorical=(), categories=(), answer=Answer.VALUE),
     ModelKey("other", "0"): Schema(numeric=(), categorical=("c", "x"), categories=(("UA",), ("1",)), answer=None),
 }

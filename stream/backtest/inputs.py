@@ -33,6 +33,14 @@ BACKTEST_KEY: Final = ModelKey("backtest", "0")  # a file's baseline is register
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyColumn:
+    """What the caller says of latency."""
+
+    name: str  # of the column, in milliseconds
+    sla_ms: int  # an answer that takes exactly so long is within it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestInput:
     """A baseline and the rows to judge, in the order of the baseline's series."""
 
@@ -41,6 +49,7 @@ class BacktestInput:
     time_ms: npt.NDArray[np.int64] | None  # shape (rows,), event time; None: the file has none
     notes: tuple[str, ...]  # what was left out and why
     labels: FileLabels | None = None  # None: nobody asked for them
+    latency_sla_ms: int | None = None  # None: nobody asked for latencies
 
     @property
     def rows(self) -> int:
@@ -56,7 +65,12 @@ class BacktestInput:
 
 
 def read_input(
-    baseline_path: Path, path: Path, roles: Roles, binning: Binning, label_time: str | None = None
+    baseline_path: Path,
+    path: Path,
+    roles: Roles,
+    binning: Binning,
+    label_time: str | None = None,
+    latency: LatencyColumn | None = None,
 ) -> BacktestInput:
     """Read both files and cut the bins.
 
@@ -67,6 +81,7 @@ def read_input(
             the baseline nothing is known to compare with, without it in `path` there is the estimate only.
         binning: how finely the baseline is cut.
         label_time: the column of `path` that says when a label became known.
+        latency: the column of `path` that says how long an answer took; it is compared with no baseline.
 
     Raises:
         InputError: a file cannot be read, or the two do not go together.
@@ -76,7 +91,9 @@ def read_input(
         if roles.label is None:
             raise InputError("--label-time says when the labels came; name their column with --label, too")
         roles = replace(roles, ignore=(*roles.ignore, label_time))
-    _check_given(roles, normal, judged, path, label_time)
+    if latency is not None:
+        roles = replace(roles, ignore=(*roles.ignore, latency.name))
+    _check_given(roles, normal, judged, path, (label_time, None if latency is None else latency.name))
     assigned = assign_roles(normal, _within(roles, normal))
     if roles.label is not None and assigned.answer is None:
         raise InputError("labels are the truth about answers; name the column of these with --score or --value, too")
@@ -92,10 +109,11 @@ def read_input(
     baseline = baseline_of(columns, BACKTEST_KEY, made, binning, answer_name=assigned.answer_column)
     return BacktestInput(
         baseline=msgspec.structs.replace(baseline, number=1),
-        columns=_judged_columns(judged, assigned, baseline),
+        columns=_with_latency(_judged_columns(judged, assigned, baseline), judged, latency, path),
         time_ms=None if time is None else time_column_ms(time, judged.column(time)),
         notes=assigned.notes + _left_out(judged, normal, roles, time),
         labels=_labels(judged, assigned, roles, label_time, path),
+        latency_sla_ms=None if latency is None else latency.sla_ms,
     )
 
 
@@ -146,9 +164,9 @@ def _emptied(table: pa.Table, name: str, column_type: pa.DataType) -> pa.Table:
     return table.set_column(table.column_names.index(name), name, column)
 
 
-def _check_given(roles: Roles, normal: pa.Table, judged: pa.Table, path: Path, label_time: str | None) -> None:
+def _check_given(roles: Roles, normal: pa.Table, judged: pa.Table, path: Path, told: tuple[str | None, ...]) -> None:
     """Columns that the caller names must be there: times in the file to judge, others in one of the two."""
-    for name in (roles.time, label_time):
+    for name in (roles.time, *told):
         if name is not None and name not in judged.column_names:
             raise _located(no_such_column(name, judged.column_names), path)
     for name in [n for n in (roles.label, roles.id, *roles.ignore) if n is not None]:
@@ -213,6 +231,16 @@ def _judged_columns(table: pa.Table, assigned: Assigned, baseline: Baseline) -> 
         numeric=np.column_stack(numeric) if numeric else np.empty((rows, 0)),
         categorical=np.column_stack(codes) if codes else np.empty((rows, 0), np.int32),
     )
+
+
+def _with_latency(columns: ModelColumns, table: pa.Table, latency: LatencyColumn | None, path: Path) -> ModelColumns:
+    if latency is None:
+        return columns
+    try:
+        found = numeric_column(latency.name, table.column(latency.name))
+    except InputError as problem:
+        raise _located(problem, path) from problem
+    return replace(columns, latency_ms=found.values)
 
 
 def _time_of(table: pa.Table, roles: Roles, assigned: Assigned) -> str | None:

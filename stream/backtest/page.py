@@ -7,7 +7,7 @@ import html
 from collections.abc import Sequence
 from typing import Final
 
-from stream.alerts.rules import AUC, PSI
+from stream.alerts.rules import AUC, LATENCY_SLA, PSI
 from stream.backtest.performance_page import performance_section
 from stream.backtest.picture import Axis, limit_line, lines, mark, picture
 from stream.backtest.result import AlertResult, BacktestResult, WindowResult
@@ -43,6 +43,7 @@ def page(result: BacktestResult, settings: ModelSettings, title: str, *, regress
 <h1>{html.escape(title)}</h1>
 <p>{len(result.windows)} windows against {result.baseline.rows:,} baseline rows. PSI in nats; dashed: limits.</p>
 {_alert_table(result.windows)}
+{_latency(result.windows)}
 {performance_section(result.windows, result.baseline, regression=regression)}
 {pictures}
 </body>
@@ -68,6 +69,24 @@ def _series(windows: Sequence[WindowResult], subject: str, settings: ModelSettin
     parts = [*(limit_line(kind, limit, axis) for kind, limit in drawn)]
     parts += [lines("line", [w.psi[subject] for w in windows], axis), *marks]
     return picture(subject, f"highest PSI {highest:.3g}", "".join(parts), axis, windows)
+
+
+def _latency(windows: Sequence[WindowResult]) -> str:
+    """p99 over the windows, p50 dashed, with the SLA; empty where nobody asked for latencies."""
+    found = [w.latency for w in windows if w.latency is not None]
+    if not found:
+        return ""
+    p50s, p99s = ([w.latency_quantile(name) for w in windows] for name in ("p50_ms", "p99_ms"))
+    sla_ms = found[0].sla_ms
+    axis = Axis(len(windows), 0.0, max(sla_ms, *(v for v in p99s if v is not None)) * 1.1)
+    marks = [
+        mark(i, p99s[i] or 0.0, alert.severity, f"{w.start}: {w.latency.violations} answers over the SLA", axis)
+        for i, w in enumerate(windows)
+        for alert in w.alerts
+        if alert.check == LATENCY_SLA and w.latency is not None
+    ]
+    drawn = [limit_line("critical", sla_ms, axis), lines("estimate", p50s, axis), lines("line", p99s, axis), *marks]
+    return picture("latency", f"line: p99, dashed: p50, in ms; SLA {sla_ms:g} ms", "".join(drawn), axis, windows)
 
 
 def _alert_table(windows: Sequence[WindowResult]) -> str:

@@ -9,6 +9,8 @@ from stream.backtest.windows import JudgedWindow
 from stream.baselines.baseline import Baseline
 from stream.evaluate.evaluator import Check
 from stream.evaluate.labelled_baseline import labelled_baseline
+from stream.evaluate.latency_evaluator import LatencyWindow
+from stream.evaluate.latency_report import latency_numbers
 from stream.evaluate.performance_checks import PerformanceCheck
 from stream.evaluate.performance_evaluator import PerformanceEvaluation
 
@@ -21,7 +23,25 @@ class AlertResult(msgspec.Struct, frozen=True, kw_only=True):
     severity: str  # "warning" | "critical"
     value: float
     threshold: float | None
-    p_value: float | None = None  # of "no worse than the baseline"; of what labels say only
+    p_value: float | None = None  # of "no worse than the baseline", or "no more over the SLA than may"; not of PSI
+
+
+class LatencyResult(msgspec.Struct, frozen=True, kw_only=True):
+    """How long the answers of one window took; quantiles within 1 %."""
+
+    n: int  # rows with a usable latency
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    sla_ms: float
+    violations: int  # over the SLA, exactly
+    missing: int
+    bad: int  # below 0, or no number
+
+    @classmethod
+    def of(cls, found: LatencyWindow | None) -> Self | None:
+        """The result of one window; None where nobody asked for latencies."""
+        return None if found is None else cls(**latency_numbers(found), missing=found.missing, bad=found.bad)
 
 
 class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +77,13 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
     # Of both:
     n_labels: int | None = None  # that came in the window
     coverage: float | None = None  # share of the predictions made in it whose label had come by its end
+    latency: LatencyResult | None = None
     alerts: tuple[AlertResult, ...] = ()
+
+    def latency_quantile(self, name: str) -> float | None:
+        """`p50_ms`, `p95_ms` or `p99_ms`; None where there is none."""
+        found: float | None = None if self.latency is None else getattr(self.latency, name)
+        return found
 
     @classmethod
     def of(cls, index: int, window: JudgedWindow, answer: str) -> Self:
@@ -72,6 +98,7 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
             psi={c.subject: _number(c.value) for c in checks},
             kl={c.subject: _number(c.kl_nats) for c in checks},
             js={c.subject: _number(c.js_nats) for c in checks},
+            latency=LatencyResult.of(window.evaluation.latency),
             alerts=_alerts(window, answer),
             **_performance(window),
         )
@@ -162,6 +189,7 @@ def _regression(found: RegressionMetrics | Undefined) -> dict[str, Any]:
 
 def _alerts(window: JudgedWindow, answer: str) -> tuple[AlertResult, ...]:
     drifted = [_alert(check) for check in window.evaluation.breaches]
+    drifted += _latency_alerts(window.evaluation.latency)
     if window.performance is None or window.partial:
         return tuple(drifted)
     worse = [c for c in window.performance.checks if c.verdict in (Verdict.WARNING, Verdict.CRITICAL)]
@@ -177,6 +205,23 @@ def _alert(check: Check) -> AlertResult:
         value=check.value,
         threshold=check.threshold.limit_of(check.verdict),
     )
+
+
+def _latency_alerts(found: LatencyWindow | None) -> list[AlertResult]:
+    check = None if found is None else found.check
+    if check is None or check.verdict not in (Verdict.WARNING, Verdict.CRITICAL):
+        return []
+    assert not isinstance(check.value, Undefined), "a breach has a value"
+    return [
+        AlertResult(
+            check=check.check,
+            subject=check.subject,
+            severity=str(check.verdict),
+            value=check.value,
+            threshold=check.limit_of(check.verdict),
+            p_value=_number(check.p_value),
+        )
+    ]
 
 
 def _performance_alert(check: PerformanceCheck, answer: str) -> AlertResult:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from stream.alerts.rules import PSI
+from stream.alerts.rules import LATENCY_SLA, PSI
 from stream.backtest.result import AlertResult, BacktestResult, WindowResult
 from stream.evaluate.performance_report import WORDS
 
@@ -26,6 +26,12 @@ SCORE: Final[tuple[tuple[str, Cell], ...]] = (
     ("Brier", lambda w: _number(w.brier)),
 )
 VALUE: Final[tuple[tuple[str, Cell], ...]] = (("MAE", lambda w: _number(w.mae, ".4g")),)
+LATENCY: Final[tuple[tuple[str, Cell], ...]] = (
+    ("p50 ms", lambda w: _number(w.latency_quantile("p50_ms"), ".4g")),
+    ("p95 ms", lambda w: _number(w.latency_quantile("p95_ms"), ".4g")),
+    ("p99 ms", lambda w: _number(w.latency_quantile("p99_ms"), ".4g")),
+    ("over SLA", lambda w: "-" if w.latency is None else str(w.latency.violations)),
+)
 ALERTS: Final[tuple[tuple[str, Cell], ...]] = (("alerts", lambda w: ", ".join(map(alert_words, w.alerts))),)
 
 
@@ -33,7 +39,8 @@ def text(result: BacktestResult, *, regression: bool) -> str:
     """The whole table, and how many windows alert."""
     labelled = any(w.n_labels is not None for w in result.windows)
     performance = (*LABELS, *(VALUE if regression else SCORE)) if labelled else ()
-    columns = (*DRIFT, *performance, *ALERTS)
+    latency = LATENCY if any(w.latency is not None for w in result.windows) else ()
+    columns = (*DRIFT, *performance, *latency, *ALERTS)
     rows = [[name for name, _ in columns], *([cell(w) for _, cell in columns] for w in result.windows)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
@@ -54,6 +61,8 @@ def check_words(alert: AlertResult) -> str:
     """The series of a PSI; of what labels say, the statistic too."""
     if alert.check == PSI:
         return alert.subject
+    if alert.check == LATENCY_SLA:
+        return "latency SLA"
     return f"{WORDS.get(alert.check, alert.check)} of {alert.subject}"
 
 

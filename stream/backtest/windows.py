@@ -210,9 +210,16 @@ class _FileCourse:
 
 
 def _definition(given: BacktestInput, hop: Hop) -> Definition:
-    settings = CountingSettings(pane_ms=hop.pane, allowed_lateness_ms=0, max_clock_skew_ms=0)
+    settings = CountingSettings(
+        pane_ms=hop.pane, allowed_lateness_ms=0, max_clock_skew_ms=0, latency_sla_ms=given.latency_sla_ms
+    )
     return Definition(given.baseline, settings)
 
 
 def _rows(columns: ModelColumns, which: slice | Times) -> ModelColumns:
-    return ModelColumns(row=columns.row[which], numeric=columns.numeric[which], categorical=columns.categorical[which])
+    return ModelColumns(
+        row=columns.row[which],
+        numeric=columns.numeric[which],
+        categorical=columns.categorical[which],
+        latency_ms=columns.latency_ms[which] if columns.latency_ms.size else columns.latency_ms,
+    )

@@ -1,14 +1,16 @@
 """`driftline backtest`: the checks over a file, without Kafka."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 
 from detectors import Smoothing
-from stream.alerts.rules import performance_rules_of, rules_of
-from stream.backtest.inputs import BacktestInput, read_input
+from stream.alerts.rules import THRESHOLD, LatencyRule, latency_rule_of, performance_rules_of, rules_of
+from stream.backtest.inputs import BacktestInput, LatencyColumn, read_input
 from stream.backtest.page import page
 from stream.backtest.remarks import label_remarks
 from stream.backtest.result import BacktestResult
@@ -18,8 +20,9 @@ from stream.baselines.create import Binning
 from stream.baselines.roles import Roles
 from stream.cli import EXIT_DRIFT, EXIT_FINE, json_option
 from stream.cli.baseline import names
-from stream.config import Config, load_config
-from stream.config.durations import parse_duration_ms
+from stream.config import CheckKeys, Config, load_config
+from stream.config.durations import format_duration, parse_duration_ms
+from stream.config.keys import LONGEST_LATENCY_MS
 from stream.errors import InputError
 from stream.evaluate.settings import ModelSettings
 
@@ -66,6 +69,8 @@ def _path(*flags: str, text: str) -> Callable[[Callable[..., Any]], Callable[...
 @click.option("--threshold", type=click.FloatRange(0, 1, min_open=True), metavar="X", help=THRESHOLD_HELP)
 @click.option("--label", metavar="COL", help="The truth, of --score: 0, 1, false, true; empty: not known yet.")
 @click.option("--label-time", metavar="COL", help="When it became known. Default: at the row's own time.")
+@click.option("--latency", metavar="COL", help="How long the answer took, in ms; needs an SLA.")
+@click.option("--sla", "sla_ms", metavar="250ms", callback=_duration, help="Of latency. Default: the configuration's.")
 @click.option("--features", metavar="A,B,C", callback=names, help="The features. Default: all the other columns.")
 @click.option("--time", metavar="COL", help="Event time. By name: ts, timestamp, time. UTC without a zone.")
 @click.option("--ignore", metavar="A,B", callback=names, help="Columns to leave out.")
@@ -93,8 +98,12 @@ def command(**options: Any) -> int:
     model = _model(config, options["model"])
     hop = _hop(options, config, model)
     settings = _settings(config, model, hop, options["smoothing"])
+    latency = _latency(config.model(model).checks, options["latency"], options["sla_ms"])
+    if latency is not None:
+        settings = replace(settings, latency=_latency_rule(settings.latency))
     binning = _binning(options["bins"], options["threshold"])
-    given = read_input(options["baseline_path"], options["file"], _roles(options), binning, options["label_time"])
+    roles, label_time = _roles(options), options["label_time"]
+    given = read_input(options["baseline_path"], options["file"], roles, binning, label_time, latency)
     result = BacktestResult.of(given.baseline, list(judge_windows(given, hop, settings)))
     _remark(given, hop, result, settings)
     regression = given.baseline.task == "regression"
@@ -154,8 +163,32 @@ def _settings(config: Config, model: str, hop: Hop, smoothing: str | None) -> Mo
         raise InputError(f"--smoothing: {problem}") from problem
     checks = config.model(model).checks
     return ModelSettings(
-        window_ms=hop.window, psi=rules_of(checks.psi), smoothing=parsed, performance=performance_rules_of(checks)
+        window_ms=hop.window,
+        psi=rules_of(checks.psi),
+        smoothing=parsed,
+        performance=performance_rules_of(checks),
+        latency=latency_rule_of(checks),
     )
+
+
+def _latency(checks: CheckKeys, column: str | None, sla_ms: int | None) -> LatencyColumn | None:
+    if column is None:
+        if sla_ms is not None:
+            raise InputError("--sla is the limit of latencies; name their column with --latency, too")
+        return None
+    limit_ms = sla_ms if sla_ms is not None or checks.latency is None else checks.latency.sla
+    if limit_ms is None:
+        raise InputError("--latency needs the limit: --sla 250ms, or checks.latency in the configuration")
+    if not 1 <= limit_ms < LONGEST_LATENCY_MS:
+        raise InputError(f"--sla = {format_duration(limit_ms)}: must be at least 1ms and shorter than 1h; try 250ms")
+    return LatencyColumn(name=column, sla_ms=limit_ms)
+
+
+def _latency_rule(configured: LatencyRule | None) -> LatencyRule:
+    """The configuration's, or the default; the plain one if the caller says so."""
+    rule = configured or LatencyRule()
+    said = click.get_current_context().get_parameter_source("rule") is ParameterSource.COMMANDLINE
+    return replace(rule, rule=THRESHOLD) if said else rule
 
 
 def _remark(given: BacktestInput, hop: Hop, result: BacktestResult, settings: ModelSettings) -> None:

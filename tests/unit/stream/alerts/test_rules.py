@@ -1,7 +1,15 @@
 """Which limits count for which subject."""
 
 from detectors import Threshold, Verdict
-from stream.alerts.rules import NEVER, PerformanceRules, Rules, WorseRule, performance_rules_of
+from stream.alerts.rules import (
+    NEVER,
+    LatencyRule,
+    PerformanceRules,
+    Rules,
+    WorseRule,
+    latency_rule_of,
+    performance_rules_of,
+)
 from stream.config import CheckKeys
 
 DEFAULT = Threshold(warning=0.1, critical=0.25, min_count=200)
@@ -29,3 +37,9 @@ def test_a_check_of_labels_is_configured_or_off() -> None:
     assert rules.auc == WorseRule(tolerance=0.1, min_samples=50, level=0.01)
     assert rules.brier is None
     assert rules.mae == WorseRule(tolerance=0.1)
+
+
+def test_latency_is_not_checked_unless_somebody_says_what_is_promised() -> None:
+    assert latency_rule_of(CheckKeys()) is None
+    assert latency_rule_of(CheckKeys.model_validate({"latency": "off"})) is None
+    assert latency_rule_of(CheckKeys.model_validate({"latency": {"sla": "250ms"}})) == LatencyRule()

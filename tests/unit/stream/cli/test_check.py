@@ -82,3 +82,16 @@ def test_without_any_model_the_defaults_are_what_one_would_have(capsys: pytest.C
 def test_what_is_no_rate_is_refused(rate: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--rate", rate]) == 2
     assert "is no rate; give predictions a second, such as 50 or fraud=200" in capsys.readouterr().err
+
+
+def test_the_sla_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "driftline.yaml"
+    path.write_text("models: {fraud: {checks: {latency: {sla: 250ms, quantile: 0.95}}}, ads: {}}", encoding="utf-8")
+    assert main(["check", "-c", str(path)]) == 0
+    assert "95% of the answers within 250ms (p < 0.001, from 200 answers)" in capsys.readouterr().out
+    assert main(["check", "-c", str(path), "--json"]) == 0
+    models = json.loads(capsys.readouterr().out)["models"]
+    assert models["fraud"]["checks"]["latency"] == {
+        "sla": "250ms", "quantile": 0.95, "min_count": 200, "level": 0.001, "rule": "budget",
+    }  # fmt: skip
+    assert models["ads"]["checks"]["latency"] == "off"

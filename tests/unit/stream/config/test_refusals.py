@@ -42,6 +42,16 @@ CASES = [
     ("windows: {allowed_lateness: 0s}", "windows.allowed_lateness", "must be longer than nothing"),
     ("windows: {max_clock_skew: 0s}", "windows.max_clock_skew", "must be longer than nothing"),
     ("checkpoint: {interval: 0s}", "checkpoint.interval", "must be longer than nothing; try 500ms"),
+    # latency
+    ("models: {m: {latency: 250ms}}", "models.m.latency", "there is no such key; try checks: {latency: {sla: 250ms}}"),
+    ("models: {m: {checks: {latency: {quantile: 0.9}}}}", "models.m.checks.latency", "needs `sla`"),
+    ("models: {m: {checks: {latency: }}}", "models.m.checks.latency", "needs `sla`"),
+    ("models: {m: {checks: {latency: {sla: 250}}}}", "models.m.checks.latency.sla", "= 250: needs a unit"),
+    ("models: {m: {checks: {latency: {sla: 0ms}}}}", "models.m.checks.latency.sla", "at least 1ms and shorter than 1h"),
+    ("models: {m: {checks: {latency: {sla: 1h}}}}", "models.m.checks.latency.sla", "at least 1ms and shorter than 1h"),
+    ("models: {m: {checks: {latency: {sla: 1s, quantile: 1}}}}", "models.m.checks.latency.quantile", "less than 1"),
+    ("models: {m: {checks: {latency: {sla: 1s, rule: plain}}}}", "models.m.checks.latency.rule",
+     "must be one of budget, threshold"),
     # windows
     ("windows: {pane: 7m, length: 1h}", "windows.length", "= '1h': must be a whole number of panes (7m); try 63m"),
     ("windows: {pane: 2h, length: 1h}", "windows.length", "must be a whole number of panes (2h); try 2h"),

@@ -31,6 +31,7 @@ def test_the_schema_is_a_schema() -> None:
         "labels: off",
         "labels: {ttl: 7d, sample: 0.1}",
         "models: {m: {labels: off, checks: {auc: off, mae: {tolerance: 2}}}}",
+        "models: {m: {checks: {latency: off}}, n: {checks: {latency: {sla: 250ms, rule: threshold}}}}",
     ],
 )
 def test_what_may_be_written_fits_the_schema(text: str) -> None:
@@ -47,6 +48,7 @@ def test_what_may_be_written_fits_the_schema(text: str) -> None:
         "limits: {max_panes: 0}",
         "labels: {sample: 0}",
         "models: {m: {checks: {auc: {level: 0.5}}}}",
+        "models: {m: {checks: {latency: {quantile: 0.99}}}}",
     ],
 )
 def test_an_editor_marks_what_would_be_refused(text: str) -> None:

@@ -15,7 +15,7 @@ PARTIALS = Source("partials", 0)
 
 
 def registry(owners: dict[Source, Any]) -> CollectorRegistry:
-    held = {source: SimpleNamespace(fold=fold) for source, fold in owners.items()}
+    held: Any = {source: SimpleNamespace(fold=fold) for source, fold in owners.items()}
     found = CollectorRegistry()
     found.register(OwnersCollector(lambda: held, dict))
     return found

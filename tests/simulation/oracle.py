@@ -4,6 +4,7 @@ Each function is one promise of the fold; what it raises says which.
 """
 
 import zlib
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from stream.records.performance import is_performance
 from stream.records.source import MessageBatch, Source
 from tests.simulation.recorded import RecordedCount, RecordedEvaluate
 from tests.simulation.testimony import CountState, packed_state
-from tests.simulation.traffic import LATENESS_MS, PANE_MS, WIDTH, WINDOW_MS, flat_bins
+from tests.simulation.traffic import LATENCY_EDGES, LATENESS_MS, PANE_MS, SLA_MS, WIDTH, WINDOW_MS, flat_bins, width_of
 from tests.simulation.truth import BASELINE_OF, NEVER, Truth, truth
 from tests.simulation.world import World
 
@@ -95,6 +96,8 @@ def a_count_equals_brute_force(state: CountState, truths: Truths) -> None:
     found = {name: getattr(ledger, name) for name in ("received", "counted", "late", "ignored", "lost")}
     equal(f"ledger of {where}", found, {name: getattr(expected, name) for name in found})
     equal(f"dead letters in the ledger of {where}", ledger.dead, dict(expected.dead))
+    over_sla = sum(sum(versions.values()) for versions in ledger.over_sla.values())
+    equal(f"answers over the SLA of {where}", over_sla, expected.over_sla)
     equal(f"newest event of {where}", state.progress.newest_event_ms, expected.newest_ms)
     models = sorted((m.baseline_id, m.from_ms, m.until_ms) for m in state.progress.models)
     in_force = sorted((c.baseline.id, c.from_ms, c.until_ms) for of_model in expected.active.values() for c in of_model)
@@ -263,7 +266,9 @@ def reports_equal_brute_force(world: World, partials: Source, uncrashed: Uncrash
             continue
         if report["complete"] and window.end_ms not in missed_ends:
             found = np.concatenate([np.array(check["evidence"]["current"]) for check in report["checks"]])
-            equal(f"last report of {window}", found.tolist(), _window_counts(finals, window))
+            expected = _window_counts(finals, window)
+            equal(f"last report of {window}", found.tolist(), expected[:WIDTH])
+            equal(f"latency in it, {window}", _latency(report["latency"]), _latency_of(expected[WIDTH:]))
     _everything_was_evaluated(world, partials, max((f.newest_ms for f in finals), default=NEVER))
 
 
@@ -299,13 +304,25 @@ def _counted_to_its_end(window: Window, words: Iterable[Partial]) -> bool:
 
 
 def _window_counts(finals: list[Truth], window: Window) -> list[int]:
-    counts = [0] * WIDTH
+    counts = [0] * width_of(BASELINE_OF[window.definition])
     for final in finals:
         for (model, start_ms), rows in final.rows.items():
             for row in rows if model == window.model and window.end_ms in _ends(start_ms) else ():
                 for at in flat_bins(BASELINE_OF[window.definition], row):
                     counts[at] += 1
     return counts
+
+
+def _latency(told: dict[str, Any] | None) -> tuple[int, ...] | None:
+    return None if told is None else tuple(told[name] for name in ("n", "violations", "missing", "bad"))
+
+
+def _latency_of(counts: list[int]) -> tuple[int, ...] | None:
+    """What a report must say of a window with these counters of latency; None: it has none."""
+    if not counts:
+        return None
+    *bins, missing, bad = counts
+    return sum(bins), sum(bins[bisect_right(LATENCY_EDGES, SLA_MS) + 1 :]), missing, bad
 
 
 def _ends(start_ms: int) -> range:

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries, Provenance
+from stream.baselines.latency_counters import LatencyCounters
 from stream.records.settings import CountingSettings
 from stream.records.source import Message
 
@@ -19,6 +22,8 @@ LATENESS_MS: Final = 700
 SKEW_MS: Final = 60_000
 START_MS: Final = 1_700_000_000_000
 SETTINGS: Final = CountingSettings(pane_ms=PANE_MS, allowed_lateness_ms=LATENESS_MS, max_clock_skew_ms=SKEW_MS)
+SLA_MS: Final = 250
+LATENCIES: Final = (20, 31.5, 250, None, 250.5, "slow", 900, -1, 4_000_000)  # "slow" and -1 are bad
 
 
 class Prediction(NamedTuple):
@@ -30,6 +35,12 @@ class Prediction(NamedTuple):
     x: float | None
     category: str | None
     score: float
+    latency: float | str | None = None  # as it stands in the message
+
+    @property
+    def is_over_sla(self) -> bool:
+        """Whether it took longer than the SLA."""
+        return not isinstance(self.latency, str | None) and self.latency > SLA_MS
 
 
 NOT_JSON: Final = Prediction("", None, "not_json", None, None, 0.0)
@@ -66,17 +77,35 @@ M3: Final = _baseline("m", 3, (0.15, 0.35, 0.65, 0.85))
 K1: Final = _baseline("k", 1, (0.25, 0.5, 0.6, 0.75))
 
 
-def flat_bins(baseline: Baseline, prediction: Prediction) -> tuple[int, int, int]:
+def counting_of(baseline: Baseline) -> CountingSettings:
+    """Of the two models `k` is checked for latency."""
+    return msgspec.structs.replace(SETTINGS, latency_sla_ms=SLA_MS) if baseline.model == "k" else SETTINGS
+
+
+def flat_bins(baseline: Baseline, prediction: Prediction) -> tuple[int, ...]:
     """The counters of one prediction: x has 5 bins, missing, invalid; c a, b, other, missing, unseen, invalid."""
     x, _, score = baseline.series
     assert isinstance(x, NumericSeries)
     assert isinstance(score, NumericSeries)
     x_bin = 5 if prediction.x is None else sum(edge <= prediction.x for edge in x.inner_edges)
     category_bin = {"a": 0, "b": 1, "z": 2, None: 3}.get(prediction.category, 4)
-    return x_bin, 7 + category_bin, 13 + sum(edge <= prediction.score for edge in score.inner_edges)
+    of_series = x_bin, 7 + category_bin, 13 + sum(edge <= prediction.score for edge in score.inner_edges)
+    return of_series if baseline.model != "k" else (*of_series, WIDTH + LATENCY_BIN[prediction.latency])
 
 
 WIDTH: Final = 20
+LATENCY_EDGES: Final = LatencyCounters(SLA_MS).sketch.inner_edges.tolist()
+LATENCY_BIN: Final = {
+    latency: len(LATENCY_EDGES) + 1 if latency is None
+    else len(LATENCY_EDGES) + 2 if latency in ("slow", -1)
+    else sum(edge <= latency for edge in LATENCY_EDGES)
+    for latency in LATENCIES
+}  # fmt: skip
+
+
+def width_of(baseline: Baseline) -> int:
+    """How many counters a pane has: `missing` and `bad` lie behind the latencies' bins."""
+    return WIDTH + len(LATENCY_EDGES) + 3 if baseline.model == "k" else WIDTH
 
 
 def input_log(random: Random, events: int, *, markers: bool) -> list[Record]:
@@ -110,5 +139,7 @@ def _prediction(random: Random, clock_ms: int, *, drifted: bool) -> tuple[dict[s
     features = {name: value for name, value in (("x", x), ("c", category)) if value is not None}
     stated = {} if event_time_ms == clock_ms and random.random() < 0.3 else {"ts": event_time_ms}
     reason = "future" if ahead_ms else "score_out_of_range" if score > 1 else None
-    truth = Prediction(model, None if ahead_ms else event_time_ms, reason, x, category, score)
-    return {"model": model, "score": score, "features": features, **stated}, truth
+    # By the score, so that no seed makes another schedule than it made before there were latencies.
+    latency = LATENCIES[round(score * 100) % len(LATENCIES)]
+    truth = Prediction(model, None if ahead_ms else event_time_ms, reason, x, category, score, latency)
+    return {"model": model, "score": score, "features": features, "latency_ms": latency, **stated}, truth

@@ -19,16 +19,16 @@ from tests.simulation.traffic import (
     M2,
     M3,
     PANE_MS,
-    SETTINGS,
-    WIDTH,
     WINDOW_MS,
     Prediction,
     Record,
     flat_bins,
+    counting_of,
+    width_of,
 )
 
 NEVER = -(1 << 62)
-DEFINITIONS = {b.id: Definition(b, SETTINGS) for b in (M1, M2, M3, K1)}
+DEFINITIONS = {b.id: Definition(b, counting_of(b)) for b in (M1, M2, M3, K1)}
 BASELINE_OF = {definition.id: definition.baseline for definition in DEFINITIONS.values()}
 
 
@@ -60,6 +60,7 @@ class Truth:
     late: int = 0
     ignored: int = 0
     lost: int = 0
+    over_sla: int = 0  # of the model that is checked for it
     dead: Counter[str] = field(default_factory=Counter)
     letters: list[tuple[int, str]] = field(default_factory=list)  # offset and reason of each dead letter
     active: dict[str, list[Counted]] = field(default_factory=dict)  # by model, oldest first
@@ -119,10 +120,11 @@ class Truth:
             self.late += 1
         elif owners:
             self.counted += 1
+            self.over_sla += model == "k" and prediction.is_over_sla
         else:
             self.ignored += 1
         for owner in [] if self.closed(start_ms) else owners:
-            counts, first, _ = self.panes.get((owner.id, start_ms), ([0] * WIDTH, offset, 0))
+            counts, first, _ = self.panes.get((owner.id, start_ms), ([0] * width_of(owner.baseline), offset, 0))
             for at in flat_bins(owner.baseline, prediction):
                 counts[at] += 1
             self.panes[owner.id, start_ms] = counts, first, offset + 1

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from unittest.mock import patch
 
 from detectors import Smoothing, Threshold
-from stream.alerts.rules import Rules
+from stream.alerts.rules import LatencyRule, Rules
 from stream.baselines.baseline import Baseline
 from stream.count import counter
 from stream.count.counter import CountOutputs
@@ -28,13 +28,14 @@ from stream.records.source import Message, Source
 from tests.simulation.kernel import Task
 from tests.simulation.log import Cluster, Faults, SendFailed
 from tests.simulation.testimony import Testimony
-from tests.simulation.traffic import K1, M1, M2, M3, SETTINGS, SKEW_MS, WINDOW_MS, input_log
+from tests.simulation.traffic import K1, M1, M2, M3, SKEW_MS, WINDOW_MS, counting_of, input_log
 from tests.simulation.worker import Holder, Worker
 
 MODEL_SETTINGS = ModelSettings(
     window_ms=WINDOW_MS,
     psi=Rules(default=Threshold(warning=0.5, critical=2.0, min_count=4)),
     smoothing=Smoothing(),
+    latency=LatencyRule(min_count=2, level=0.4),
 )
 INGEST = IngestSettings(max_clock_skew_ms=SKEW_MS)
 STEPS_LIMIT = 20_000  # of the calm; beyond it something waits for ever
@@ -167,7 +168,7 @@ class World:
         return held
 
     def _planned(self, baseline: Baseline) -> PlannedModel:
-        return PlannedModel(baseline.id, SETTINGS, WINDOW_MS)
+        return PlannedModel(baseline.id, counting_of(baseline), WINDOW_MS)
 
     # -- one schedule
 

@@ -22,8 +22,8 @@ from tests.simulation.traffic import (
     WINDOW_MS,
     Prediction,
     Record,
-    flat_bins,
     counting_of,
+    flat_bins,
     width_of,
 )
 

@@ -16,7 +16,8 @@ METRICS = frozenset({
     "predictions_received", "predictions_counted", "predictions_late", "predictions_ignored", "dead_letters", "psi",
     "kl_nats", "js_nats", "window_predictions", "alerts_firing", "evaluation_duration_seconds",
     "checkpoint_duration_seconds", "event_to_alert_seconds", "watermark_lag_seconds", "consumer_lag_records",
-    "build_info", "auc", "auc_low", "auc_high", "auc_estimated", "label_coverage_ratio",
+    "build_info", "auc", "auc_low", "auc_high", "auc_estimated", "label_coverage_ratio", "latency_seconds",
+    "latency_sla_violations",
 })  # fmt: skip
 """Those of the contract that there are by now; a counter's `_total` belongs to its samples."""
 UNITS = ("seconds", "ratio", "nats", "records", "predictions", "labels", "info", "firing", "refused", "for", "waiting")

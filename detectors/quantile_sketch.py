@@ -48,7 +48,7 @@ class QuantileSketch:
     >>> sketch.above(counts, 250.0)
     1
     >>> round(sketch.quantile(counts, 0.5), 1)       # the second of four, to 1 %
-    20.0
+    20.1
     """
 
     lowest: float

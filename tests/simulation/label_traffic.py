@@ -105,7 +105,8 @@ def labelled_inputs(
         asked = _asked(random, traffic, number, clock_ms)
         for item in asked:
             items[random.choice(predictions)].append(item)
-        for item in _truth_of(random, traffic, asked[0].row, number):
+        once = len({item.row.time_ms for item in asked}) == 1
+        for item in _truth_of(random, traffic, asked[0].row, number, once=once):
             items[random.choice(labels)].append(item)
     return {source: _in_order(random, of_source, traffic) for source, of_source in items.items()}
 
@@ -164,7 +165,7 @@ def _asked(random: Random, traffic: Traffic, number: int, clock_ms: int) -> list
     return items
 
 
-def _truth_of(random: Random, traffic: Traffic, asked: Row, number: int) -> list[Item]:
+def _truth_of(random: Random, traffic: Traffic, asked: Row, number: int, *, once: bool) -> list[Item]:
     """What becomes known of one prediction, and what is only said to be."""
     assert asked.time_ms is not None
     born_s, ttl_s, early_s = asked.time_ms // 1_000, traffic.ttl_s, traffic.early_s
@@ -172,7 +173,7 @@ def _truth_of(random: Random, traffic: Traffic, asked: Row, number: int) -> list
     if random.random() < 0.85:
         delay_s = random.choice((0, 1, 1, 2, 3, ttl_s - 1, ttl_s, ttl_s + 1, ttl_s + 6, -1, -early_s, -early_s - 1))
         in_time = -early_s <= delay_s <= ttl_s
-        brings = asked.model == "m" and random.random() < 0.12 and (in_time or not traffic.tame)
+        brings = asked.model == "m" and random.random() < 0.12 and ((in_time and once) or not traffic.tame)
         first = _label(random, traffic, asked, number, born_s + delay_s, brings=brings)
         items.append(first)
         if random.random() < 0.12:  # twice

@@ -29,7 +29,7 @@ from tests.simulation.recreated import what_becomes_of_a_recreated_input
 from tests.simulation.world import World
 
 Place = ModuleType | type
-Trial = Callable[[World], None]
+Trial = Callable[[Any], None]
 
 
 def whole_schedule(world: World) -> None:
@@ -48,11 +48,14 @@ class Mutation:
     pieces: dict[str, str]  # of its source text: what to put there instead
     trial: Trial = whole_schedule
     shape: dict[str, Any] = field(default_factory=dict)  # of the worlds in which it shows soon
+    world: Callable[..., World] = World  # in which it must show
+    first_seed: int = 0  # where it takes many
     also_in: tuple[ModuleType, ...] = ()  # modules that have imported the function by name
 
     def apply(self, patch: pytest.MonkeyPatch) -> None:
         """Take the rule out, until `patch` is undone."""
-        original: Any = inspect.unwrap(getattr(self.place, self.function))
+        held: Any = inspect.getattr_static(self.place, self.function)
+        original: Any = held.fget if isinstance(held, property) else inspect.unwrap(getattr(self.place, self.function))
         source = textwrap.dedent(inspect.getsource(original))
         for piece, instead in self.pieces.items():
             assert source.count(piece) == 1, f"{self.function} no longer has one {piece!r}: mend the mutation"

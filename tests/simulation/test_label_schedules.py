@@ -13,7 +13,7 @@ from tests.simulation.label_truth import PaneOf
 from tests.simulation.label_world import LabelWorld
 from tests.simulation.test_schedules import blocks, judge_world
 
-SCHEDULES: Final = 2_000  # by default
+SCHEDULES: Final = 1_500  # by default
 INTERLEAVED: Final = 100  # pairs of schedules
 
 

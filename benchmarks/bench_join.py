@@ -61,6 +61,8 @@ def main() -> None:
     print(f"memory of a waiting prediction: {arrays / waiting:.1f} B in arrays (wanted <= 36), ", end="")
     print(f"{resident / waiting:.1f} B resident with about 25 MB that do not grow with them: {resident / 1e6:.0f} MB")
     _read_back(folds, predictions, waiting)
+    for rows in (0, 1, 10):
+        _read_back_small(rows)
     if not large:
         _against_a_dict(predictions[0], labels)
 
@@ -116,6 +118,42 @@ def _read_back(folds: list[JoinFold], logs: list[list[bytes]], waiting: int) -> 
     took_s = time.process_time() - started_s
     assert sum(fold.ledger.waiting for fold in again) == waiting
     print(f"read-back: {took_s:.1f} s for {waiting:,} ({took_s / waiting * 1e6:.2f} us a row), checksums equal")
+
+
+def _read_back_small(rows: int, records: int = 20_000) -> None:
+    """Of sources of little traffic: eight partitions, each with a record every two seconds."""
+    ids = np.random.default_rng(rows).integers(1, 1 << 63, records * max(rows, 1), dtype=np.uint64)
+    log = [_small(i, ids[i * rows : (i + 1) * rows]) for i in range(records)]
+    fold = _folded(log[: records // 10])
+    state = fold.next_offset, fold.progress(), list(fold.live())
+    again = _join()
+    again.restore(*state)
+    again.reread(_batch(log[: fold.next_offset], 0))
+    again.end_reread()  # the first tenth: checksums are equal
+    again = _join()
+    again.restore(*state)
+    started_s = time.process_time()
+    again.reread(_batch(log, 0))
+    took_us = (time.process_time() - started_s) / records * 1e6
+    print(f"read-back: {took_us:.1f} us a record of {rows} rows")
+
+
+def _small(number: int, ids: "np.ndarray[tuple[int], np.dtype[np.uint64]]") -> bytes:
+    partition, step = number % 8, number // 8
+    n, begin, time_s = len(ids), (number // 8) * max(len(ids), 1), START_S + 2 * step
+    rows = OutcomeRows(
+        hash=ids,
+        offset=begin + np.arange(n),
+        late=np.zeros(n, np.bool_),
+        time_s=np.full(n, time_s),
+        model=np.zeros(n, np.int64),
+        payload=np.zeros(n, np.uint32),
+        value=np.zeros(n, np.float32),
+    )
+    return encode_covering(
+        Covering(f"predictions/{partition}", 0, Kind.PREDICTIONS, 8, begin, begin + max(n, 1), time_s * 1000, False, 0,
+                 MODELS[:1] if n else [], n, pack_rows(rows, Kind.PREDICTIONS, begin))
+    )  # fmt: skip
 
 
 def _ids(partition: int, count: int) -> "np.ndarray[tuple[int], np.dtype[np.uint64]]":

@@ -5,10 +5,8 @@ restart the rows are rebuilt by folding again from a place before which nothing 
 counting nothing; then a checksum of them must equal that in `@`.
 """
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Final
 
 import msgspec
 
@@ -23,7 +21,9 @@ from stream.join.gate import OF_LABELS, Closed
 from stream.join.ledger import Ledger
 from stream.join.matcher import Matcher
 from stream.join.registers import Registers
-from stream.join.table import Flags
+from stream.join.segments import RECORD_WORTH, SEGMENT_ROWS, Segment, Segments
+from stream.join.table import Flags, Ints
+from stream.join.together import LARGE, Together, edges_of, newest_s
 from stream.join.waiting import EARLY_BUCKET_S, LONG_AGO, Waiting
 from stream.join.watermarks import Heard, seconds
 from stream.records.outcome import (
@@ -38,24 +38,9 @@ from stream.records.outcome import (
 from stream.records.prediction import ModelKey
 from stream.records.source import MessageBatch, Source
 
-SEGMENT_ROWS: Final = 20_000  # between two places where reading back may begin
-RECORD_WORTH: Final = 8  # rows that a record without rows counts for
-
 
 class ReadBackMismatch(RuntimeError):
     """The rows read back are not those that were there: a bug, and nothing may be written."""
-
-
-class Segment(msgspec.Struct, array_like=True):
-    """A place in the log where reading back may begin, with what was known there."""
-
-    offset: int
-    heard: Heard
-    label_limit: int
-    newest_s: int = LONG_AGO  # event time of its rows
-    rows: int = 0
-    named: set[int] = set()  # numbers of the definitions that its records name
-    scores: bool = False  # whether any of its labels brings a score
 
 
 class JoinProgress(msgspec.Struct, frozen=True):
@@ -95,8 +80,8 @@ class JoinFold:
         self.caps = Caps(self.definitions, self.waiting, ledger)
         self.gates = self.caps.gates
         self._matcher = Matcher(self.definitions, self.waiting, self.caps, ledger, self.registers)
-        self._segments: deque[Segment] = deque()
-        self._with_scores = 0  # of the segments
+        self._together = Together(self._matcher)
+        self._segments = Segments(self.definitions, self._segment_rows)
         self._to_send: list[Outgoing] = []
         self._believed: JoinProgress | None = None  # while the log is read back
 
@@ -136,12 +121,13 @@ class JoinFold:
             self._take(covering, offset)
 
     def _take(self, covering: Covering, offset: int) -> None:
+        if self._believed is not None:
+            self._take_again(covering, offset)
+            return
         self._take_rows(covering, offset)
         self.heard.take(covering)
         watermark_ms = self.heard.watermark_ms
         self.waiting.advance(seconds(watermark_ms), self.heard.no_label_before_s)
-        if self._believed is not None:
-            return
         self.caps.set_gates(offset + 1)
         due = self.emission.due(watermark_ms)
         if due:
@@ -180,9 +166,7 @@ class JoinFold:
             return
         self.ledger.late += int(rows.late.sum())
         self.ledger.below += int((~rows.late & (rows.time_s < seconds(held.watermark_ms))).sum())
-        segment = self._segments[-1]
-        segment.rows += len(rows)
-        segment.newest_s = max(segment.newest_s, int(rows.time_s.max()))
+        self._segments.held[-1].has_rows(len(rows), int(rows.time_s.max()))
         self._matcher.early_s = self.heard.early_of(covering)
         numbered = self._numbered(covering, rows, offset)
         if covering.kind is Kind.PREDICTIONS:
@@ -192,20 +176,10 @@ class JoinFold:
 
     def _numbered(self, covering: Covering, rows: OutcomeRows, offset: int) -> OutcomeRows:
         """The rows with the numbers of their definitions in this partition; those that find no room are refused."""
-        version = self.definitions.version
-        numbers = self.definitions.numbers(covering.definitions, offset, again=self._believed is not None)
-        if self.definitions.version != version:
-            self.waiting.learn()
-        segment = self._segments[-1]
-        fresh = set(numbers[numbers != NO_ROOM].tolist()) - segment.named
-        self.definitions.name(fresh)
-        segment.named |= fresh
+        numbers = self._named(covering, offset)
         named: Flags = rows.model != NO_MODEL
         if not named.any():
             return rows
-        if covering.kind is Kind.LABELS and not segment.scores:
-            segment.scores = True
-            self._with_scores += 1
         model = rows.model.copy()
         model[named] = numbers[rows.model[named]]
         rows, has_room = replace(rows, model=model), model != NO_ROOM
@@ -213,6 +187,16 @@ class JoinFold:
             self._matcher.refuse(covering.kind, int((~has_room).sum()))
             rows = rows.take(has_room)
         return rows
+
+    def _named(self, covering: Covering, offset: int) -> Ints:
+        """The numbers of a record's definitions, which its segment names from now on."""
+        version = self.definitions.version
+        numbers = self.definitions.numbers(covering.definitions, offset, again=self._believed is not None)
+        if self.definitions.version != version:
+            self.waiting.learn()
+        scores = covering.kind is Kind.LABELS and bool(covering.definitions)
+        self._segments.name(set(numbers.tolist()) - {NO_ROOM}, scores=scores)
+        return numbers
 
     def lost(self, begin: int) -> None:
         """Records are gone before they were read. What waits could not be read back any more: it is given up."""
@@ -225,29 +209,24 @@ class JoinFold:
         self.waiting.empty()
         self.gates.closed.clear()
         while self._segments:
-            self._forget_segment()
+            self._segments.forget_first()
 
     # -- where reading back begins
 
     def _open_segment(self, offset: int) -> None:
-        if not self._segments or self._segments[-1].rows >= self._segment_rows:
-            self._segments.append(Segment(offset, self.heard.copy(), self.waiting.label_limit))
-        self._segments[-1].rows += RECORD_WORTH
+        if self._segments.is_full():
+            self._segments.begin(Segment(offset, self.heard.copy(), self.waiting.label_limit))
+        self._segments.held[-1].rows += RECORD_WORTH
 
     def _forget_segments(self) -> bool:
         """All rows before the first segment are dead, and so is all that they could have met or kept out."""
         watermark_s, forgotten = seconds(self.heard.watermark_ms), False
-        while len(self._segments) > 1 and self._segments[0].newest_s < watermark_s - self._needed_s():
-            self._forget_segment()
+        while len(self._segments) > 1 and self._segments.held[0].newest_s < watermark_s - self._needed_s():
+            self._segments.forget_first()
             forgotten = True
         if forgotten:
-            self.gates.forget_before(self._segments[0].offset)
+            self.gates.forget_before(self._segments.held[0].offset)
         return forgotten
-
-    def _forget_segment(self) -> None:
-        segment = self._segments.popleft()
-        self.definitions.forget(segment.named)
-        self._with_scores -= segment.scores
 
     def _needed_s(self) -> int:
         """How long a row may matter, as long as the segments that are kept name what they name.
@@ -256,7 +235,7 @@ class JoinFold:
         """
         reach = self.definitions.reach
         slack_s = reach.widest_bucket_s + 2 * EARLY_BUCKET_S
-        times = 2 if self._with_scores else 1
+        times = 2 if self._segments.with_scores else 1
         return times * reach.longest_ttl_s + 2 * self.heard.most_early_s + slack_s
 
     def _forget_definitions(self) -> None:
@@ -270,7 +249,7 @@ class JoinFold:
 
     def needs_from(self) -> int:
         """The first offset that reading back would need."""
-        return self._segments[0].offset if self._segments else self.next_offset
+        return self._segments.held[0].offset if self._segments else self.next_offset
 
     def reread_from(self) -> int:
         """Where reading back begins, after `restore`."""
@@ -281,10 +260,27 @@ class JoinFold:
         before = self.ledger.predictions + self.ledger.labels
         for offset, value in zip(batch.offsets.tolist(), batch.values, strict=True):
             self._fold_record(offset, value)
+        self._together.flush()
         self.reread_rows += self.ledger.predictions + self.ledger.labels - before
+
+    def _take_again(self, covering: Covering, offset: int) -> None:
+        if covering.rows >= LARGE or covering.begin != self.heard.of(covering).seen:
+            self._together.flush()
+            self._take_rows(covering, offset)
+        elif covering.rows:
+            numbers = self._named(covering, offset)
+            self._segments.held[-1].has_rows(covering.rows, newest_s(covering))
+            self._together.add(covering, numbers, offset, self.heard.early_of(covering))
+        self.heard.take(covering)
+        times = seconds(self.heard.watermark_ms), self.heard.no_label_before_s
+        if not self.waiting.keeps_all(*times):
+            self._together.flush()
+            self.waiting.advance(*times)
 
     def end_reread(self) -> None:
         """Compare with what was there; raises ReadBackMismatch."""
+        self._together.flush()
+        self.waiting.advance(seconds(self.heard.watermark_ms), self.heard.no_label_before_s)
         believed, self._believed = self._believed, None
         if believed is None:
             return
@@ -313,7 +309,7 @@ class JoinFold:
 
     def progress(self) -> bytes:
         """The rest of the state."""
-        start = self._segments[0] if self._segments else self._segment_here()
+        start = self._segments.held[0] if self._segments else self._segment_here()
         return msgspec.msgpack.encode(
             JoinProgress(
                 definitions=self.definitions.held(),
@@ -339,6 +335,7 @@ class JoinFold:
         self.registers.restore(registers, state.panes_said.watermark_ms)
         self.emission.find_untold()
         self._believed = msgspec.msgpack.decode(progress, type=JoinProgress)
+        self._together = Together(self._matcher, edges_of(c for held in state.closed.values() for c in held))
         self._count_into(Ledger(), None)
 
     def _count_into(self, ledger: Ledger, registers: Registers | None) -> None:

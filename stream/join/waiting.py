@@ -57,6 +57,7 @@ class Waiting:
         self._limit = np.full(len(definitions.ttl_s), LONG_AGO, np.int64)  # buckets below it are dead
         self.label_limit = LONG_AGO
         self._both_s = LONG_AGO  # both watermarks
+        self._next_s: int | None = None  # the time at which the next bucket of any definition dies, once asked for
         self._purged = 64
 
     def begin_at(self, both_s: int, label_limit: int) -> None:
@@ -80,6 +81,7 @@ class Waiting:
             more = np.zeros(room - len(self.waiting), np.int64)
             self.waiting, self.held = np.concatenate([self.waiting, more]), np.concatenate([self.held, more])
         self._limit = np.maximum(self._both_s, LONG_AGO) // self._definitions.width_s
+        self._next_s = None
         if self._definitions.is_regression.any():
             self.table.want_numbers()
 
@@ -207,6 +209,16 @@ class Waiting:
                 self.waiting[key >> 40] += sign * waiting
                 self.held[key >> 40] += sign * count
 
+    def keeps_all(self, both_s: int, no_label_before_s: int) -> bool:
+        """Whether `advance` would forget nothing, and let everything in that it lets in now."""
+        if no_label_before_s // EARLY_BUCKET_S > self.label_limit:
+            return False
+        if self._next_s is None:
+            used = self._definitions.group >= 0
+            ends = (self._limit[used] + 1) * self._definitions.width_s[used]
+            self._next_s = int(ends.min()) if len(ends) else 0
+        return both_s < self._next_s
+
     def advance(self, both_s: int, no_label_before_s: int) -> None:
         """Forget what the watermarks have left behind: predictions expire, labels are orphans."""
         label_limit = no_label_before_s // EARLY_BUCKET_S
@@ -227,7 +239,7 @@ class Waiting:
                 self.waiting[number] -= gone[0]
                 self.held[number] -= gone[1]
                 self._forget(gone)
-        self._limit = limit
+        self._limit, self._next_s = limit, None
 
     def _forget(self, gone: Bucket) -> None:
         self.rows -= gone[1]

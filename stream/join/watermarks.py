@@ -79,15 +79,20 @@ class Heard(msgspec.Struct):
     def take(self, covering: Covering) -> None:
         """Let a record, whose rows have been taken, move its source on."""
         held = self.of(covering)
+        before_ms, was_idle = held.watermark_ms, held.idle
         held.watermark_ms = max(held.watermark_ms, covering.watermark_ms)
         # Less is a zombie's word: it is behind, or has not noticed that there is nothing more to read.
         if covering.end > held.seen:
             held.beyond, held.beyond_end = 0, -1
         if (covering.end, covering.idle) >= (held.seen, held.idle):
             held.seen, held.idle = covering.end, covering.idle
-        self.expected[covering.kind] = covering.sources
         self.early_s = self.early_of(covering)
         self.most_early_s = max(self.most_early_s, self.early_s)
+        reached_ms = self.predictions_ms if covering.kind is Kind.PREDICTIONS else self.labels_ms
+        unmoved = held.watermark_ms == before_ms or before_ms > reached_ms  # or it was not the one waited for
+        if unmoved and held.idle == was_idle and self.expected.get(covering.kind) == covering.sources:
+            return
+        self.expected[covering.kind] = covering.sources
         predictions, _ = self._of_kind(Kind.PREDICTIONS)
         labels, silent = self._of_kind(Kind.LABELS)
         self.predictions_ms = max(self.predictions_ms, predictions)

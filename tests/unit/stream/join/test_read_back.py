@@ -1,11 +1,17 @@
 """What waits is made again from the log, and compared with what was there."""
 
+from random import Random
+
+import numpy as np
 import pytest
 
-from stream.join.fold import ReadBackMismatch
+import stream.join.fold as fold_module
+from stream.join.fold import JoinFold, ReadBackMismatch
+from tests.unit.stream.join import test_oracle
 from tests.unit.stream.join.outcomes import (
     DAY,
     HOUR,
+    NAN,
     PRICE,
     L,
     P,
@@ -83,3 +89,58 @@ def test_a_score_in_a_label_does_not_stand_by_itself_where_its_prediction_is_no_
         if step % 4 == 0:
             restored(fold, log, segment_rows=5)
     assert fold.needs_from() > 200
+
+
+def kept(fold: JoinFold) -> dict[str, object]:
+    """Everything that waits, wherever it lies in memory."""
+    table = fold.waiting.table
+    slots = np.flatnonzero(table.key)
+    rows = table.rows(slots)
+    alive = fold.waiting.alive(rows)
+    by_id = sorted(zip(table.key[slots][alive].tolist(), *(c[alive].tolist() for c in rows), strict=True))
+    beside = {key: [x for x in held if fold.waiting.label_is_alive(x[0])] for key, held in fold.waiting.more.items()}
+    return {
+        "rows": [tuple(map(repr, row)) for row in by_id],
+        "beside": sorted((key, repr(held)) for key, held in beside.items() if held),
+        "waiting": fold.waiting.waiting.tolist(),
+        "held": fold.waiting.held.tolist(),
+        "progress": fold.progress(),
+    }
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_records_that_are_read_back_together_leave_what_they_leave_one_by_one(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+):
+    """Ids that come again within one bucket of time, gates that close, labels with scores: bit for bit."""
+    random = Random(seed)
+    log = test_oracle.traffic(random, 300)
+    small = {"max_waiting": 12} if seed % 2 else {}
+    if small:
+        monkeypatch.setattr(test_oracle, "DEFINITIONS", [definition("fraud", ttl_s=2 * HOUR, **small)])
+        log = test_oracle.traffic(random, 300)
+    for cut in sorted(random.sample(range(1, len(log)), 6)):
+        fold = read(join(segment_rows=100), *log[:cut])
+        monkeypatch.setattr(fold_module, "LARGE", 0)
+        single = restored(fold, log, segment_rows=100)
+        monkeypatch.setattr(fold_module, "LARGE", 1_000)
+        assert kept(restored(fold, log, segment_rows=100)) == kept(single), cut
+
+
+def test_one_id_in_every_record_is_taken_in_order():
+    """A prediction, its label, its correction, all in one bucket: one round each."""
+    out, truth = predictions(), labels()
+    log = [out.say(P(1, T), P(2, T)), truth.say(L(1, T + 1, 0.0)), truth.say(L(1, T + 3, 1.0), L(2, T + 1, 0.0))]
+    log += [truth.say(L(1, T + 2, 0.0)), truth.say(L(2, T + 4, NAN))]
+    fold = restored(read(join(), *log), log)
+    read(fold, truth.say(L(2, T + 5)))
+    assert (fold.ledger.joined, fold.ledger.revised, fold.ledger.retracted) == (2, 2, 1)
+
+
+def test_what_a_gate_has_kept_out_stays_out_although_records_are_taken_together():
+    few = definition(max_waiting=4)
+    out = predictions()
+    log = [out.say(*(P(i, T, of=few) for i in ids)) for ids in ([1, 2], [3, 4, 5, 6], [7], [8, 9])]
+    fold = read(join(), *log)
+    assert (fold.ledger.waiting, fold.ledger.refused) == (4, 5)
+    assert restored(fold, log).ledger.waiting == 4

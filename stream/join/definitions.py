@@ -5,8 +5,8 @@ Those with one `id` count into the same registers, as the one that a record name
 
 A number is free again once no record that may be read back names its definition, no row has it, and
 no pane is counted by it: so what is read back means the same, and `@` does not grow for ever. There is
-room for 16,384 at a time. Rows of one that finds no room are refused, as they are when read back: a
-definition counts from the offset at which it was given its number.
+room for 4,096 at a time, so that `@` fits a message. Rows of one that finds none are refused, and are so
+again when they are read back: a definition counts from the offset at which it was given its number.
 """
 
 import heapq
@@ -25,7 +25,7 @@ from stream.records.performance import Sections
 Ints = npt.NDArray[np.int64]
 Words64 = npt.NDArray[np.uint64]
 
-MOST_DEFINITIONS: Final = 1 << 14
+MOST_DEFINITIONS: Final = 1 << 12
 BUCKETS_A_TTL: Final = 64  # a row is forgotten at the end of its bucket: up to 1/64 of its time to live late
 LARGEST_GRID: Final = 1 << 12  # bins; what a row has room for
 NO_ROOM: Final = -1  # stands for the number of a definition that has none
@@ -59,6 +59,7 @@ class Definitions:
         self._groups: dict[str, int] = {}  # numbers of what one cap counts together, by name
         self._since: list[int] = []
         self._numbers: dict[PerformanceDefinition, int] = {}
+        self._of_id: dict[str, set[int]] = {}
         self._free: list[int] = []  # a heap
         self._named: Counter[int] = Counter()  # by how many segments
         self._reach: Reach | None = None
@@ -110,6 +111,10 @@ class Definitions:
         """Where what lies in the registers of a definition."""
         return Sections.of(self.newest[definition_id])
 
+    def kept_ms(self, definition_id: str, *, cohort: bool) -> int:
+        """How long after its start a pane may change, or be asked for: as the most lasting one of that id says."""
+        return max(_kept_ms(self.known[number], cohort) for number in self._of_id[definition_id])
+
     # -- which of them matter
 
     def name(self, numbers: Iterable[int]) -> None:
@@ -152,8 +157,9 @@ class Definitions:
         for number in numbers:
             definition = self.known[number]
             del self._numbers[definition]
-            if self.newest.get(definition.id) is definition:
-                del self.newest[definition.id]
+            self._of_id[definition.id].discard(number)
+            if not self._of_id[definition.id]:
+                del self.newest[definition.id], self._of_id[definition.id]
             self.known[number], self._since[number] = NOBODY, 0
             self.dedupe[number], self.is_regression[number], self.group[number] = True, False, -1
             heapq.heappush(self._free, number)
@@ -173,6 +179,7 @@ class Definitions:
 
     def _give(self, number: int, definition: PerformanceDefinition, since: int) -> None:
         self._numbers[definition] = number
+        self._of_id.setdefault(definition.id, set()).add(number)
         self.known[number], self._since[number] = definition, since
         self.version += 1
         self._fill(number, definition)
@@ -206,6 +213,12 @@ class Definitions:
 def ttl_s_of(definition: PerformanceDefinition) -> int:
     """Whole seconds; at least one."""
     return max(1, definition.ttl_ms // 1000)
+
+
+def _kept_ms(definition: PerformanceDefinition, cohort: bool) -> int:
+    if cohort:
+        return definition.cohort_ms + definition.ttl_ms + definition.revision_ms
+    return definition.pane_ms + 2 * definition.window_ms
 
 
 def group_name(definition: PerformanceDefinition) -> str:

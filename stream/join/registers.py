@@ -221,11 +221,7 @@ class Registers:
             self._cool(key)
 
     def _is_over(self, key: PaneKey) -> bool:
-        definition = self._definitions.newest[key.definition]
-        if key.cohort:
-            kept_ms = definition.cohort_ms + definition.ttl_ms + definition.revision_ms
-        else:
-            kept_ms = definition.pane_ms + 2 * definition.window_ms
+        kept_ms = self._definitions.kept_ms(key.definition, cohort=key.cohort)
         return key.start_ms + kept_ms < self._watermark_ms
 
     # -- what is durable

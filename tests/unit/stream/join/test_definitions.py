@@ -131,11 +131,22 @@ def test_settings_that_were_changed_and_changed_back_are_in_force():
     for one in (week, day, week):
         world.step(MINUTE, one)
         world.crash()
-    assert world.fold.definitions.newest[week.id].ttl_ms == 7 * DAY * 1000
+        assert world.fold.definitions.newest[week.id] == one
     world.step(3 * DAY, week)
     world.say(world.truth, L(3, world.now))
     assert (world.fold.ledger.joined, world.fold.ledger.missed) == (1, 0)
     assert any(start == T for _, cohort, start in panes(world.fold) if cohort)
+
+
+def test_a_cohort_is_kept_as_long_as_its_predictions_wait_though_they_wait_less_long_now():
+    week, brief = definition(ttl_s=7 * DAY, revision_s=0), definition(ttl_s=HOUR, revision_s=0)
+    world = World()
+    world.step(0, week)
+    for _ in range(30):
+        world.step(HOUR, brief)
+    world.crash()
+    world.say(world.truth, L(1, world.now))
+    assert (world.fold.ledger.joined, world.fold.ledger.missed) == (1, 0)
 
 
 def test_a_long_time_to_live_that_was_given_up_does_not_keep_the_log_for_ever():

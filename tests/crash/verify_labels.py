@@ -15,7 +15,7 @@ from tests.crash.join_truth import JoinTruth, Settled
 from tests.crash.tail import Tail
 from tests.crash.verify_counts import ledger_words
 
-MUST_BE_ZERO: Final = ("below", "missed", "unreadable", "lost", "refused")
+MUST_BE_ZERO: Final = ("below", "missed", "unreadable", "lost", "refused", "refused_labels")
 LABELS_BESIDE_THEIR_PREDICTION: Final = ("revised", "duplicate_labels")
 IN_METRICS: Final = {"join_predictions": "duplicates", "join_labels": "duplicate_labels"}
 

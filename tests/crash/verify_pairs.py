@@ -67,7 +67,7 @@ class PairCheck:
         for o, records in self.tail.of(self.deployment.join_changelog).items():
             log, begin = changelog(records), begins[Source(self.deployment.join_changelog, o)]
             newest = log.newest(begin)
-            for definition in join_progress(newest).definitions:
+            for definition in (known.definition for known in join_progress(newest).definitions):
                 self._learn(definition)
             found = {}
             for key, (_, value) in log.registers_as_of(newest).items():

@@ -22,7 +22,7 @@ from stream.evaluate.course import Candidate, Course
 from stream.evaluate.fold import EvaluateFold
 from stream.evaluate.panes import PaneSum
 from stream.evaluate.sources import Sources
-from stream.ingest.careful_rows import CarefulRows
+from stream.ingest import decode, envelope
 from tests.simulation.log import Client, Faults
 from tests.simulation.oracle import check
 from tests.simulation.recreated import what_becomes_of_a_recreated_input
@@ -120,7 +120,7 @@ MUTATIONS = (
         shape=ZOMBIES | {"sources": 1, "kills": 6, "min_snapshot_bytes": 0}),
     Mutation("a log is read to its true end, not to what `end()` says", Client, "read",
         {"partition.begin), partition.end": "partition.begin), await self.end(source)"}),
-    Mutation("recovered activations take effect where they did", Owner, "take",
+    Mutation("recovered activations take effect where they did", Owner, "_recover",
         {"self._scheduled = _first_of_each_payload(recovered.activations)": "self._scheduled = []"}),
     Mutation("panes that a zombie counted under another activation are dropped", CountFold, "restore",
         {"and may_hold(models[key.definition], key.start_ms)": ""}),
@@ -152,8 +152,8 @@ MUTATIONS = (
     Mutation("the watermark is a running maximum per row, not per batch", CountFold, "fold",
         {"newest = np.maximum.accumulate(np.maximum(decoded.time_ms, self.newest_event_ms))":
             "newest = np.full_like(decoded.time_ms, max([self.newest_event_ms, *decoded.time_ms]))"}),
-    Mutation("rows of unknown models move the watermark", CarefulRows, "time_of",
-        {"if not isinstance(prediction, dict) or isinstance(_model_key(prediction), Fault):": "if True:"}),
+    Mutation("rows of unknown models move the watermark", envelope, "time_of",
+        {"if not isinstance(message, dict) or isinstance(model_key(message), Fault):": "if True:"}, also_in=(decode,)),
     Mutation("a closed pane rejects late events", counter, "_sorted_out",
         {"starts + pane_ms <= watermark_ms": "starts < 0"}),
     Mutation("late is judged by event time, not by how long ago something came", counter, "_sorted_out",

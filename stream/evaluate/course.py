@@ -32,6 +32,7 @@ class CandidateProgress(msgspec.Struct, array_like=True):
     from_ms: dict[str, int]  # by source
     until_ms: dict[str, int]
     since: int  # offset of the partial that it came with
+    entered_ms: int = NO_TIME  # to where windows had been evaluated then
 
 
 class CourseProgress(msgspec.Struct, array_like=True):
@@ -57,14 +58,15 @@ class Candidate:
     from_ms: dict[str, int] = field(default_factory=dict)  # by source: panes before it were not counted
     until_ms: dict[str, int] = field(default_factory=dict)  # by source that has a successor: panes from it on neither
     since: int = -1  # offset of the partial that it came with; an earlier stay of the same definition is forgotten
+    entered_ms: int = NO_TIME  # to where windows had been evaluated then: of an earlier stay's panes some are gone
     panes: ModelPanes = field(init=False)
 
     def __post_init__(self) -> None:
         self.panes = ModelPanes(self.definition.layout.width, self.definition.settings.pane_ms)
 
     def whole_from_ms(self) -> int:
-        """From where every source that has spoken counts with it."""
-        return max(self.from_ms.values(), default=NO_TIME)
+        """From where every source that has spoken counts with it, and nothing has been forgotten."""
+        return max(self.entered_ms, *self.from_ms.values()) if self.from_ms else NO_TIME
 
     def whole_to_ms(self, sources: Sources) -> float:
         """To where every source counts with it; infinite if it has no successor.
@@ -164,7 +166,8 @@ class Course:
         if candidate is None:
             if announced.until_ms is not None and self.progress.evaluated_to_ms is not None:
                 return None  # forgotten: its successor is in force
-            candidate = self.candidates[definition.id] = Candidate(definition, since=offset)
+            entered_ms = NO_TIME if self.progress.evaluated_to_ms is None else self.progress.evaluated_to_ms
+            candidate = self.candidates[definition.id] = Candidate(definition, since=offset, entered_ms=entered_ms)
             self._order()
         return candidate
 
@@ -189,7 +192,12 @@ class Course:
         """Write into the progress what it is counted with."""
         self.progress.definitions = [
             CandidateProgress(
-                c.definition.baseline.id, c.definition.settings, _sorted(c.from_ms), _sorted(c.until_ms), c.since
+                c.definition.baseline.id,
+                c.definition.settings,
+                _sorted(c.from_ms),
+                _sorted(c.until_ms),
+                c.since,
+                c.entered_ms,
             )
             for c in self.candidates.values()
         ]

@@ -162,7 +162,7 @@ class EvaluateFold:
             course = self._course(course_progress)
             for known in course_progress.definitions:
                 definition = self._learn(known.baseline_id, known.settings)
-                candidate = Candidate(definition, known.from_ms, known.until_ms, known.since)
+                candidate = Candidate(definition, known.from_ms, known.until_ms, known.since, known.entered_ms)
                 course.candidates[definition.id] = candidate
                 candidates[definition.id, course_progress.segment] = course, candidate
         self.performance.restore(state.outcome_sources, state.outcomes_expected, state.performance)

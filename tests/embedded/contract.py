@@ -22,7 +22,7 @@ METRICS = frozenset({
 """Those of the contract that there are by now; a counter's `_total` belongs to its samples."""
 UNITS = ("seconds", "ratio", "nats", "records", "predictions", "labels", "info", "firing", "refused", "for", "waiting")
 STATISTICS = {"psi", "auc", "auc_low", "auc_high", "auc_estimated", "auc_standard_error", "brier", "ece"}
-STATISTICS |= {"precision_estimated", "recall_estimated", "brier_estimated", "estimate_gap"}
+STATISTICS |= {"precision_estimated", "recall_estimated", "brier_estimated", "estimate_gap", "log_loss", "accuracy"}
 OF_THE_MODEL = {"mae", "rmse", "bias", "estimate_reliable"}  # in the unit of its estimates, or yes and no
 IDENTIFIERS = {"prediction_id", "request_id", "id", "baseline", "definition", "window"}
 

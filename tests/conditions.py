@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-GENEROUS_S = 60.0
+GENEROUS_S = 120.0
 
 
 async def eventually(condition: Callable[[], bool], what: str) -> None:

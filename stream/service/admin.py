@@ -101,6 +101,7 @@ async def check_topics(config: Config, log: KafkaLog) -> dict[str, int]:
     Raises:
         TopicMissing: some are not there; `driftline topics create` makes them.
         PartitionCountChanged: an internal topic has another number than its state was kept for.
+        CallerError: a topic has outgrown its changelog, or would forget state by itself.
     """
     async with _admin(config) as admin:
         existing = await _partition_counts(admin)
@@ -108,10 +109,10 @@ async def check_topics(config: Config, log: KafkaLog) -> dict[str, int]:
         missing = [name for name in names if name not in existing]
         if missing:
             raise TopicMissing(*missing)
+        counts = {name: existing[name] for name in names}
+        await _record_counts(config, log, counts)
+        _refuse_outgrown(config, counts)
         await _refuse_forgetful(config, admin)
-    counts = {name: existing[name] for name in names}
-    await _record_counts(config, log, counts)
-    _refuse_outgrown(config, counts)
     return counts
 
 

@@ -32,7 +32,7 @@ from tests.brokers import Broker
 from tests.embedded.command_line import REPOSITORY, Finished, driftline
 
 QUICK_WORKER = Path(__file__).parent / "quick_worker.py"
-GENEROUS_S = 60.0  # a rebalance on a busy machine; what is waited for comes in a second or two
+GENEROUS_S = 120.0  # a rebalance on a busy machine; what is waited for comes in a second or two
 LOOK_EVERY_S = 0.05
 PANE_MS = 60_000
 LATENESS_MS = 10_000

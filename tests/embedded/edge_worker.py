@@ -33,8 +33,8 @@ class OffsetOwner:
 
     async def take(self, owned: frozenset[Source]) -> None:
         """Start each at its first record."""
+        self.next_offset = dict.fromkeys(owned, 0)  # before the seek: a batch may come right behind it
         await self.partitions.seek(dict.fromkeys(owned, 0))
-        self.next_offset = dict.fromkeys(owned, 0)
         self.report(taken=sorted(s.partition for s in owned))
 
     async def give_up(self, given_up: frozenset[Source]) -> None:

@@ -72,9 +72,8 @@ def _print(measured: dict[str, list[float]], faust: dict[str, float]) -> None:
 
 
 async def _prepare(servers: str, rows: tuple[list[bytes], list[int]]) -> None:
-    await traffic.create_topics(
-        servers, {"predictions": traffic.PARTITIONS, "baselines": 1, "alerts": 1, "reports": 1, "dead-letters": 1}
-    )
+    ours = ("labels", "baselines", "alerts", "reports", "dead-letters")
+    await traffic.create_topics(servers, {"predictions": traffic.PARTITIONS} | dict.fromkeys(ours, 1))
     async with KafkaLog.connect(KafkaKeys(bootstrap_servers=servers)) as log:
         await register(log, Source("baselines", 0), traffic.baseline())
     await traffic.publish(servers, "predictions", rows)
@@ -118,8 +117,11 @@ def _worker(servers: str, rows: int, *, length: str) -> float:
 
 
 _INTERNAL: Final = {
+    "outcomes": 1,
     "partials": 2,
     "count-changelog": traffic.PARTITIONS,
+    "labels-changelog": 1,
+    "join-changelog": 1,
     "evaluate-changelog": 2,
     "partition-counts": 1,
 }

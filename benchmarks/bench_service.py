@@ -40,7 +40,7 @@ FAUST_ROWS: Final = {"table": 5_000, "dict": 50_000}
 def main() -> None:
     """Print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=400_000)
+    parser.add_argument("--rows", type=int, default=600_000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     rows = traffic.messages(options.rows, span_ms=25 * HOUR_MS)
@@ -139,7 +139,7 @@ def _counted_at_least(rows: int, worker: "subprocess.Popen[bytes]") -> tuple[flo
             counted = 0.0
         if counted >= rows:
             return time.perf_counter(), counted
-        time.sleep(0.05)
+        time.sleep(0.1)
     raise SystemExit(f"the worker has not counted {rows} rows")
 
 

@@ -19,6 +19,7 @@ give about 10,000 records.
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
@@ -30,6 +31,10 @@ from stream.records.source import MessageBatch, Source
 
 FETCH_BYTES: Final = 4 * 1024 * 1024  # Faust's `consumer_max_fetch_size`, per partition
 RECORDS_PER_FETCH: Final = 20_000  # Faust's `broker_max_poll_records`; bounds what a compressed fetch can unfold to
+
+_OFFSET: Final = attrgetter("offset")
+_TIMESTAMP: Final = attrgetter("timestamp")
+_VALUE: Final = attrgetter("value")
 
 Records = Sequence[ConsumerRecord[Any, Any]]
 
@@ -63,7 +68,7 @@ def message_batch(source: Source, fetched: Records, previous_end: int | None) ->
         source=source,
         begin=first,
         chained=first == previous_end,
-        offsets=np.fromiter((r.offset for r in fetched), np.int64, len(fetched)),
-        timestamps_ms=np.fromiter((r.timestamp for r in fetched), np.int64, len(fetched)),
-        values=[r.value for r in fetched],
+        offsets=np.fromiter(map(_OFFSET, fetched), np.int64, len(fetched)),
+        timestamps_ms=np.fromiter(map(_TIMESTAMP, fetched), np.int64, len(fetched)),
+        values=list(map(_VALUE, fetched)),
     )

@@ -1,0 +1,191 @@
+"""Learning from a baseline's panes how much healthy windows differ: the `Evidence` of each series.
+
+Promise: the same panes give the same evidence. With few blocks it says so (`Evidence.provisional`)
+and claims less: fewer directions, fatter tails.
+Cost: seven days of minutes, 20 series of 11 bins, windows of an hour: about 0.2 s.
+Weak: what the panes do not show is not learned: one day knows no week, and a winter no summer.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import chdtri
+
+from detectors.evidence import INDEPENDENT_ROWS, MOST_DIRECTIONS, Counts, Evidence, EvidenceTable, scale_tail, split_x
+
+LEAST_ROWS: Final = 10  # of a block: shares of fewer say nothing
+_BLOCKS_PER_DIRECTION: Final = 20
+_BEYOND_NOISE: Final = 1.3  # times the largest eigenvalue that noise alone would give
+_TAIL_QUANTILE: Final = 0.9
+_TAIL_STRIDES: Final = 4  # replayed windows per window length: they overlap, so each counts a quarter
+_GUARD_STRIDES: Final = 12
+_POOLED_WEIGHT: Final = 10.0  # of the pooled tail, in windows
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """Of one series: what its replay showed beyond the 90 % quantile of x, in independent windows."""
+
+    start: float
+    excess: float  # sum of x - start
+    windows: float
+
+
+def learn_evidence(
+    panes: Counts, series_starts: npt.NDArray[np.int64], window_panes: int, least_rows: int = LEAST_ROWS
+) -> tuple[Evidence, ...]:
+    """The evidence of each series for windows of `window_panes` panes.
+
+    1. Blocks of `window_panes` panes that do not overlap; those of fewer than `least_rows` rows are left out.
+    2. Directions of healthy wander: eigenvectors of the blocks' covariance that stand out of its noise.
+    3. The rest's overdispersion; each direction's spread, raised until no block is an outlier along it.
+    4. The baseline's own windows replayed: where the tail of -ln p starts, how slowly it falls, how far it went.
+
+    Args:
+        panes: counts of all series one after the other, shape (panes, bins), in order of time, every pane
+            of the stretch in it, the empty ones too.
+        series_starts: shape (series,), ascending, first 0: where each series begins.
+        window_panes: panes of a window, >= 1.
+        least_rows: of a block, >= 1.
+
+    Returns:
+        One per series; `INDEPENDENT_ROWS` where fewer than two blocks have enough rows.
+
+    Raises:
+        ValueError: `window_panes` or `least_rows` below 1.
+
+    Size to expect: overdispersion 0 to 0.0001 and tail_scale 1.0 to 1.4 for independent rows; 0.1 where
+    an hour of wind is all from one side. No direction for independent rows, one or two for most real traffic.
+
+    >>> rng = np.random.default_rng(7)
+    >>> [one] = learn_evidence(rng.multinomial(10, [0.2] * 5, size=7 * 1440), np.array([0]), 60)
+    >>> one.blocks, len(one.directions), one.overdispersion < 1e-4
+    (168, 0, True)
+    """
+    if window_panes < 1 or least_rows < 1:
+        raise ValueError(f"window_panes and least_rows must be >= 1, got {window_panes} and {least_rows}")
+    ends = np.append(series_starts, panes.shape[1])
+    cut = [panes[:, ends[i] : ends[i + 1]] for i in range(len(series_starts))]
+    found = [_of_blocks(one, window_panes, least_rows) for one in cut]
+    tails = [_tail(one, e, window_panes, least_rows) for one, e in zip(cut, found, strict=True)]
+    scales = _tail_scales(tails)
+    fitted = [
+        replace(e, tail_start=tail.start, tail_scale=scale) for e, tail, scale in zip(found, tails, scales, strict=True)
+    ]
+    return tuple(_with_guard(one, e, window_panes, least_rows) for one, e in zip(cut, fitted, strict=True))
+
+
+def _of_blocks(panes: Counts, window_panes: int, least_rows: int) -> Evidence:
+    """Steps 1 to 3, for one series."""
+    whole = len(panes) // window_panes * window_panes
+    blocks = panes[:whole].reshape(-1, window_panes, panes.shape[1]).sum(axis=1)
+    rows = blocks.sum(axis=1)
+    blocks, rows = blocks[rows >= least_rows], rows[rows >= least_rows].astype(np.float64)
+    if len(rows) < 2:
+        return INDEPENDENT_ROWS
+    baseline = panes.sum(axis=0)
+    shares = baseline / baseline.sum()
+    used = shares > 0
+    freedom = max(int(used.sum()) - 1, 1)
+    z = (blocks[:, used] / rows[:, None] - shares[used]) / np.sqrt(shares[used])
+    block_rows = float((rows**2).sum() / rows.sum())
+    weighted = z * (rows / (1 - rows / rows.sum()))[:, None]
+    variances, vectors = np.linalg.eigh(weighted.T @ z / len(rows))
+    variances, vectors = variances[::-1], vectors[:, ::-1]
+    count = _directions_that_stand_out(variances, freedom, len(rows))
+    rest = variances[count:].sum() / max(freedom - count, 1)
+    overdispersion = max(0.0, float(rest - 1) / block_rows)
+    spreads = np.maximum(overdispersion, (variances[:count] - 1) / block_rows)
+    spreads = _raised(spreads, np.abs(z @ vectors[:, :count]), rows)
+    directions = np.zeros((count, len(shares)))
+    directions[:, used] = vectors[:, :count].T
+    return Evidence(
+        overdispersion=overdispersion,
+        spreads=tuple(spreads.tolist()),
+        directions=tuple(tuple(one) for one in directions.tolist()),
+        blocks=len(rows),
+        block_rows=block_rows,
+        tail_start=np.inf,
+        tail_scale=1.0,
+        guard=0.0,
+    )
+
+
+def _directions_that_stand_out(variances: Values, freedom: int, blocks: int) -> int:
+    """How many of the descending eigenvalues exceed what noise of the size of the others would give."""
+    edge = (1 + np.sqrt(freedom / blocks)) ** 2  # Marchenko & Pastur
+    most = min(MOST_DIRECTIONS, blocks // _BLOCKS_PER_DIRECTION, freedom - 2)
+    count = 0
+    while count < most:
+        others = variances[count + 1 :].sum() / (freedom - count - 1)
+        if variances[count] <= _BEYOND_NOISE * edge * max(others, 1e-9):
+            break
+        count += 1
+    return count
+
+
+def _raised(spreads: Values, along: Values, rows: Values) -> Values:
+    """Spreads at which no block is farther out than the farthest of so many normal ones; along: (blocks, count)."""
+    farthest = chdtri(1, 0.5 / len(rows))
+    for q in range(len(spreads)):
+        reached = along[:, q] if q == 0 else np.maximum(along[:, q] - along[:, 0] ** 2, 0.0)
+        spreads[q] = max(spreads[q], (reached**2 / farthest - 1 / rows).max())
+    return spreads
+
+
+def _replay(
+    panes: Counts, evidence: Evidence, window_panes: int, strides: int, least_rows: int
+) -> tuple[Values, npt.NDArray[np.bool_]]:
+    """x of the baseline's own windows, and which of them have rows enough; shape (windows,)."""
+    sums = np.cumsum(panes, axis=0, dtype=np.int64)
+    windows = sums[window_panes - 1 :].copy()
+    windows[1:] -= sums[:-window_panes]
+    windows = windows[:: max(1, window_panes // strides)]
+    baseline = sums[-1]
+    table = EvidenceTable([evidence], baseline, np.zeros(1, np.int64))
+    rows = windows.sum(axis=1)
+    n = np.maximum(rows, 1.0)[:, None]
+    shares, p = windows / n, table.shares
+    used = np.where(p > 0, p, 1.0)
+    # A window is part of this baseline, so it differs from it by less: 1/N - 1/M instead of 1/N + 1/M.
+    inside = np.maximum(1 - n / table.rows, 0.05)
+    distance = 2 * table.total(shares * np.log(np.maximum(shares / used, 1e-300))) / inside
+    x = split_x(table, distance, (shares - p) / np.sqrt(used), 1 / n, replay=True)
+    return x[:, 0], rows >= least_rows
+
+
+def _tail(panes: Counts, evidence: Evidence, window_panes: int, least_rows: int) -> _Tail:
+    if not evidence.blocks:
+        return _Tail(np.inf, 0.0, 0.0)
+    x, enough = _replay(panes, evidence, window_panes, _TAIL_STRIDES, least_rows)
+    x = x[enough]
+    start = float(np.quantile(x, _TAIL_QUANTILE))
+    beyond = x[x > start] - start
+    return _Tail(start, float(beyond.sum()) / _TAIL_STRIDES, len(beyond) / _TAIL_STRIDES)
+
+
+def _with_guard(panes: Counts, evidence: Evidence, window_panes: int, least_rows: int) -> Evidence:
+    """The evidence, whose tail is known, with the farthest that a window of the baseline went."""
+    if not evidence.blocks:
+        return evidence
+    x, enough = _replay(panes, evidence, window_panes, _GUARD_STRIDES, least_rows)
+    scaled = scale_tail(x, np.array(evidence.tail_start), np.array(evidence.tail_scale))
+    return replace(evidence, guard=float(scaled[enough].max(initial=0.0)))
+
+
+def _tail_scales(tails: Sequence[_Tail]) -> list[float]:
+    """Mean excess of each series, drawn to that of all, raised by its own uncertainty; >= 1, and 1 without a tail."""
+    windows = sum(tail.windows for tail in tails)
+    pooled = sum(tail.excess for tail in tails) / windows if windows else 1.0
+    scales = []
+    for tail in tails:
+        weight = tail.windows + _POOLED_WEIGHT
+        mean = (tail.excess + _POOLED_WEIGHT * pooled) / weight
+        scales.append(max(1.0, mean * (1 + 1 / math.sqrt(weight))) if tail.windows else 1.0)
+    return scales

@@ -28,6 +28,7 @@ DEFAULT_WEIGHTS: Final[Mapping[str, float]] = {
     "features": 0.5, "score": 0.15, "performance": 0.15, "latency": 0.1, "quality": 0.1,
 }  # fmt: skip
 
+_HAIR: Final = 1e-9  # what floating point may be off by
 _UNITS_MS: Final = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _PATTERN: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) per ([0-9]+)(m|h|d)")
 
@@ -64,7 +65,7 @@ class FalseAlarmBudget:
 
     def __str__(self) -> str:
         unit, size = next((u, s) for u, s in [*reversed(_UNITS_MS.items()), ("ms", 1)] if self.period_ms % s == 0)
-        return f"{self.alarms:g} per {self.period_ms // size}{unit}"
+        return f"{_plain(self.alarms)} per {self.period_ms // size}{unit}"
 
     def level(self, share: float, interval_ms: int, tests: int = 1) -> float:
         """How often one test may alarm by chance: alarms * share * interval / period / tests.
@@ -87,12 +88,12 @@ class FalseAlarmBudget:
             raise ValueError(f"share in (0, 1], interval and tests above 0 are wanted: {share}, {interval_ms}, {tests}")
         chance = share * interval_ms / self.period_ms / tests
         level = self.alarms * chance
-        if level > HIGHEST_LEVEL:
+        if level > HIGHEST_LEVEL * (1 + _HAIR):
             raise ValueError(
                 f"{self} is a chance of {level:.2g} at each of {tests:,} tests, which is no evidence (at most "
                 f"{HIGHEST_LEVEL:g}); try {_rounded(HIGHEST_LEVEL / chance, math.floor)} per {self._period()}"
             )
-        if level < LOWEST_LEVEL:
+        if level < LOWEST_LEVEL * (1 - _HAIR):
             raise ValueError(
                 f"{self} is a chance of {level:.2g} at each of {tests:,} tests, which no data can show (at least "
                 f"{LOWEST_LEVEL:g}); try {_rounded(LOWEST_LEVEL / chance, math.ceil)} per {self._period()}"
@@ -137,5 +138,12 @@ def level_of_rows(level: PerSeries | float, rows: PerSeries, bins: PerSeries) ->
 
 
 def _rounded(number: float, toward: Callable[[float], int]) -> str:
+    """To one digit, up or down; 0.1 / 0.1 may be a hair below 1."""
     step = 10.0 ** math.floor(math.log10(number))
-    return f"{toward(number / step) * step:g}"
+    hair = _HAIR if toward is math.floor else -_HAIR
+    return _plain(max(1, toward(number / step + hair)) * step)
+
+
+def _plain(number: float) -> str:
+    """As `parse` reads it: no exponent."""
+    return f"{number:.15f}".rstrip("0").rstrip(".")

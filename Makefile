@@ -8,6 +8,7 @@ PYTHON ?=
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
 CRASH_ARGS ?=
+BENCH_ALARMS_ARGS ?=
 export PYTHON
 
 VENV := .venv
@@ -15,10 +16,10 @@ RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/installed
 WITH_KAFKA := $(if $(KAFKA_BOOTSTRAP_SERVERS),,$(RUN) tools/real_kafka.py run --)
 
-.PHONY: help install demo test lint types kafka crash bench golden docs clean
+.PHONY: help install demo test lint types kafka crash bench bench-alarms golden docs clean
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 install: $(INSTALLED)  ## Make .venv with all that demo, test and the command line need
 
@@ -46,7 +47,10 @@ crash: $(INSTALLED)  ## Kill workers at random on a real Kafka; every sum must s
 	@$(RUN) -m tests.crash $(CRASH_ARGS)
 
 bench: $(INSTALLED)  ## Ratios against something measured in the same run
-	@for bench in benchmarks/bench_*.py; do echo "== $$bench"; $(RUN) "$$bench" || exit; done
+	@for bench in $(filter-out %/bench_alarms.py,$(wildcard benchmarks/bench_*.py)); do echo "== $$bench"; $(RUN) "$$bench" || exit; done
+
+bench-alarms: $(INSTALLED)  ## False alarms on healthy traffic, about 10 minutes (BENCH_ALARMS_ARGS="--months 12")
+	@$(RUN) benchmarks/bench_alarms.py $(BENCH_ALARMS_ARGS)
 
 golden: $(INSTALLED)  ## Make the generated files again (schemas); explain a changed one in CHANGELOG.md
 	@$(RUN) -m stream.config.schema > schemas/config.schema.json

@@ -3,6 +3,7 @@
 episodes    per 30 simulated days, with a 95 % interval, windows of 60 panes of a minute, evaluated every minute:
             PSI > 0.1, PSI > 0.25, chi-squared p < .01, and the budget's rule at "1 per 30d" with three effects
 flights     real ones, their rows shuffled or their days permuted: windows of 1 h every 10 minutes
+p99         a service exactly at its limit: the quantile against the test of the count over the limit
 delay       median panes from a shift of one of 20 features until the rule alarms
 
 A month has its own seed, its own baseline of seven days and 30 days behind it. Episodes of one month share
@@ -23,18 +24,21 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices of 10 x 10: threa
 
 import numpy as np
 import numpy.typing as npt
-from healthy_traffic import GENERATORS, NO_SHIFT, PANES_A_DAY, Counts, Shift, Traffic
-from scipy.stats import chi2
+from healthy_traffic import GENERATORS, NO_SHIFT, PANES_A_DAY, Counts, Shift, Traffic, Wander
+from scipy.stats import chi2, norm
 
-from detectors import divergences, quantile_edges
+from detectors import Undefined, divergences, quantile_edges
 from detectors.budget import FalseAlarmBudget, level_of_rows
 from detectors.evidence import INDEPENDENT_ROWS, EvidenceTable, judge
 from detectors.evidence_learning import learn_evidence
+from detectors.rates import minimum_detectable_rate, rate_overdispersion
 
 WINDOW, BASELINE_DAYS, MONTH_DAYS = 60, 7, 30
 BUDGET = FalseAlarmBudget.parse("1 per 30d")
 EFFECTS = (0.0, 0.02, 0.1)  # corrected PSI: none, told, warning
 RULES = ("PSI > .1", "PSI > .25", "chi2 p < .01", *(f"budget, {e:g}" for e in EFFECTS))
+YEAR_START_MS = 1_356_998_400_000  # 2013-01-01T00:00:00Z
+SUMMER_TIME_MS = 1_362_898_800_000, 1_383_458_400_000  # 2013-03-10T07:00Z to 2013-11-03T06:00Z
 Alarms = npt.NDArray[np.bool_]  # shape (rules, windows, features)
 
 
@@ -149,30 +153,40 @@ def mapped(function, arguments, jobs: int) -> Iterator:  # type: ignore[no-untyp
         yield from pool.imap(function, arguments)
 
 
-def delays(kind: str, shift: Shift, repeats: int = 60, features: int = 20) -> list[str]:
-    """Median panes to the first alarm of one shifted feature, by rule, and with three window lengths."""
-    rng = np.random.default_rng([7, zlib.crc32(kind.encode())])
-    traffic: Traffic = GENERATORS[kind](rng, repeats, 100)  # each feature is one repetition
-    baseline = traffic.draw(BASELINE_DAYS * PANES_A_DAY)
-    after = np.concatenate([traffic.draw(WINDOW, NO_SHIFT), traffic.draw(PANES_A_DAY, shift)])
+def delays(kind: str, shift: Shift, groups: int = 12, each: int = 10, features: int = 20) -> list[str]:
+    """Median panes to the first alarm of one shifted feature, by rule, and with three window lengths.
+
+    Every group has its own traffic and baseline, and each of its features is a repetition.
+    """
     level = BUDGET.level(1.0, 60_000, features)
-    one = Monitor(baseline, WINDOW, level).alarms(after)[:, 1:]
-    three = np.zeros_like(one[0])
-    for window in (WINDOW // 12, WINDOW // 4, WINDOW):
-        three |= Monitor(baseline, window, level / 3).alarms(after[WINDOW - window :])[RULES.index("budget, 0.02"), 1:]
-    found = []
-    for alarms in [*one, three]:
-        seen = alarms.any(axis=0)
-        delay = np.median(np.where(seen, alarms.argmax(axis=0) + 1, np.inf))
-        share = "" if seen.all() else f" ({seen.mean():.0%})"
-        found.append(("-" if np.isinf(delay) else f"{delay:.0f}") + share)
-    return found
+    found: list[list[Alarms]] = [[] for _ in range(len(RULES) + 1)]
+    for group in range(groups):
+        rng = np.random.default_rng([7, zlib.crc32(kind.encode()), group])
+        traffic: Traffic = GENERATORS[kind](rng, each, 100)
+        baseline = traffic.draw(BASELINE_DAYS * PANES_A_DAY)
+        after = np.concatenate([traffic.draw(WINDOW, NO_SHIFT), traffic.draw(PANES_A_DAY, shift)])
+        one = Monitor(baseline, WINDOW, level).alarms(after)[:, 1:]
+        three = np.zeros_like(one[0])
+        for window in (WINDOW // 12, WINDOW // 4, WINDOW):
+            alarms = Monitor(baseline, window, level / 3).alarms(after[WINDOW - window :])
+            three |= alarms[RULES.index("budget, 0.02"), 1:]
+        for kept, alarms in zip(found, [*one, three], strict=True):
+            kept.append(alarms)
+    return [delay_of(np.concatenate(alarms, axis=1)) for alarms in found]
+
+
+def delay_of(alarms: Alarms) -> str:
+    """The median of columns of evaluations, and the share of them that alarmed at all."""
+    seen = alarms.any(axis=0)
+    delay = np.median(np.where(seen, alarms.argmax(axis=0) + 1, np.inf))
+    share = "" if seen.all() else f" ({seen.mean():.0%})"
+    return ("-" if np.isinf(delay) else f"{delay:.0f}") + share
 
 
 def print_delays() -> None:
     """The shifts of the design, on independent and on autocorrelated traffic."""
     titles = ["shift, 100 rows a pane", *RULES, "budget, 0.02, 3 lengths"]
-    print("\nmedian panes from the shift of one of 20 features to the alarm (share seen within 24 h), 60 repeats\n")
+    print("\nmedian panes from the shift of one of 20 features to the alarm (share seen within 24 h), 120 repeats\n")
     print("| " + " | ".join(titles) + " |\n|" + "--|" * len(titles), flush=True)
     shifts = (
         (".25 sd", Shift(mean=0.25)),
@@ -190,7 +204,10 @@ def flight_panes(order: str, seed: int) -> Counts:
     from stream.demo.flights import load_flights  # only where the demo's data are installed
 
     flights = load_flights()
-    minute = (flights.event_time_ms - flights.event_time_ms[0]) // 60_000
+    # Days are New York's, and begin at three: at midnight UTC the evening's flights would belong to the next day.
+    at_ms = flights.event_time_ms
+    summer = (at_ms >= SUMMER_TIME_MS[0]) & (at_ms < SUMMER_TIME_MS[1])
+    minute = (at_ms - YEAR_START_MS) // 60_000 - np.where(summer, 7, 8) * 60
     rng = np.random.default_rng(seed)
     _, carrier = np.unique(flights.carrier, return_inverse=True)
     columns = [*flights.numeric.values(), np.minimum(carrier, 9).astype(np.float64)]
@@ -200,7 +217,7 @@ def flight_panes(order: str, seed: int) -> Counts:
         columns = [c[mixed] for c in columns]
     else:
         day = rng.permutation(int(day.max()) + 1)[day]
-    pane = (day * PANES_A_DAY + at) // 10
+    pane = np.maximum(day * PANES_A_DAY + at, 0) // 10
     found = np.zeros((365 * 144, len(columns), 21), np.int32)
     for j, values in enumerate(columns):
         missing = np.isnan(values)
@@ -225,6 +242,33 @@ def print_flights(permutations: int) -> None:
                 per_run.append([episodes(a, window) for a in alarms])
                 in_alarm, n = in_alarm + alarms.sum(axis=1), n + alarms.shape[1]
             print(row(f"{order}, {window // 6} h", np.array(per_run), in_alarm, n, times * 275 / 30), flush=True)
+
+
+def print_rates(months: int) -> None:
+    """A service exactly at its p99 limit: the noisy quantile against the test of the count."""
+    print("\np99 limit, healthy and exactly on it: episodes a month (evaluations in alarm per 10,000)\n")
+    print("| answers | months | p99 > limit | binomial p < .01 | budget |\n|--|--|--|--|--|", flush=True)
+    level, days = BUDGET.level(1.0, 60_000), BASELINE_DAYS + MONTH_DAYS
+    for wander in (0.0, 0.1):
+        for rows in (10, 100, 1_000):
+            n, counts, in_alarm, evaluations = rows * WINDOW, np.zeros(3, np.int64), np.zeros(3), 0
+            for i in range(months):
+                rng = np.random.default_rng([11, rows, int(wander * 10), i])
+                # Logarithm of latency: normal, sd 0.5 in all, with a level that wanders for an hour or so.
+                levels = wander * Wander(rng, 1, 0.98).draw(days * PANES_A_DAY)[:, 0]
+                over = rng.binomial(rows, norm.sf((norm.isf(0.01) * 0.5 - levels) / np.sqrt(0.25 - wander**2)))
+                baseline, live = over[: BASELINE_DAYS * PANES_A_DAY], over[BASELINE_DAYS * PANES_A_DAY :]
+                blocks = baseline.reshape(-1, WINDOW).sum(axis=1)
+                windows = np.convolve(live, np.ones(WINDOW, np.int64), "valid")
+                rho = rate_overdispersion(blocks, np.full(len(blocks), n))
+                smallest = [minimum_detectable_rate(n, 0.01, p, r) for p, r in ((0.01, 0.0), (level, rho))]
+                limits = [n * 0.01 + 1, *(n + 1.0 if isinstance(s, Undefined) else round(s * n) for s in smallest)]
+                alarms = np.stack([windows >= limit for limit in limits])
+                counts += [episodes(a, WINDOW) for a in alarms]
+                in_alarm, evaluations = in_alarm + alarms.sum(axis=1), evaluations + len(windows)
+            cells = [f"{c / months:.3g} ({a / evaluations * 1e4:.3g})" for c, a in zip(counts, in_alarm, strict=True)]
+            name = "independent" if wander == 0 else "wandering"
+            print(f"| {name}, {rows:,} a pane | {months} | " + " | ".join(cells) + " |", flush=True)
 
 
 def print_speed() -> None:
@@ -268,6 +312,8 @@ def main() -> None:
         print_false_alarms(cells, given.jobs)
     if given.permutations:
         print_flights(given.permutations)
+    if given.months:
+        print_rates(given.months)
     if not given.no_delays:
         print_delays()
     print(f"\n{time.perf_counter() - started_s:.0f} s")

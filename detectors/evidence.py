@@ -6,7 +6,7 @@ stretched to what a replay of the baseline showed. How it is learned: `evidence_
 
 Promise: on a healthy series P(p_value <= level) is at most about the level, far into the tail, for the
 kinds of traffic in `make bench-alarms`; where that misses, its table says so.
-Cost: O(bins) a window; 500 series of 20 bins take about 3 ms. Stored: bins * (1 + directions) + 8
+Cost: O(bins) a window; 500 series of 20 bins take below 1 ms. Stored: bins * (1 + directions) + 8
 numbers for each series and window length, at most 3 directions.
 Weak: a shift along a direction in which healthy traffic wanders anyway is nearly invisible, and a
 season that the baseline has not seen is a shift.

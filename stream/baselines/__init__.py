@@ -11,6 +11,7 @@ class_metrics.py  how good such a model was, from the counts of its classes
 labels.py       a column of labels, and how good the baseline's answers were
 performance.py  what a model version's outcomes are counted into
 baseline.py     Baseline, as it lies in the topic `baselines`
+evidence.py     how much healthy windows differ from each other, as it is stored
 description.py  a baseline in words
 provenance.py   checksums, versions, commit, time of creation
 registry.py     the topic's entries by id; registering a new one

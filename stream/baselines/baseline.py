@@ -7,6 +7,7 @@ and what was labelled in it take 0.2 MB more.
 
 import msgspec
 
+from stream.baselines.evidence import WindowEvidence
 from stream.baselines.grid import ScoreGrid
 from stream.records.prediction import ModelKey
 
@@ -111,6 +112,7 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     labelled: LabelledScores | None = None
     labelled_values: LabelledValues | None = None
     scores: tuple[ClassScores, ...] | msgspec.UnsetType = msgspec.UNSET  # of a multiclass model; others have no key
+    evidence: tuple[WindowEvidence, ...] = ()  # one per window length that it was learned for; none without times
 
     @property
     def key(self) -> ModelKey:
@@ -136,6 +138,10 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     def answers(self) -> int:
         """How many of the series, the last ones, are the model's answer."""
         return len(self.by_class) or int(self.answer is not None)
+
+    def evidence_for(self, window_ms: int) -> WindowEvidence | None:
+        """How much healthy windows of this length differ; None: it was not learned for them."""
+        return next((one for one in self.evidence if one.window_ms == window_ms), None)
 
     def to_bytes(self) -> bytes:
         """JSON, as it lies in the topic `baselines`."""

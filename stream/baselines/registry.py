@@ -12,7 +12,9 @@ import numpy as np
 
 from stream.baselines.baseline import Baseline, CategoricalSeries, LabelledScores, NumericSeries
 from stream.baselines.classes import FEWEST, MOST, class_complaint
+from stream.baselines.evidence import evidence_complaint
 from stream.baselines.grid import grid_complaint
+from stream.baselines.layout import Layout
 from stream.durable.log import Log, Outgoing
 from stream.errors import InputError
 from stream.records.prediction import Answer, ModelKey
@@ -121,7 +123,7 @@ def complaint(baseline: Baseline) -> str | None:
         wrong = _numeric_complaint(series) if isinstance(series, NumericSeries) else _categorical_complaint(series)
         if wrong is not None:
             return f"series {series.name!r}: {wrong}"
-    return _performance_complaint(baseline)
+    return _performance_complaint(baseline) or _evidence_complaint(baseline)
 
 
 def _answer_complaint(baseline: Baseline) -> str | None:
@@ -160,6 +162,18 @@ def _performance_complaint(baseline: Baseline) -> str | None:
     if not np.isin(grid.inner_edges, score.inner_edges).all():
         return "the edges of the score grid must be among the score's own"
     return None if baseline.labelled is None else _labelled_complaint(baseline.labelled, grid.bins)
+
+
+def _evidence_complaint(baseline: Baseline) -> str | None:
+    if not baseline.evidence:
+        return None
+    lengths = [one.window_ms for one in baseline.evidence]
+    if len(set(lengths)) != len(lengths):
+        return "there must be one evidence per window length"
+    layout = Layout(baseline)
+    widths = np.diff(np.append(layout.series_coarse_starts, len(layout.coarse_starts))).tolist()
+    wrong = (evidence_complaint(one, widths) for one in baseline.evidence)
+    return next((f"the evidence: {why}" for why in wrong if why is not None), None)
 
 
 def _labelled_complaint(labelled: LabelledScores, bins: int) -> str | None:

@@ -150,9 +150,7 @@ def test_a_prediction_that_comes_after_all_counts_instead_of_the_score_in_its_la
 
 def test_a_regression_sums_whole_units_of_its_errors():
     out, truth = predictions(), labels()
-    fold = read(
-        join(), out.say(P(1, T, 12.34, PRICE), P(2, T, 10.0, PRICE)), truth.say(L(1, T, 12.0), L(2, T, 12.5))
-    )
+    fold = read(join(), out.say(P(1, T, 12.34, PRICE), P(2, T, 10.0, PRICE)), truth.say(L(1, T, 12.0), L(2, T, 12.5)))
     sums = panes(fold)[PRICE.id, False, T]
     named = dict(zip(MOMENTS, sums[Sections.of(PRICE).moments], strict=True))
     assert named == {

@@ -84,10 +84,8 @@ class FalseAlarmBudget:
         >>> round(FalseAlarmBudget.parse("1 per 30d").level(0.5, 60_000, tests=10) * 43_200, 3)
         0.05
         """
-        if not 0 < share <= 1 or interval_ms <= 0 or tests < 1:
-            raise ValueError(f"share in (0, 1], interval and tests above 0 are wanted: {share}, {interval_ms}, {tests}")
-        chance = share * interval_ms / self.period_ms / tests
-        level = self.alarms * chance
+        level = self.chance(share, interval_ms, tests)
+        chance = level / self.alarms
         if level > HIGHEST_LEVEL * (1 + _HAIR):
             raise ValueError(
                 f"{self} is a chance of {level:.2g} at each of {tests:,} tests, which is no evidence (at most "
@@ -99,6 +97,16 @@ class FalseAlarmBudget:
                 f"{LOWEST_LEVEL:g}); try {_rounded(LOWEST_LEVEL / chance, math.ceil)} per {self._period()}"
             )
         return level
+
+    def chance(self, share: float, interval_ms: int, tests: int = 1) -> float:
+        """As `level`, whatever it comes to: for numbers of tests that nobody could know when the budget was set.
+
+        Raises:
+            ValueError: a share outside of (0, 1], or an interval or number of tests of 0.
+        """
+        if not 0 < share <= 1 or interval_ms <= 0 or tests < 1:
+            raise ValueError(f"share in (0, 1], interval and tests above 0 are wanted: {share}, {interval_ms}, {tests}")
+        return self.alarms * (share * interval_ms / self.period_ms / tests)
 
     def _period(self) -> str:
         return str(self).partition(" per ")[2]

@@ -18,9 +18,10 @@ class Undefined:
 
 
 class Verdict(enum.StrEnum):
-    """What a threshold says about one statistic of one window."""
+    """What a rule says about one statistic of one window; Alertmanager's severities are among the values."""
 
     OK = "ok"
+    NOTICE = "info"  # told, and no more: it differs, by little
     WARNING = "warning"
     CRITICAL = "critical"
     UNDEFINED = "undefined"  # no number, or one from too few rows: neither good nor bad

@@ -22,18 +22,26 @@ class Move(enum.StrEnum):
     RESOLVE = "resolve"  # the episode ends
 
 
-_OK, _WARNING, _CRITICAL, _UNDEFINED = Verdict
+_OK, _NOTICE, _WARNING, _CRITICAL, _UNDEFINED = Verdict
 _MOVES: Final = {
     # firing with severity, verdict: move
     (None, _OK): Move.NOTHING,
+    (None, _NOTICE): Move.FIRE,
     (None, _WARNING): Move.FIRE,
     (None, _CRITICAL): Move.FIRE,
     (None, _UNDEFINED): Move.NOTHING,
+    (_NOTICE, _OK): Move.RESOLVE,
+    (_NOTICE, _NOTICE): Move.NOTHING,
+    (_NOTICE, _WARNING): Move.CHANGE,
+    (_NOTICE, _CRITICAL): Move.CHANGE,
+    (_NOTICE, _UNDEFINED): Move.NOTHING,
     (_WARNING, _OK): Move.RESOLVE,
+    (_WARNING, _NOTICE): Move.CHANGE,
     (_WARNING, _WARNING): Move.NOTHING,
     (_WARNING, _CRITICAL): Move.CHANGE,
     (_WARNING, _UNDEFINED): Move.NOTHING,
     (_CRITICAL, _OK): Move.RESOLVE,
+    (_CRITICAL, _NOTICE): Move.CHANGE,
     (_CRITICAL, _WARNING): Move.CHANGE,
     (_CRITICAL, _CRITICAL): Move.NOTHING,
     (_CRITICAL, _UNDEFINED): Move.NOTHING,
@@ -44,7 +52,7 @@ class Episode(msgspec.Struct, frozen=True, array_like=True):
     """One stretch of time in which an alert fires."""
 
     id: str
-    severity: Verdict  # WARNING or CRITICAL
+    severity: Verdict  # NOTICE, WARNING or CRITICAL
     starts_at_ms: int  # end of the first window in breach: when it could be known
     seq: int  # messages published so far
 

@@ -259,7 +259,7 @@ def _add_firing(families: Families, owners: Iterable[Owner]) -> None:
         progresses: list[CourseProgress | PerformanceProgress] = [c.progress for c in fold.courses.values()]
         for progress in progresses + [c.progress for c in fold.performance.models]:
             severities = [episode.severity for episode in progress.episodes.values()]
-            for severity in (Verdict.WARNING, Verdict.CRITICAL):
+            for severity in (Verdict.NOTICE, Verdict.WARNING, Verdict.CRITICAL):
                 firing[progress.model, progress.version, str(severity)] += severities.count(severity)
     for labels, count in sorted(firing.items()):
         families["alerts_firing"].add_metric([*labels], count)

@@ -31,14 +31,31 @@ def test_an_absent_limit_is_never_crossed() -> None:
 
 
 def test_the_limit_that_was_crossed() -> None:
-    assert [BOTH.limit_of(v) for v in Verdict] == [None, 0.1, 0.25, None]
+    assert [BOTH.limit_of(v) for v in Verdict] == [None, None, 0.1, 0.25, None]
 
 
 @pytest.mark.parametrize(("wrong", "rule"), [
     ({"warning": 0.3, "critical": 0.25}, "must not be above"),
+    ({"notice": 0.3, "warning": None, "critical": 0.25}, r"notice \(0.3\) must not be above critical \(0.25\)"),
     ({"warning": math.nan, "critical": None}, "must be a number"),
     ({"warning": None, "critical": None, "min_count": -1}, "min_count"),
 ])  # fmt: skip
 def test_senseless_limits_are_refused(wrong: dict[str, float], rule: str) -> None:
     with pytest.raises(ValueError, match=rule):
         Threshold(**wrong)
+
+
+def test_a_notice_is_told_below_a_warning() -> None:
+    limits = Threshold(notice=0.02, warning=0.1, critical=0.25, min_count=10)
+    assert [limits.judge(v, 10) for v in (0.02, 0.03, 0.1, 0.2, 0.3)] == [
+        Verdict.OK, Verdict.NOTICE, Verdict.NOTICE, Verdict.WARNING, Verdict.CRITICAL]  # fmt: skip
+    assert [limits.limit_of(v) for v in (Verdict.NOTICE, Verdict.OK)] == [0.02, None]
+    assert limits.least == 0.02
+
+
+def test_an_effect_needs_to_reach_a_limit_and_those_left_out_are_none() -> None:
+    only_critical = Threshold(warning=None, critical=0.25)
+    assert [only_critical.size_of(v) for v in (0.2499, 0.25)] == [Verdict.OK, Verdict.CRITICAL]
+    assert only_critical.least == 0.25
+    assert Threshold(warning=None, critical=None).least is None
+    assert Threshold(warning=None, critical=None).size_of(9.0) is Verdict.OK

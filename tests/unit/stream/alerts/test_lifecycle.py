@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from detectors import Verdict
 from stream.alerts.lifecycle import Episode, Move, episode_id, moved, next_move
 
-OK, WARNING, CRITICAL, UNDEFINED = Verdict.OK, Verdict.WARNING, Verdict.CRITICAL, Verdict.UNDEFINED
+OK, NOTICE, WARNING, CRITICAL, UNDEFINED = Verdict
 
 
 def firing(severity: Verdict | None) -> Episode | None:
@@ -21,14 +21,22 @@ def firing(severity: Verdict | None) -> Episode | None:
     ("state", "verdict", "move"),
     [
         (None, OK, Move.NOTHING),
+        (None, NOTICE, Move.FIRE),
         (None, WARNING, Move.FIRE),
         (None, CRITICAL, Move.FIRE),
         (None, UNDEFINED, Move.NOTHING),
+        (NOTICE, OK, Move.RESOLVE),
+        (NOTICE, NOTICE, Move.NOTHING),
+        (NOTICE, WARNING, Move.CHANGE),
+        (NOTICE, CRITICAL, Move.CHANGE),
+        (NOTICE, UNDEFINED, Move.NOTHING),
         (WARNING, OK, Move.RESOLVE),
+        (WARNING, NOTICE, Move.CHANGE),
         (WARNING, WARNING, Move.NOTHING),
         (WARNING, CRITICAL, Move.CHANGE),
         (WARNING, UNDEFINED, Move.NOTHING),  # too few rows are no sign that it is over
         (CRITICAL, OK, Move.RESOLVE),
+        (CRITICAL, NOTICE, Move.CHANGE),
         (CRITICAL, WARNING, Move.CHANGE),
         (CRITICAL, CRITICAL, Move.NOTHING),
         (CRITICAL, UNDEFINED, Move.NOTHING),
@@ -39,7 +47,7 @@ def test_a_verdict_moves_an_alert(state: Verdict | None, verdict: Verdict, move:
 
 
 def test_every_state_meets_every_verdict() -> None:
-    for state in (None, WARNING, CRITICAL):
+    for state in (None, NOTICE, WARNING, CRITICAL):
         for verdict in Verdict:
             assert isinstance(next_move(firing(state), verdict), Move)
 

@@ -16,7 +16,7 @@ from detectors import Smoothing, Threshold
 from stream.alerts.rules import Rules
 from stream.baselines.create import Binning, create_baseline
 from stream.baselines.layout import Layout
-from stream.count.panes import Panes
+from stream.count.panes import PaneRows, Panes
 from stream.evaluate.evaluator import evaluate_window
 from stream.evaluate.settings import ModelSettings
 
@@ -57,7 +57,7 @@ def _print_memory(layout: Layout, flat_bins: "np.ndarray[tuple[int, int], np.dty
     offsets, held = np.arange(WINDOW_ROWS), 20
     tracemalloc.start()
     starts = np.arange(WINDOW_ROWS) // (WINDOW_ROWS // held) * 60_000
-    panes.count("definition", "", starts, flat_bins, offsets, width=layout.width)
+    panes.count("definition", "", PaneRows(starts, flat_bins, offsets, newest_ms=starts), width=layout.width)
     in_memory, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     in_changelog = sum(len(register.value) + len(register.key) for register in panes.live())

@@ -17,7 +17,7 @@ from stream.backtest.inputs import BacktestInput
 from stream.backtest.performance import LabelWindows, came_by_row, came_by_time
 from stream.baselines.definition import Definition
 from stream.config.durations import format_duration
-from stream.count.panes import Panes, pane_starts
+from stream.count.panes import PaneRows, Panes, pane_starts
 from stream.errors import InputError
 from stream.evaluate.course import Candidate, RunningSum
 from stream.evaluate.evaluator import Evaluation, evaluate_window
@@ -206,7 +206,8 @@ class _FileCourse:
         cuts = [0, *(np.flatnonzero(np.diff(starts)) + 1).tolist(), len(starts)]
         for begin, end in itertools.pairwise(cuts):
             one = slice(begin, end)
-            panes.count(self.definition.id, "", starts[one], flat_bins[one], offsets[one], width=layout.width)
+            rows = PaneRows(starts[one], flat_bins[one], offsets[one], newest_ms=self.times[block][one])
+            panes.count(self.definition.id, "", rows, width=layout.width)
 
 
 def _definition(given: BacktestInput, hop: Hop) -> Definition:

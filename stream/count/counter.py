@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from stream.count.panes import Panes, pane_starts
+from stream.count.panes import PaneRows, Panes, pane_starts
 from stream.count.plan import Active, ActiveModel, ActivePlan, may_hold
 from stream.count.waiting import WaitingRows
 from stream.durable.fold import Register
@@ -230,7 +230,7 @@ class CountFold:
         active = self.plan.newest[key]
         event_time_ms, running = decoded.event_time_ms[columns.row], newest[columns.row]
         mine, late = _sorted_out(active.model, event_time_ms, running)
-        self._into_panes(active, columns, decoded, mine & ~late)
+        self._into_panes(active, columns, decoded, mine & ~late, running)
         counted, known = mine & ~late, mine
         predecessor = self.plan.predecessors.get(key)
         if predecessor is not None:
@@ -253,17 +253,24 @@ class CountFold:
     def _count_predecessors(self, decoded: PredictionBatch, newest: Times) -> None:
         for key, columns in decoded.columns.items():
             active = self.plan.predecessors[key]
-            mine, late = _sorted_out(active.model, decoded.event_time_ms[columns.row], newest[columns.row])
-            self._into_panes(active, columns, decoded, mine & ~late)
+            running = newest[columns.row]
+            mine, late = _sorted_out(active.model, decoded.event_time_ms[columns.row], running)
+            self._into_panes(active, columns, decoded, mine & ~late, running)
 
-    def _into_panes(self, active: Active, columns: ModelColumns, decoded: PredictionBatch, taken: Rows) -> None:
+    def _into_panes(
+        self, active: Active, columns: ModelColumns, decoded: PredictionBatch, taken: Rows, running: Times
+    ) -> None:
         if not taken.any():
             return
         layout = active.definition.layout
-        rows = columns.row[taken]
-        starts = pane_starts(decoded.event_time_ms[rows], pane_ms=active.model.settings.pane_ms)
-        flat_bins = layout.flat_bins(columns)[taken]
-        self.panes.count(active.definition.id, "", starts, flat_bins, decoded.offset[rows], width=layout.width)
+        which = columns.row[taken]
+        rows = PaneRows(
+            starts_ms=pane_starts(decoded.event_time_ms[which], pane_ms=active.model.settings.pane_ms),
+            flat_bins=layout.flat_bins(columns)[taken],
+            offsets=decoded.offset[which],
+            newest_ms=running[taken],
+        )
+        self.panes.count(active.definition.id, "", rows, width=layout.width)
 
     def _reject(self, decoded: PredictionBatch) -> None:
         to = Source(self._to.dead_letters, self.source.partition % self._to.dead_letters_partitions)

@@ -27,6 +27,15 @@ class PaneKey(NamedTuple):
     start_ms: int
 
 
+class PaneRows(NamedTuple):
+    """Rows to be counted, in log order."""
+
+    starts_ms: Times  # of each row's pane, shape (rows,)
+    flat_bins: Times  # the counter of each series of each row, shape (rows, series)
+    offsets: Times  # of the rows in their source, shape (rows,), ascending
+    newest_ms: Times  # by row, the newest event time of the source up to it, shape (rows,)
+
+
 @dataclass(slots=True)
 class PaneCounts:
     """One register: the rows of one pane with offset < next_offset."""
@@ -34,6 +43,7 @@ class PaneCounts:
     counts: npt.NDArray[np.int64]  # shape (layout.width,)
     first_offset: int
     next_offset: int
+    newest_ms: int  # the newest event time of the source up to its first row: what is late behind it follows from this
 
 
 def pane_starts(event_time_ms: Times, *, pane_ms: int) -> Times:
@@ -55,27 +65,24 @@ class Panes:
     def __len__(self) -> int:
         return len(self._open)
 
-    def count(
-        self, definition: str, segment: str, starts_ms: Times, flat_bins: Times, offsets: Times, *, width: int
-    ) -> None:
+    def count(self, definition: str, segment: str, rows: PaneRows, *, width: int) -> None:
         """Count rows into their panes.
 
         Args:
             definition: id of the definition that cut the bins.
             segment: "" for the whole traffic.
-            starts_ms: start of each row's pane, shape (rows,).
-            flat_bins: the counter of each series of each row, shape (rows, series).
-            offsets: of the rows in their source, shape (rows,), ascending.
+            rows: which, and what they are counted as.
             width: how many counters the definition's layout has.
         """
-        for start in np.unique(starts_ms).tolist():
-            mine = starts_ms == start
+        for start in np.unique(rows.starts_ms).tolist():
+            mine = rows.starts_ms == start
             key = PaneKey(definition, segment, start)
-            rows, at = flat_bins[mine], offsets[mine]
-            counts = np.bincount(rows.ravel(), minlength=width)
+            at = rows.offsets[mine]
+            counts = np.bincount(rows.flat_bins[mine].ravel(), minlength=width)
             held = self._open.get(key)
             if held is None:
-                self._open[key] = PaneCounts(counts, int(at[0]), int(at[-1]) + 1)
+                newest_ms = int(rows.newest_ms[mine][0])
+                self._open[key] = PaneCounts(counts, int(at[0]), int(at[-1]) + 1, newest_ms)
             else:
                 held.counts += counts
                 held.next_offset = int(at[-1]) + 1
@@ -115,16 +122,22 @@ class Panes:
         """Become what the registers say."""
         for register in registers:
             key = PaneKey(*msgspec.msgpack.decode(register.key))
-            first_offset, packed = msgspec.msgpack.decode(register.value)
-            self._open[key] = PaneCounts(unpack_counts(packed), first_offset, register.next_offset)
+            first_offset, packed, newest_ms = msgspec.msgpack.decode(register.value)
+            self._open[key] = PaneCounts(unpack_counts(packed), first_offset, register.next_offset, newest_ms)
 
 
 def _part(key: PaneKey, held: PaneCounts) -> PanePart:
     return PanePart(
-        key.definition, key.segment, key.start_ms, held.first_offset, held.next_offset, pack_counts(held.counts)
+        key.definition,
+        key.segment,
+        key.start_ms,
+        held.first_offset,
+        held.next_offset,
+        pack_counts(held.counts),
+        held.newest_ms,
     )
 
 
 def _register(key: PaneKey, held: PaneCounts) -> Register:
-    value = msgspec.msgpack.encode((held.first_offset, pack_counts(held.counts)))
+    value = msgspec.msgpack.encode((held.first_offset, pack_counts(held.counts), held.newest_ms))
     return Register(msgspec.msgpack.encode(key), held.next_offset, value)

@@ -21,6 +21,7 @@ class Span(msgspec.Struct, frozen=True, array_like=True):
 
     first: int
     next: int
+    newest_ms: int  # the newest event time of the source up to the row at `first`
 
 
 class News(enum.Enum):
@@ -45,7 +46,7 @@ class PaneSum:
         held = self.provisional.get(source)
         if source in self.final or (provisional and held is not None and held[0].next >= part.next_offset):
             return News.NONE
-        span, counts = Span(part.first_offset, part.next_offset), unpack_counts(part.counts)
+        span, counts = Span(part.first_offset, part.next_offset, part.newest_ms), unpack_counts(part.counts)
         if provisional:
             self.provisional[source] = span, counts
             return News.COUNTS
@@ -112,13 +113,14 @@ class ModelPanes:
                 del self.by_start[start]
                 self.changed.discard(start)
 
-    def spans(self, start_ms: int, end_ms: int) -> dict[str, list[int]]:
-        """The offsets [first, next) of each source in a window, as an alert cites them."""
-        spans: dict[str, list[int]] = {}
+    def spans(self, start_ms: int, end_ms: int) -> dict[str, Span]:
+        """Where each source's rows of a window lie, as an alert cites it."""
+        spans: dict[str, Span] = {}
         for start in sorted(s for s in self.by_start if start_ms <= s < end_ms):
             for source, span in self.by_start[start].spans().items():
-                held = spans.setdefault(source, [span.first, span.next])
-                held[:] = min(held[0], span.first), max(held[1], span.next)
+                held = spans.get(source, span)
+                first, newest_ms = min((held.first, held.newest_ms), (span.first, span.newest_ms))
+                spans[source] = Span(first, max(held.next, span.next), newest_ms)
         return dict(sorted(spans.items()))
 
     def registers(self, prefix: tuple[str, ...], starts: set[int]) -> list[Register]:

@@ -1,5 +1,6 @@
 """Reports and alerts as they lie on their topics: JSON with the words of CONTRACTS, plain values only."""
 
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -17,6 +18,8 @@ from stream.evaluate.latency_report import (
     latency_record,
     latency_summary,
 )
+from stream.evaluate.panes import Span
+from stream.evaluate.sources_evidence import sources_evidence
 from stream.records.partial import NO_TIME, Partial
 from stream.records.prediction import ModelKey
 from stream.records.times import duration_words, rfc3339
@@ -77,7 +80,7 @@ def report_record(judged: Judged, *, revision: int, firing: list[str], reliable:
 
 
 def alert_record(
-    judged: Judged, check: Check, episode: Episode, *, spans: dict[str, list[int]], resolved: bool
+    judged: Judged, check: Check, episode: Episode, *, spans: Mapping[str, Span], resolved: bool
 ) -> dict[str, Any]:
     """The message of one move of an alert."""
     evaluation, definition, _ = judged
@@ -94,7 +97,7 @@ def alert_record(
         "kl_nats": _number(check.kl_nats),
         "js_nats": _number(check.js_nats),
         "bins": bins_evidence(series, check.baseline, check.current),
-        "sources": spans,
+        **sources_evidence(definition.settings, spans),
     }
     return record
 
@@ -105,7 +108,7 @@ def latency_alert_record(
     check: LatencyCheck,
     episode: Episode,
     *,
-    spans: dict[str, list[int]],
+    spans: Mapping[str, Span],
     resolved: bool,
 ) -> dict[str, Any]:
     """The message of one move of an alert on latency."""
@@ -117,7 +120,7 @@ def latency_alert_record(
         "runbook_url": runbook(record["labels"]["alertname"]),
     }
     record["value"], record["threshold"] = _number(check.value), check.limit_of(episode.severity)
-    record["evidence"] |= latency_evidence(latency, check) | {"sources": spans}
+    record["evidence"] |= latency_evidence(latency, check) | sources_evidence(judged.definition.settings, spans)
     return record
 
 

@@ -57,6 +57,7 @@ class PanePart(msgspec.Struct, frozen=True, array_like=True):
     first_offset: int
     next_offset: int  # after the last row of the pane
     counts: bytes  # see pack_counts
+    newest_ms: int  # the newest event time of the source up to the pane's first row
 
 
 class Partial(msgspec.Struct, frozen=True, array_like=True):

@@ -115,9 +115,9 @@ def every_part_that_was_sent_is_right(world: World, truths: Truths) -> None:
             held = truths.of(source, world.testimony.said[value])
         for part in partial.panes:
             what = f"pane {part.start_ms} of {part.definition} from {source} at {partial.next_offset}"
-            found = tuple(unpack_counts(part.counts).tolist()), part.first_offset, part.next_offset
-            counts, first, after = held.panes.get((part.definition, part.start_ms), ([], -1, -1))
-            equal(what, found, (tuple(counts), first, after))
+            found = tuple(unpack_counts(part.counts).tolist()), part.first_offset, part.next_offset, part.newest_ms
+            counts, first, after, newest_ms = held.panes.get((part.definition, part.start_ms), ([], -1, -1, -1))
+            equal(what, found, (tuple(counts), first, after, newest_ms))
             if partial.provisional or world.shape.retention:  # retention may cut between one owner and the next
                 continue
             equal(f"copies of {what}", copies.setdefault((str(source), part.definition, part.start_ms), part), part)

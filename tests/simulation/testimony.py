@@ -13,7 +13,7 @@ from stream.records.source import Source
 if TYPE_CHECKING:
     from tests.simulation.recorded import History, RecordedCount
 
-Pane = tuple[tuple[int, ...], int, int]  # counts, first offset, next offset
+Pane = tuple[tuple[int, ...], int, int, int]  # counts, first offset, next offset, newest event at the first row
 
 
 class CountState(NamedTuple):
@@ -70,8 +70,9 @@ class Testimony:
         panes: dict[tuple[str, int], Pane] = {}
         for register in fold.live():
             definition, _, start_ms = msgspec.msgpack.decode(register.key)
-            first_offset, packed = msgspec.msgpack.decode(register.value)
-            panes[definition, start_ms] = tuple(unpack_counts(packed).tolist()), first_offset, register.next_offset
+            first_offset, packed, newest_ms = msgspec.msgpack.decode(register.value)
+            counts = tuple(unpack_counts(packed).tolist())
+            panes[definition, start_ms] = counts, first_offset, register.next_offset, newest_ms
         self.count_states.append(CountState(fold.source, fold.next_offset, progress, panes, fold.history))
 
     def restored(self, source: Source, fold: Any) -> None:

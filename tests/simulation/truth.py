@@ -64,15 +64,15 @@ class Truth:
     dead: Counter[str] = field(default_factory=Counter)
     letters: list[tuple[int, str]] = field(default_factory=list)  # offset and reason of each dead letter
     active: dict[str, list[Counted]] = field(default_factory=dict)  # by model, oldest first
-    panes: dict[tuple[str, int], tuple[list[int], int, int]] = field(default_factory=dict)  # also closed ones
+    panes: dict[tuple[str, int], tuple[list[int], int, int, int]] = field(default_factory=dict)  # also closed ones
     rows: dict[tuple[str, int], list[Prediction]] = field(default_factory=lambda: defaultdict(list))  # not late
 
-    def open_panes(self) -> dict[tuple[str, int], tuple[tuple[int, ...], int, int]]:
+    def open_panes(self) -> dict[tuple[str, int], tuple[tuple[int, ...], int, int, int]]:
         """Those that the watermark has not passed, of definitions still in force."""
         active = {c.id for of_model in self.active.values() for c in of_model if not self.is_over(c)}
         return {
-            (definition, start): (tuple(counts), first, after)
-            for (definition, start), (counts, first, after) in self.panes.items()
+            (definition, start): (tuple(counts), first, after, newest_ms)
+            for (definition, start), (counts, first, after, newest_ms) in self.panes.items()
             if definition in active and not self.closed(start)
         }
 
@@ -124,10 +124,11 @@ class Truth:
         else:
             self.ignored += 1
         for owner in [] if self.closed(start_ms) else owners:
-            counts, first, _ = self.panes.get((owner.id, start_ms), ([0] * width_of(owner.baseline), offset, 0))
+            new = [0] * width_of(owner.baseline), offset, 0, self.newest_ms
+            counts, first, _, newest_ms = self.panes.get((owner.id, start_ms), new)
             for at in flat_bins(owner.baseline, prediction):
                 counts[at] += 1
-            self.panes[owner.id, start_ms] = counts, first, offset + 1
+            self.panes[owner.id, start_ms] = counts, first, offset + 1, newest_ms
 
 
 def truth(records: Sequence[Record], history: Sequence[tuple[str, int, bytes | int]], upto: int) -> Truth:

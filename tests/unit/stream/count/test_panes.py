@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.count.panes import PaneKey, Panes, pane_starts
+from stream.count.panes import PaneKey, PaneRows, Panes, pane_starts
 from stream.records.partial import unpack_counts
 
 WIDTH = 4
@@ -16,7 +16,7 @@ rows_of = st.lists(st.tuples(st.integers(0, 3), st.integers(0, WIDTH - 1)), min_
 def count(panes: Panes, rows: list[tuple[int, int]], first_offset: int = 0, definition: str = "d") -> None:
     starts, bins = np.array(rows, np.int64).T
     offsets = np.arange(first_offset, first_offset + len(rows), dtype=np.int64)
-    panes.count(definition, "", starts, bins[:, None], offsets, width=WIDTH)
+    panes.count(definition, "", PaneRows(starts, bins[:, None], offsets, newest_ms=offsets * 100), width=WIDTH)
 
 
 def test_an_event_at_the_edge_opens_the_next_pane() -> None:
@@ -62,6 +62,13 @@ def test_a_register_knows_the_first_and_the_next_offset_of_its_rows() -> None:
     panes = Panes()
     count(panes, [(0, 1), (1, 1), (0, 1), (1, 1)], first_offset=10)
     assert [(p.first_offset, p.next_offset) for p in panes.open_parts()] == [(10, 13), (11, 14)]
+
+
+def test_a_register_knows_what_the_source_had_seen_when_it_came_to_the_first_row() -> None:
+    panes = Panes()
+    count(panes, [(0, 1), (1, 1)], first_offset=10)
+    count(panes, [(1, 1), (0, 1)], first_offset=12)
+    assert [p.newest_ms for p in panes.open_parts()] == [1_000, 1_100]
 
 
 def test_only_what_changed_since_the_last_call_is_a_changed_register() -> None:

@@ -44,7 +44,7 @@ def row_counts(of: Baseline, rows: int, bin_of: int = 0) -> "np.ndarray[Any, np.
 def part(of: Definition, start: int, rows: int, *, next_offset: int = 1, bin_of: int = 0) -> PanePart:
     """A pane that begins `start` ms after START_MS."""
     counts = pack_counts(row_counts(of.baseline, rows, bin_of))
-    return PanePart(of.id, "", START_MS + start, next_offset - 1, next_offset, counts)
+    return PanePart(of.id, "", START_MS + start, next_offset - 1, next_offset, counts, START_MS + start)
 
 
 class Speaker:

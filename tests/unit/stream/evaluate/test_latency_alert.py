@@ -34,7 +34,7 @@ def part(of: Definition, start: int, rows: tuple[int, int], *, next_offset: int 
     if layout.latency is not None:
         at = layout.starts[-1] + layout.latency.index(np.array([20.0, 900.0]))
         counts[at] = rows
-    return PanePart(of.id, "", START_MS + start, next_offset - 1, next_offset, pack_counts(counts))
+    return PanePart(of.id, "", START_MS + start, next_offset - 1, next_offset, pack_counts(counts), START_MS + start)
 
 
 def evaluate_of(rule: LatencyRule | None = None) -> Evaluate:
@@ -110,6 +110,7 @@ def test_the_message_has_the_evidence() -> None:
     )
     assert 0 < evidence["p_value"] < 0.001
     assert evidence["sources"] == {"predictions/0": [1, 2], "predictions/1": [1, 2]}
+    assert evidence["counting"]["latency_sla_ms"] == evidence["sla_ms"]
 
 
 def test_the_plain_rule_says_the_quantile() -> None:

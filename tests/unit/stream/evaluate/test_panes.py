@@ -13,8 +13,10 @@ WIDTH = 3
 PANE_MS = 10
 
 
-def part(rows: list[int], *, next_offset: int = 10, start_ms: int = 0, first_offset: int = 5) -> PanePart:
-    return PanePart("d", "", start_ms, first_offset, next_offset, pack_counts(np.array(rows)))
+def part(
+    rows: list[int], *, next_offset: int = 10, start_ms: int = 0, first_offset: int = 5, newest_ms: int = 0
+) -> PanePart:
+    return PanePart("d", "", start_ms, first_offset, next_offset, pack_counts(np.array(rows)), newest_ms)
 
 
 def empty() -> PaneSum:
@@ -110,9 +112,9 @@ def test_the_closed_pane_settles_what_was_provisional() -> None:
 
 def test_spans_say_where_the_rows_lie() -> None:
     pane = empty()
-    pane.add("a", part([1, 0, 0], first_offset=3, next_offset=9), provisional=False)
-    pane.add("b", part([1, 0, 0], first_offset=1, next_offset=2), provisional=True)
-    assert pane.spans() == {"a": Span(3, 9), "b": Span(1, 2)}
+    pane.add("a", part([1, 0, 0], first_offset=3, next_offset=9, newest_ms=40), provisional=False)
+    pane.add("b", part([1, 0, 0], first_offset=1, next_offset=2, newest_ms=50), provisional=True)
+    assert pane.spans() == {"a": Span(3, 9, 40), "b": Span(1, 2, 50)}
 
 
 def panes_of(*starts: int) -> ModelPanes:
@@ -157,8 +159,18 @@ def test_a_stretch_has_panes_or_not(numbers: set[int], start: int, end: int) -> 
 def test_the_spans_of_a_window_are_joined_by_source() -> None:
     #  [0)[10)[20)[30)    window [10, 30)
     panes = ModelPanes(WIDTH, PANE_MS)
-    for start, first, following in ((0, 0, 4), (10, 3, 7), (20, 5, 12), (30, 12, 13)):
-        one = part([1, 0, 0], start_ms=start, first_offset=first, next_offset=following)
+    for start, first, following, newest in ((0, 0, 4, 8), (10, 5, 7, 23), (20, 3, 12, 21), (30, 12, 13, 33)):
+        one = part([1, 0, 0], start_ms=start, first_offset=first, next_offset=following, newest_ms=newest)
         panes.add("a", one, provisional=False, next_offset=1)
-    panes.add("b", part([1, 0, 0], start_ms=20, first_offset=1, next_offset=2), provisional=True, next_offset=1)
-    assert panes.spans(10, 30) == {"a": [3, 12], "b": [1, 2]}
+    one = part([1, 0, 0], start_ms=20, first_offset=1, next_offset=2, newest_ms=22)
+    panes.add("b", one, provisional=True, next_offset=1)
+    assert panes.spans(10, 30) == {"a": Span(3, 12, newest_ms=21), "b": Span(1, 2, newest_ms=22)}
+
+
+def test_of_two_panes_that_begin_with_one_message_the_earlier_row_says_what_had_been_seen() -> None:
+    # An array: its first row is of the later pane.
+    panes = ModelPanes(WIDTH, PANE_MS)
+    for start, newest in ((0, 19), (10, 12)):
+        one = part([1, 0, 0], start_ms=start, first_offset=5, next_offset=6, newest_ms=newest)
+        panes.add("a", one, provisional=False, next_offset=1)
+    assert panes.spans(0, 20) == {"a": Span(5, 6, newest_ms=12)}

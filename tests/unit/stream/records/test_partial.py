@@ -29,7 +29,7 @@ PARTIAL = Partial(
     idle=True,
     provisional=True,
     definitions={"d": ActiveDefinition("m@0#1", settings(), NO_TIME, 5_000)},
-    panes=[PanePart("d", "", 1_000, 800, 812, pack_counts(np.array([1, 0, 300])))],
+    panes=[PanePart("d", "", 1_000, 800, 812, pack_counts(np.array([1, 0, 300])), 1_200)],
 )
 
 

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from stream.cli import COMMANDS
 from stream.config import Config, TopicKeys, load_config
-from stream.config.keys import ModelKeys, PsiKeys
+from stream.config.check_keys import PsiKeys
+from stream.config.keys import ModelKeys
 from stream.service.metrics import METRICS, markdown_table
 
 ROOT = Path(__file__).parents[1]

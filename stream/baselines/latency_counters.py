@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.quantile_sketch import Counts, QuantileSketch, Values
-from stream.config.keys import LONGEST_LATENCY_MS
+from stream.config.key_types import LONGEST_LATENCY_MS
 
 LOWEST_MS: Final = 0.001
 HIGHEST_MS: Final = float(LONGEST_LATENCY_MS)  # an hour; slower answers are counted, and read as an hour

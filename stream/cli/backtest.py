@@ -22,7 +22,7 @@ from stream.cli import EXIT_DRIFT, EXIT_FINE, json_option
 from stream.cli.baseline import names
 from stream.config import CheckKeys, Config, load_config
 from stream.config.durations import format_duration, parse_duration_ms
-from stream.config.keys import LONGEST_LATENCY_MS
+from stream.config.key_types import LONGEST_LATENCY_MS
 from stream.errors import InputError
 from stream.evaluate.settings import ModelSettings
 

@@ -12,26 +12,18 @@ from typing import Final
 
 from pydantic import Field, ValidationError
 
+from stream.config.check_keys import CheckKeys, LatencyKeys, PsiKeys, PsiLimits, WorseKeys
+from stream.config.key_types import AppName, FieldNames, Keys, SmoothingName, UnknownModels
 from stream.config.keys import (
-    AppName,
-    CheckKeys,
     CheckpointKeys,
-    FieldNames,
     KafkaKeys,
-    Keys,
     LabelKeys,
     LabelSection,
-    LatencyKeys,
     LimitKeys,
     ModelKeys,
-    PsiKeys,
-    PsiLimits,
-    SmoothingName,
     TopicKeys,
-    UnknownModels,
     WebKeys,
     WindowKeys,
-    WorseKeys,
 )
 from stream.config.refusals import refusals
 from stream.config.rules import broken_rules

@@ -15,7 +15,7 @@ SECRET_KEYS: Final = frozenset({"sasl_password"})
 
 
 class Refused(ValueError):
-    """A rule of one key, broken: raised by the validators in `keys.py`, which do not know the key's path."""
+    """A rule of one key, broken: raised by the validators of the keys, which do not know the key's path."""
 
     def __init__(self, rule: str, *, fix: str) -> None:
         super().__init__(rule)

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from stream.config.check_keys import PsiKeys
 from stream.config.durations import format_duration
-from stream.config.keys import PANE_MINIMUM_MS, KafkaKeys, PsiKeys, WindowKeys
+from stream.config.key_types import PANE_MINIMUM_MS
+from stream.config.keys import KafkaKeys, WindowKeys
 from stream.config.label_rules import label_rules
 from stream.errors import ABSENT, ConfigError
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from stream.config.keys import AucKeys
+from stream.config.check_keys import AucKeys
 from stream.demo.control import ControlDay
 from stream.demo.delay_model import DAY_MS
 from stream.demo.fault import STUCK

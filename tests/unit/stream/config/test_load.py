@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stream.config import Config, load_config, sasl_password
-from stream.config.keys import PsiLimits
+from stream.config.check_keys import PsiLimits
 from stream.errors import ConfigError, InputError
 
 CONTRACT = """

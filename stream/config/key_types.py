@@ -1,0 +1,147 @@
+"""What the values of the configuration can be: durations, limits, names, `off`; and what a section is.
+
+A value that its type refuses is refused with the rule and a fix; the sections are in `keys.py` and beside it.
+"""
+
+import re
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from stream.config.durations import DURATION_PATTERN, format_duration, parse_duration_ms
+from stream.config.refusals import Refused
+
+TOPIC_NAME: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+SMOOTHING: Final = re.compile(r"half|epsilon:[0-9]*\.?[0-9]+([eE][-+]?[0-9]+)?")
+LONGEST_APP_NAME: Final = 200  # Kafka's 249 for a topic, less the longest suffix of ours
+LONGEST_LATENCY_MS: Final = 3_600_000  # latencies from here on are counted together
+ENVELOPE: Final = ("prediction_id", "model", "version", "ts", "score", "value", "scores", "features", "latency_ms",
+                   "segment", "status", "role", "request_id")  # fmt: skip
+"""The fields of a prediction, as a producer names them (schemas/prediction.schema.json)."""
+
+
+def _duration(value: object) -> object:
+    if not isinstance(value, str):
+        raise Refused("needs a unit", fix=f"{value}s" if isinstance(value, int) else "30s")
+    try:
+        return parse_duration_ms(value)
+    except ValueError as error:
+        raise Refused(str(error), fix=f"{value.strip()}s" if value.strip().isdigit() else "30s") from None
+
+
+def _not_a_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise Refused("must be a number", fix="digits")
+    return value
+
+
+def _topic(name: str) -> str:
+    if not TOPIC_NAME.fullmatch(name) or name in {".", ".."}:
+        raise Refused(
+            "must be a name that Kafka allows: 1 to 249 letters, digits, '.', '_' or '-'",
+            fix=re.sub(r"[^a-zA-Z0-9._-]+", "-", name).strip(".-")[:249] or "another name",
+        )
+    return name
+
+
+def _app(name: str) -> str:
+    if len(name) > LONGEST_APP_NAME:
+        raise Refused(f"must be at most {LONGEST_APP_NAME} characters long", fix=name[:20])
+    return _topic(name)
+
+
+def _unknown_models(value: object) -> object:
+    if value == "learn":
+        fix = "dead-letter, and register a baseline with `driftline baseline create`"
+        raise Refused("learned baselines are not in this version yet", fix=fix)
+    return value
+
+
+def _smoothing(text: str) -> str:
+    kind, _, epsilon = text.partition(":")
+    if not SMOOTHING.fullmatch(text) or (kind == "epsilon" and not 0 < float(epsilon) < 1):
+        raise Refused("must be half, or epsilon: with a number between 0 and 1", fix="half or epsilon:1e-8")
+    return text
+
+
+def _field_names(names: dict[str, str]) -> dict[str, str]:
+    for name in names:
+        if name not in ENVELOPE and not re.fullmatch(r"(features|segment)\.\S+", name):
+            raise Refused(f"{name} is no field of a prediction", fix=f"one of {', '.join(ENVELOPE)}, features.NAME")
+    return names
+
+
+def off(value: object) -> object:
+    """`off`, however the reader of the file understood it, switches a check off."""
+    if value is None:
+        raise Refused("is empty", fix="off, or a limit")
+    return None if value is False or value == "off" else value
+
+
+def section_or_off(value: object) -> object:
+    """A section that may be switched off as a whole; with nothing below it, it has its defaults."""
+    return {} if value is None else off(value)
+
+
+def _sla(sla_ms: int) -> int:
+    if not 1 <= sla_ms < LONGEST_LATENCY_MS:
+        raise Refused("must be at least 1ms and shorter than 1h", fix="250ms")
+    return sla_ms
+
+
+class OffAllowed:
+    """In the JSON Schema `null` stands for the word `off`."""
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler(core)
+        schema["anyOf"] = [s for s in schema["anyOf"] if s.get("type") != "null"] + [{"enum": ["off", False]}]
+        return schema
+
+
+DurationMs = Annotated[
+    int,
+    BeforeValidator(_duration),
+    PlainSerializer(format_duration, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["30s", "24h"]}),
+]
+SlaMs = Annotated[DurationMs, AfterValidator(_sla)]
+NUMBER: Final = BeforeValidator(_not_a_bool)
+Limit = Annotated[
+    Annotated[float, Field(gt=0, allow_inf_nan=False), NUMBER] | None,
+    BeforeValidator(off),
+    OffAllowed(),
+]
+Topic = Annotated[str, AfterValidator(_topic)]
+AppName = Annotated[str, AfterValidator(_app)]
+UnknownModels = Annotated[Literal["dead-letter", "ignore"], BeforeValidator(_unknown_models)]
+SmoothingName = Annotated[str, AfterValidator(_smoothing)]
+FieldNames = Annotated[dict[str, str], AfterValidator(_field_names)]
+PANE_MINIMUM_MS: Final = 1_000
+
+
+def default(value: str) -> Any:
+    """A default in the words of the file, read like them."""
+    return Field(default=value, validate_default=True)
+
+
+class Keys(BaseModel):
+    """A section of the configuration: frozen, and it knows all its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_section(cls, value: object) -> object:
+        return {} if value is None else value  # `web:` with nothing below it

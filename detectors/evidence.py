@@ -84,12 +84,20 @@ class EvidenceTable:
         evidence: one per series.
         baseline: counts of all series one after the other, shape (bins,).
         series_starts: shape (series,), ascending, first 0: where each series begins. No series is empty.
+        baseline_blocks: how many windows long the baseline itself is, > 0, where the evidence was learned from
+            other ones; what an hour's baseline is uncertain by does not shrink while more hours are watched.
 
     Raises:
         ShapeMismatch: not one evidence per series, or a direction of another number of bins.
     """
 
-    def __init__(self, evidence: Sequence[Evidence], baseline: Counts, series_starts: npt.NDArray[np.int64]) -> None:
+    def __init__(
+        self,
+        evidence: Sequence[Evidence],
+        baseline: Counts,
+        series_starts: npt.NDArray[np.int64],
+        baseline_blocks: float | None = None,
+    ) -> None:
         if len(evidence) != len(series_starts):
             raise ShapeMismatch((len(series_starts),), (len(evidence),))
         self.baseline, self.starts = baseline, series_starts
@@ -114,7 +122,7 @@ class EvidenceTable:
                 self.spreads[q, i] = spread
                 self.directions[q, here] = direction
         # What not knowing the baseline exactly adds to the variance, in the rest and along each direction.
-        per_block = 1 / np.maximum(self.blocks, 1)
+        per_block = 1 / np.maximum(self.blocks, 1) if baseline_blocks is None else 1 / max(baseline_blocks, 1.0)
         learned = np.where(self.blocks > 0, (1 / block_rows + self.overdispersion) * per_block, 0.0)
         self.baseline_variance = np.maximum(learned, 1 / np.maximum(self.rows, 1.0))
         self.baseline_spreads = (1 / block_rows + self.spreads) * per_block

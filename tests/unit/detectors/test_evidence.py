@@ -13,6 +13,7 @@ from scipy.stats import chi2, chi2_contingency, f
 from detectors.divergence import psi
 from detectors.errors import ShapeMismatch
 from detectors.evidence import INDEPENDENT_ROWS, Evidence, EvidenceTable, judge, minimum_detectable_psi
+from detectors.evidence_learning import learn_evidence
 from tests.unit.detectors.windows import BINS, SERIES, SHARES, STARTS, independent_panes
 
 ONE = np.zeros(1, np.int64)
@@ -201,3 +202,15 @@ def test_the_minimum_detectable_psi_is_never_below_the_effect_and_larger_along_w
 
 def test_bins_of_the_test_data_are_as_many_as_said() -> None:
     assert len(SHARES) == BINS
+
+
+def test_a_baseline_of_one_window_is_uncertain_by_a_window_however_many_others_the_evidence_is_from() -> None:
+    rng, starts, rows = np.random.default_rng(5), np.zeros(1, np.int64), 6_000
+    clumped = np.array([rng.multinomial(rows, rng.dirichlet(np.full(10, 20.0))) for _ in range(768)])  # rho 1/201
+    evidence = learn_evidence(clumped[:168], starts, 1)
+    alarms = []
+    for blocks in (None, 1.0):
+        judged = [judge(EvidenceTable(evidence, one, starts, blocks), clumped[468:]) for one in clumped[168:268]]
+        alarms.append(np.mean([(j.p_value < 0.001).mean() for j in judged]))
+    assert alarms[0] > 0.01  # ten times the level: as if the hour were the truth
+    assert alarms[1] <= 0.001

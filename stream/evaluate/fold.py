@@ -17,15 +17,17 @@ from stream.baselines.definition import Definition
 from stream.durable.fold import Register
 from stream.durable.log import Outgoing
 from stream.errors import CallerError
+from stream.evaluate.alert_message import LostInput
 from stream.evaluate.course import Candidate, Course, CourseProgress
 from stream.evaluate.outcome_sources import OutcomeSourceState
 from stream.evaluate.panes import PaneSum
 from stream.evaluate.performance_course import PerformanceProgress
 from stream.evaluate.performance_courses import REGISTER, PerformanceCourses, read_performance
 from stream.evaluate.publisher import EvaluateOutputs, PublishedAlert, Publisher
-from stream.evaluate.report import Judged, LostInput
+from stream.evaluate.report import Judged
 from stream.evaluate.settings import ModelSettings
 from stream.evaluate.sources import Sources, SourceState
+from stream.evaluate.traffic_alerts import traffic_window
 from stream.records.partial import NO_TIME, Partial, decode_partial
 from stream.records.performance import PerformancePartial, is_performance
 from stream.records.prediction import ModelKey
@@ -231,10 +233,7 @@ class EvaluateFold:
         self.evaluations += 1
         candidate = course.in_force(end_ms)
         judged, episodes = Judged(evaluation, candidate.definition, course.progress.segment), course.progress.episodes
-        for check in evaluation.checks:
-            self._publisher.move_alert(judged, check, episodes, candidate.panes)
-        self._publisher.move_latency_alert(judged, episodes, candidate.panes)
-        self._publisher.resolve_vanished(judged, episodes)
+        self._publisher.move_alerts(traffic_window(judged, candidate.panes), episodes)
         reliable = self.performance.reliable(candidate.definition.key)
         self._publisher.report(judged, revision=0, episodes=episodes, reliable=reliable)
 

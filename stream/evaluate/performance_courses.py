@@ -12,6 +12,7 @@ from stream.evaluate.class_courses import ClassCourses
 from stream.evaluate.outcome_sources import OutcomeSources, OutcomeSourceState
 from stream.evaluate.performance_course import PerformanceCourse, PerformanceProgress
 from stream.evaluate.performance_evaluator import PerformanceEvaluation
+from stream.evaluate.performance_report import performance_window
 from stream.evaluate.performance_track import Track
 from stream.evaluate.publisher import Publisher
 from stream.evaluate.settings import ModelSettings
@@ -130,7 +131,7 @@ class PerformanceCourses:
         if evaluation.reliable is not None:
             course.progress.reliable = evaluation.reliable
         judged = course.judged(evaluation)
-        self._publisher.move_performance_alerts(judged, course.progress.episodes)
+        self._publisher.move_alerts(performance_window(judged), course.progress.episodes)
         self._publisher.report_performance(judged, revision=0, episodes=course.progress.episodes)
 
     def _publish_revision(self, course: PerformanceCourse | ClassCourses, evaluation: PerformanceEvaluation) -> None:

@@ -3,15 +3,14 @@
 import math
 from typing import Any, Final, NamedTuple
 
-from detectors import Auc, BinaryMetrics, RegressionMetrics, Undefined
-from stream.alerts.lifecycle import Episode
+from detectors import Auc, BinaryMetrics, RegressionMetrics, Undefined, Verdict
 from stream.alerts.performance_evidence import classes_evidence, classes_in_words
 from stream.alerts.rules import AUC, BRIER, MAE
+from stream.evaluate.alert_message import AlertWindow, Content, window_record
 from stream.evaluate.class_report import Reasons, areas_in_words, class_metrics_record
 from stream.evaluate.performance_checks import PerformanceCheck
 from stream.evaluate.performance_classes import ClassPerformance
 from stream.evaluate.performance_evaluator import PerformanceBaseline, PerformanceEvaluation
-from stream.evaluate.report import alert_labels, episode_record, runbook, window_record
 from stream.records.outcome import PerformanceDefinition
 from stream.records.prediction import ModelKey
 from stream.records.times import duration_words, rfc3339
@@ -75,56 +74,56 @@ def performance_record(judged: JudgedPerformance, *, revision: int, firing: list
     }
 
 
-def performance_alert(
-    judged: JudgedPerformance, check: PerformanceCheck, episode: Episode, *, resolved: bool
-) -> dict[str, Any]:
-    """The message of one move of an alert."""
-    evaluation, definition, baseline, offsets = judged
-    labels = alert_labels(judged.key, check.check, check.subject, "")
-    limit = check.limit_of(episode.severity)
-    record = episode_record(labels, episode, evaluation.end_ms, resolved=resolved)
-    bins = _bins(evaluation, baseline)
-    record["annotations"] = {
-        "summary": _summary(check, evaluation, limit, resolved=resolved),
-        "description": _in_words(evaluation, bins),
-        "runbook_url": runbook(labels["alertname"]),
-    }
-    record["value"], record["threshold"] = _plain(check.value), limit
-    record["evidence"] = {
-        "n": evaluation.n,
-        "window": window_record(evaluation.start_ms, evaluation.end_ms),
-        "baseline": baseline.of.id,
-        "definition": definition.id,
-        "positives": evaluation.binary.positives if isinstance(evaluation.binary, BinaryMetrics) else None,
-        "se": _plain(check.se),
-        "low": evaluation.auc.low if check.check == AUC and isinstance(evaluation.auc, Auc) else None,
-        "high": evaluation.auc.high if check.check == AUC and isinstance(evaluation.auc, Auc) else None,
-        "baseline_value": _plain(check.baseline),
-        "p_value": _plain(check.p_value),
-        "coverage": _plain(evaluation.coverage.ratio),
-        "bins": bins,
-        "outcomes": offsets,
-    }
-    return record
+def performance_window(judged: JudgedPerformance) -> AlertWindow:
+    """A window of labels, for its alerts."""
+    evaluation = judged.evaluation
+
+    def content(check: PerformanceCheck, severity: Verdict, resolved: bool) -> Content:
+        return _content(judged, check, severity, resolved=resolved)
+
+    def unwatched(check: str, subject: str) -> Content:
+        baseline = judged.baseline.of.id
+        return Content(
+            f"{WORDS[check]} of {subject} is not watched any more: baseline {baseline} does not have it",
+            f"The alert ends because baseline {baseline} came into force, not because the model is better.",
+        )
+
+    return AlertWindow(
+        key=judged.key,
+        segment="",
+        pane_ms=judged.definition.pane_ms,
+        start_ms=evaluation.start_ms,
+        end_ms=evaluation.end_ms,
+        n=evaluation.n,
+        baseline=judged.baseline.of.id,
+        definition=judged.definition.id,
+        checks=evaluation.checks,
+        content=content,
+        unwatched=unwatched,
+    )
 
 
-def performance_vanished(judged: JudgedPerformance, check: str, subject: str, episode: Episode) -> dict[str, Any]:
-    """The message that ends an alert whose check the model, as it is now counted, does not have any more."""
-    evaluation, baseline = judged.evaluation, judged.baseline.of.id
-    labels = alert_labels(judged.key, check, subject, "")
-    record = episode_record(labels, episode, evaluation.end_ms, resolved=True)
-    record["annotations"] = {
-        "summary": f"{WORDS[check]} of {subject} is not watched any more: baseline {baseline} does not have it",
-        "description": f"The alert ends because baseline {baseline} came into force, not because the model is better.",
-        "runbook_url": runbook(labels["alertname"]),
-    }
-    record["evidence"] = {
-        "n": evaluation.n,
-        "window": window_record(evaluation.start_ms, evaluation.end_ms),
-        "baseline": baseline,
-        "definition": judged.definition.id,
-    }
-    return record
+def _content(judged: JudgedPerformance, check: PerformanceCheck, severity: Verdict, *, resolved: bool) -> Content:
+    evaluation, _, baseline, offsets = judged
+    limit, bins = check.limit_of(severity), _bins(evaluation, baseline)
+    area = evaluation.auc if check.check == AUC and isinstance(evaluation.auc, Auc) else None
+    return Content(
+        _summary(check, evaluation, limit, resolved=resolved),
+        _in_words(evaluation, bins),
+        _plain(check.value),
+        limit,
+        {
+            "positives": evaluation.binary.positives if isinstance(evaluation.binary, BinaryMetrics) else None,
+            "se": _plain(check.se),
+            "low": area.low if area else None,
+            "high": area.high if area else None,
+            "baseline_value": _plain(check.baseline),
+            "p_value": _plain(check.p_value),
+            "coverage": _plain(evaluation.coverage.ratio),
+            "bins": bins,
+            "outcomes": offsets,
+        },
+    )
 
 
 def _summary(check: PerformanceCheck, evaluation: PerformanceEvaluation, limit: float | None, *, resolved: bool) -> str:

@@ -1,39 +1,16 @@
 """What an evaluation sends: reports and alerts, each under its key, in the order in which they came to be."""
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
-from detectors import Verdict
-from stream.alerts.lifecycle import Episode, Move, episode_id, moved, next_move
+from stream.alerts.lifecycle import Episode, Move, moved, next_move
 from stream.durable.log import Outgoing
-from stream.evaluate.evaluator import Check
-from stream.evaluate.latency_evaluator import LatencyCheck
-from stream.evaluate.panes import ModelPanes
-from stream.evaluate.performance_checks import PerformanceCheck
-from stream.evaluate.performance_report import (
-    JudgedPerformance,
-    performance_alert,
-    performance_key,
-    performance_record,
-    performance_vanished,
-)
-from stream.evaluate.report import (
-    Judged,
-    LostInput,
-    alert_record,
-    encode,
-    input_lost_record,
-    latency_alert_record,
-    report_key,
-    report_record,
-    vanished_record,
-)
-from stream.records.prediction import ModelKey
+from stream.evaluate.alert_message import AlertWindow, JudgedCheck, LostInput, input_lost_record
+from stream.evaluate.performance_report import JudgedPerformance, performance_key, performance_record
+from stream.evaluate.report import Judged, encode, report_key, report_record
 from stream.records.source import Source
-
-_AnyCheck = Check | PerformanceCheck | LatencyCheck
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,70 +63,35 @@ class Publisher:
         key = performance_key(judged.key, judged.definition.category)
         self._send_report(key, performance_record(judged, revision=revision, firing=_firing(episodes)))
 
-    def move_alert(self, judged: Judged, check: Check, episodes: dict[str, Episode], panes: ModelPanes) -> None:
-        """Let a verdict move its alert, and say so if it did; `episodes` are the model's, by check|subject."""
-        start_ms, end_ms = judged.evaluation.start_ms, judged.evaluation.end_ms
+    def move_alerts(self, window: AlertWindow, episodes: dict[str, Episode]) -> None:
+        """Let each verdict on a window move its alert, and say so if it did; `episodes` are by check|subject.
 
-        def record(episode: Episode, resolved: bool) -> dict[str, Any]:
-            return alert_record(judged, check, episode, spans=panes.spans(start_ms, end_ms), resolved=resolved)
+        An alert on what is not judged any more ends: nothing would ever move it.
+        """
+        for check in window.checks:
+            self._move(window, check, episodes)
+        judged_now = {f"{check.check}|{check.subject}" for check in window.checks}
+        for name in sorted(episodes.keys() - judged_now):
+            check_name, _, subject = name.partition("|")
+            ended = episodes.pop(name)
+            content = window.unwatched(check_name, subject)
+            last = moved(ended, ended.severity)
+            self._send_alert(window.message(check_name, subject, last, content, resolved=True), window.end_ms)
 
-        about = _About(judged.definition.key, judged.segment, judged.definition.settings.pane_ms, end_ms)
-        self._move(about, check, episodes, record)
-
-    def move_latency_alert(self, judged: Judged, episodes: dict[str, Episode], panes: ModelPanes) -> None:
-        """As `move_alert`, for the verdict on latency; nothing where there is none."""
-        latency, end_ms = judged.evaluation.latency, judged.evaluation.end_ms
-        if latency is None or latency.check is None:
-            return
-        check = latency.check
-
-        def record(episode: Episode, resolved: bool) -> dict[str, Any]:
-            spans = panes.spans(judged.evaluation.start_ms, end_ms)
-            return latency_alert_record(judged, latency, check, episode, spans=spans, resolved=resolved)
-
-        about = _About(judged.definition.key, judged.segment, judged.definition.settings.pane_ms, end_ms)
-        self._move(about, check, episodes, record)
-
-    def move_performance_alerts(self, judged: JudgedPerformance, episodes: dict[str, Episode]) -> None:
-        """Let each verdict on a window's labels move its alert; `episodes` are the course's, by check|subject."""
-        end_ms = judged.evaluation.end_ms
-        about = _About(judged.key, "", judged.definition.pane_ms, end_ms)
-        for check in judged.evaluation.checks:
-
-            def record(episode: Episode, resolved: bool, check: PerformanceCheck = check) -> dict[str, Any]:
-                return performance_alert(judged, check, episode, resolved=resolved)
-
-            self._move(about, check, episodes, record)
-        for check_name, subject, episode in _vanished(judged.evaluation.checks, episodes):
-            self._send_alert(performance_vanished(judged, check_name, subject, episode), end_ms)
-
-    def _move(
-        self,
-        about: "_About",
-        check: _AnyCheck,
-        episodes: dict[str, Episode],
-        record: Callable[[Episode, bool], dict[str, Any]],
-    ) -> None:
+    def _move(self, window: AlertWindow, check: JudgedCheck, episodes: dict[str, Episode]) -> None:
         name = f"{check.check}|{check.subject}"
-        episode = episodes.get(name)
-        move = next_move(episode, check.verdict)
-        if move is Move.FIRE:
-            episodes[name] = about.begin(check)
-            self._send_alert(record(episodes[name], False), about.end_ms)
-        elif move is Move.CHANGE and episode is not None:
-            episodes[name] = moved(episode, check.verdict)
-            self._send_alert(record(episodes[name], False), about.end_ms)
-        elif move is Move.RESOLVE and episode is not None:
+        held = episodes.get(name)
+        move = next_move(held, check.verdict)
+        if move is Move.NOTHING:
+            return
+        resolved = move is Move.RESOLVE
+        episode = window.begin(check) if held is None else moved(held, held.severity if resolved else check.verdict)
+        if resolved:
             del episodes[name]
-            self._send_alert(record(moved(episode, episode.severity), True), about.end_ms)
-
-    def resolve_vanished(self, judged: Judged, episodes: dict[str, Episode]) -> None:
-        """End the alerts of what is not judged any more: nothing would ever move them."""
-        latency = judged.evaluation.latency
-        judged_for_latency = () if latency is None or latency.check is None else (latency.check,)
-        checks = (*judged.evaluation.checks, *judged_for_latency)
-        for check, subject, episode in _vanished(checks, episodes):
-            self._send_alert(vanished_record(judged, check, subject, episode), judged.evaluation.end_ms)
+        else:
+            episodes[name] = episode
+        content = window.content(check, episode.severity, resolved)
+        self._send_alert(window.message(check.check, check.subject, episode, content, resolved=resolved), window.end_ms)
 
     def input_lost(self, lost: LostInput) -> None:
         """Say, once for each gap, that input is gone for ever."""
@@ -169,38 +111,6 @@ class Publisher:
         key = record["id"].encode()
         to = Source(self._to.alerts, zlib.crc32(key) % self._to.alerts_partitions)
         self._outputs.append(Outgoing(to=to, key=key, value=encode(record)))
-
-
-class _About(NamedTuple):
-    """Whose window a verdict is on."""
-
-    key: ModelKey
-    segment: str
-    pane_ms: int
-    end_ms: int  # of the window
-
-    def begin(self, check: _AnyCheck) -> Episode:
-        """A new episode of a check in breach."""
-        identity = episode_id(
-            model=self.key.model,
-            version=self.key.version,
-            check=check.check,
-            subject=check.subject,
-            segment=self.segment,
-            first_pane_ms=self.end_ms - self.pane_ms,
-        )
-        return Episode(identity, Verdict(check.verdict), self.end_ms, seq=1)
-
-
-def _vanished(checks: Sequence[_AnyCheck], episodes: dict[str, Episode]) -> list[tuple[str, str, Episode]]:
-    """Check, subject and last message of each episode that no check moves any more; they are taken out."""
-    judged_now = {f"{check.check}|{check.subject}" for check in checks}
-    ended = []
-    for name in sorted(episodes.keys() - judged_now):
-        check, _, subject = name.partition("|")
-        episode = episodes.pop(name)
-        ended.append((check, subject, moved(episode, episode.severity)))
-    return ended
 
 
 def _firing(episodes: dict[str, Episode]) -> list[str]:

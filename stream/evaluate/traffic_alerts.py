@@ -1,0 +1,115 @@
+"""What the alerts on a model's traffic say: drift of its series, and slow answers."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from detectors import Undefined, Verdict
+from stream.alerts.evidence import bins_evidence, moved_in_words
+from stream.alerts.rules import LATENCY_SLA
+from stream.evaluate.alert_message import AlertWindow, Content, JudgedCheck
+from stream.evaluate.evaluator import Check, Evaluation
+from stream.evaluate.latency_evaluator import LatencyCheck
+from stream.evaluate.latency_report import latency_description, latency_evidence, latency_summary, number
+from stream.evaluate.panes import ModelPanes
+from stream.evaluate.report import Judged
+from stream.evaluate.sources_evidence import sources_evidence
+from stream.records.times import duration_words
+
+
+def traffic_window(judged: Judged, panes: ModelPanes) -> AlertWindow:
+    """A window of a model's traffic, for its alerts.
+
+    Args:
+        judged: what was judged.
+        panes: that the window was summed from.
+    """
+    evaluation, definition, segment = judged
+    told = _TrafficAlerts(judged, panes)
+    return AlertWindow(
+        key=definition.key,
+        segment=segment,
+        pane_ms=definition.settings.pane_ms,
+        start_ms=evaluation.start_ms,
+        end_ms=evaluation.end_ms,
+        n=evaluation.n,
+        baseline=definition.baseline.id,
+        definition=definition.id,
+        checks=_checks(evaluation),
+        content=told.content,
+        unwatched=told.unwatched,
+    )
+
+
+def _checks(evaluation: Evaluation) -> tuple[JudgedCheck, ...]:
+    latency = evaluation.latency
+    if latency is None or latency.check is None:
+        return evaluation.checks
+    return (*evaluation.checks, latency.check)
+
+
+class _TrafficAlerts:
+    """What can be said of one window, worked out when it is."""
+
+    def __init__(self, judged: Judged, panes: ModelPanes) -> None:
+        self._judged = judged
+        self._panes = panes
+
+    def content(self, check: JudgedCheck, severity: Verdict, resolved: bool) -> Content:
+        """Of a check, by its kind; its evidence ends with the offsets that hold the window's rows."""
+        found = _CONTENT[type(check)](self._judged, check, severity, resolved)
+        evaluation, definition, _ = self._judged
+        spans = self._panes.spans(evaluation.start_ms, evaluation.end_ms)
+        return found._replace(evidence={**found.evidence, **sources_evidence(definition.settings, spans)})
+
+    def unwatched(self, check: str, subject: str) -> Content:
+        """Why an alert ends whose check is not judged any more."""
+        if check == LATENCY_SLA:
+            return Content(
+                "latency is not watched any more: `checks.latency` is off",
+                "The alert ends because the check was switched off, not because answers are fast again.",
+            )
+        baseline = self._judged.definition.baseline.id
+        return Content(
+            f"{subject} is not watched any more: baseline {baseline} does not have it",
+            f"The alert ends because baseline {baseline} came into force, not because the drift is over.",
+        )
+
+
+def _drift(judged: Judged, check: Check, severity: Verdict, resolved: bool) -> Content:
+    layout = judged.definition.layout
+    series = layout.series[layout.names.index(check.subject)]
+    limit = check.threshold.limit_of(severity)
+    return Content(
+        _drift_summary(check, judged.evaluation, limit, resolved=resolved),
+        moved_in_words(series, check.baseline, check.current),
+        number(check.value),
+        limit,
+        {
+            "kl_nats": number(check.kl_nats),
+            "js_nats": number(check.js_nats),
+            "bins": bins_evidence(series, check.baseline, check.current),
+        },
+    )
+
+
+def _drift_summary(check: Check, evaluation: Evaluation, limit: float | None, *, resolved: bool) -> str:
+    value = "undefined" if isinstance(check.value, Undefined) else f"{check.value:.3g}"
+    over = duration_words(evaluation.end_ms - evaluation.start_ms)
+    against = "no limit any more" if limit is None else f"limit {limit:g}"
+    what = f"{check.check.upper()} {value} ({against}) over {over}, {evaluation.n} rows"
+    return f"{check.subject} is back: {what}" if resolved else f"{check.subject} drifted: {what}"
+
+
+def _latency(judged: Judged, check: LatencyCheck, severity: Verdict, resolved: bool) -> Content:
+    evaluation = judged.evaluation
+    assert evaluation.latency is not None, "the check is of it"
+    return Content(
+        latency_summary(evaluation.latency, check, evaluation.end_ms - evaluation.start_ms, resolved=resolved),
+        latency_description(evaluation.latency, check),
+        number(check.value),
+        check.limit_of(severity),
+        latency_evidence(evaluation.latency, check),
+    )
+
+
+_CONTENT: Final[dict[type, Callable[[Judged, Any, Verdict, bool], Content]]] = {Check: _drift, LatencyCheck: _latency}

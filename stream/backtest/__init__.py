@@ -2,12 +2,18 @@
 
 inputs.py            a baseline's file and the file to judge, as columns that go together
 labels.py            the labels of the judged rows, and when each came
+rule_sets.py         how windows are cut and judged, by a configuration and the command line
 windows.py           rows into panes, panes into windows, windows into evaluations
 performance.py       labels into windows, windows into evaluations
+alerts.py            what each check says of a window
+episodes.py          windows into would-be alerts
+incidents.py         what people marked
+score.py             would-be alerts against what people marked
 result.py            what `--json` prints: one object
 text.py              what is printed without it: one line a window
-remarks.py           what the numbers of labels do not say themselves
+remarks.py           what the numbers do not say themselves
 page.py              what `--html` writes: pictures over the windows
 performance_page.py  its part about labels
+comparison_page.py   its part about episodes and incidents
 picture.py           one picture
 """

@@ -33,14 +33,6 @@ BACKTEST_KEY: Final = ModelKey("backtest", "0")  # a file's baseline is register
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LatencyColumn:
-    """What the caller says of latency."""
-
-    name: str  # of the column, in milliseconds
-    sla_ms: int  # an answer that takes exactly so long is within it
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestInput:
     """A baseline and the rows to judge, in the order of the baseline's series."""
 
@@ -49,7 +41,6 @@ class BacktestInput:
     time_ms: npt.NDArray[np.int64] | None  # shape (rows,), event time; None: the file has none
     notes: tuple[str, ...]  # what was left out and why
     labels: FileLabels | None = None  # None: nobody asked for them
-    latency_sla_ms: int | None = None  # None: nobody asked for latencies
 
     @property
     def rows(self) -> int:
@@ -70,7 +61,7 @@ def read_input(
     roles: Roles,
     binning: Binning,
     label_time: str | None = None,
-    latency: LatencyColumn | None = None,
+    latency: str | None = None,
 ) -> BacktestInput:
     """Read both files and cut the bins.
 
@@ -81,7 +72,7 @@ def read_input(
             the baseline nothing is known to compare with, without it in `path` there is the estimate only.
         binning: how finely the baseline is cut.
         label_time: the column of `path` that says when a label became known.
-        latency: the column of `path` that says how long an answer took; it is compared with no baseline.
+        latency: the column of `path` that says how long an answer took, in ms; it is compared with no baseline.
 
     Raises:
         InputError: a file cannot be read, or the two do not go together.
@@ -92,8 +83,8 @@ def read_input(
             raise InputError("--label-time says when the labels came; name their column with --label, too")
         roles = replace(roles, ignore=(*roles.ignore, label_time))
     if latency is not None:
-        roles = replace(roles, ignore=(*roles.ignore, latency.name))
-    _check_given(roles, normal, judged, path, (label_time, None if latency is None else latency.name))
+        roles = replace(roles, ignore=(*roles.ignore, latency))
+    _check_given(roles, normal, judged, path, (label_time, latency))
     assigned = assign_roles(normal, _within(roles, normal))
     if roles.label is not None and assigned.answer is None:
         raise InputError("labels are the truth about answers; name the column of these with --score or --value, too")
@@ -113,7 +104,6 @@ def read_input(
         time_ms=None if time is None else time_column_ms(time, judged.column(time)),
         notes=assigned.notes + _left_out(judged, normal, roles, time),
         labels=_labels(judged, assigned, roles, label_time, path),
-        latency_sla_ms=None if latency is None else latency.sla_ms,
     )
 
 
@@ -233,11 +223,11 @@ def _judged_columns(table: pa.Table, assigned: Assigned, baseline: Baseline) -> 
     )
 
 
-def _with_latency(columns: ModelColumns, table: pa.Table, latency: LatencyColumn | None, path: Path) -> ModelColumns:
+def _with_latency(columns: ModelColumns, table: pa.Table, latency: str | None, path: Path) -> ModelColumns:
     if latency is None:
         return columns
     try:
-        found = numeric_column(latency.name, table.column(latency.name))
+        found = numeric_column(latency, table.column(latency))
     except InputError as problem:
         raise _located(problem, path) from problem
     return replace(columns, latency_ms=found.values)

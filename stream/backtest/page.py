@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from stream.alerts.rules import AUC, LATENCY_SLA, PSI
+from stream.backtest.alerts import AlertResult
+from stream.backtest.comparison_page import comparison_section, incident_bands
 from stream.backtest.performance_page import performance_section
 from stream.backtest.picture import Axis, limit_line, lines, mark, picture
-from stream.backtest.result import AlertResult, BacktestResult, WindowResult
+from stream.backtest.result import BacktestResult, WindowResult
 from stream.backtest.text import check_words
 from stream.evaluate.settings import ModelSettings
 
@@ -21,6 +23,7 @@ svg { width: 100%; height: auto; } text { font: 11px system-ui, sans-serif; fill
 .line { fill: none; stroke: #2458a6; stroke-width: 1.5; } .axis { stroke: #bbb; }
 .estimate { fill: none; stroke: #2458a6; stroke-dasharray: 5 4; } .dot { fill: #2458a6; }
 .sampling { stroke: #2458a6; stroke-opacity: .18; stroke-width: 5; } .bounds { stroke: #2458a6; stroke-width: 5; }
+.incident { fill: #2a8a4a; fill-opacity: .13; }
 .warning { fill: #c77700; } .critical { fill: #c0182a; }
 .limit { stroke-dasharray: 4 3; stroke: #c77700; } .limit.critical { stroke: #c0182a; }
 .limit.baseline { stroke: #888; stroke-dasharray: none; }
@@ -35,13 +38,16 @@ def page(result: BacktestResult, settings: ModelSettings, title: str, *, regress
     subjects = list(result.windows[0].psi) if result.windows else []
     # The series that moved most come first: a page of 200 features is read from the top.
     subjects.sort(key=lambda s: -_highest(result.windows, s))
-    pictures = "\n".join(_series(result.windows, subject, settings) for subject in subjects)
+    bands = incident_bands(result, Axis(len(result.windows), 0.0, 1.0))
+    pictures = "\n".join(_series(result.windows, subject, settings, bands) for subject in subjects)
+    legend = "dashed: limits; shaded: incidents" if bands else "dashed: limits"
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head><meta charset="utf-8"><title>{html.escape(title)}</title><style>{STYLE}</style></head>
 <body>
 <h1>{html.escape(title)}</h1>
-<p>{len(result.windows)} windows against {result.baseline.rows:,} baseline rows. PSI in nats; dashed: limits.</p>
+<p>{len(result.windows)} windows against {result.baseline.rows:,} baseline rows. PSI in nats; {legend}.</p>
+{comparison_section(result)}
 {_alert_table(result.windows)}
 {_latency(result.windows)}
 {performance_section(result.windows, result.baseline, regression=regression)}
@@ -55,7 +61,7 @@ def _highest(windows: Sequence[WindowResult], subject: str) -> float:
     return max((value for w in windows if (value := w.psi[subject]) is not None), default=0.0)
 
 
-def _series(windows: Sequence[WindowResult], subject: str, settings: ModelSettings) -> str:
+def _series(windows: Sequence[WindowResult], subject: str, settings: ModelSettings, bands: str) -> str:
     highest = _highest(windows, subject)
     limits = settings.psi.limits(subject)
     drawn = [(kind, limit) for kind, limit in (("warning", limits.warning), ("critical", limits.critical)) if limit]
@@ -66,7 +72,7 @@ def _series(windows: Sequence[WindowResult], subject: str, settings: ModelSettin
         for alert in w.alerts
         if (alert.check, alert.subject) == (PSI, subject)
     ]
-    parts = [*(limit_line(kind, limit, axis) for kind, limit in drawn)]
+    parts = [bands, *(limit_line(kind, limit, axis) for kind, limit in drawn)]
     parts += [lines("line", [w.psi[subject] for w in windows], axis), *marks]
     return picture(subject, f"highest PSI {highest:.3g}", "".join(parts), axis, windows)
 

@@ -1,10 +1,23 @@
-"""What the numbers of labels do not say themselves: where there are none, and why nothing alerts."""
+"""What the numbers do not say themselves: why nothing is judged, and where there are no labels."""
 
 from stream.alerts.rules import PerformanceRules
 from stream.backtest.inputs import BacktestInput
 from stream.backtest.labels import NEVER
 from stream.backtest.result import BacktestResult
-from stream.backtest.windows import Hop
+from stream.backtest.rule_sets import Hop
+
+
+def window_remarks(result: BacktestResult, min_count: int) -> list[str]:
+    """One sentence each, about windows that are not judged."""
+    remarks = []
+    small = sum(w.n < min_count and not w.partial for w in result.windows)
+    if small:
+        remarks.append(
+            f"{small} of {len(result.windows)} windows have fewer than min_count = {min_count} rows: not judged"
+        )
+    if result.windows and all(w.partial for w in result.windows):
+        remarks.append("the only window is partial, and a partial window never alerts; use a smaller --chunk-rows")
+    return remarks
 
 
 def label_remarks(given: BacktestInput, hop: Hop, result: BacktestResult, rules: PerformanceRules) -> list[str]:

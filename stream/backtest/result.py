@@ -1,29 +1,24 @@
 """What a backtest prints: one object, its keys as other programs know them."""
 
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Any, Final, Self
 
 import msgspec
 
 from detectors import Auc, BinaryMetrics, EstimatedPerformance, RegressionMetrics, Undefined, Verdict
-from stream.backtest.windows import JudgedWindow
+from stream.backtest.alerts import AlertResult, verdicts
+from stream.backtest.episodes import MONTH_MS, FileEpisode, episodes_of, judged_ms
+from stream.backtest.incidents import Incident
+from stream.backtest.rule_sets import RuleSet
+from stream.backtest.score import ScoreResult, blamed_on, score
+from stream.backtest.windows import JudgedWindow, moment
 from stream.baselines.baseline import Baseline
-from stream.evaluate.evaluator import Check
 from stream.evaluate.labelled_baseline import labelled_baseline
 from stream.evaluate.latency_evaluator import LatencyWindow
 from stream.evaluate.latency_report import latency_numbers
-from stream.evaluate.performance_checks import PerformanceCheck
 from stream.evaluate.performance_evaluator import PerformanceEvaluation
 
-
-class AlertResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One check of one window beyond a limit."""
-
-    check: str
-    subject: str  # the series: a column's name
-    severity: str  # "warning" | "critical"
-    value: float
-    threshold: float | None
-    p_value: float | None = None  # of "no worse than the baseline", or "no more over the SLA than may"; not of PSI
+DAY_MS: Final = 86_400_000
 
 
 class LatencyResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +94,7 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
             kl={c.subject: _number(c.kl_nats) for c in checks},
             js={c.subject: _number(c.js_nats) for c in checks},
             latency=LatencyResult.of(window.evaluation.latency),
-            alerts=_alerts(window, answer),
+            alerts=tuple(v.alert for v in verdicts(window, answer) if v.alert is not None),
             **_performance(window),
         )
 
@@ -125,29 +120,93 @@ class BaselineResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
         return cls(rows=baseline.rows, n_labels=known.n, auc=_auc(known.auc), brier=known.brier)
 
 
+class EpisodeResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert that would have been sent: it fires, and is resolved."""
+
+    check: str
+    subject: str
+    severity: str  # the highest that it reached
+    start: str | int  # end of the window that began it; RFC 3339, or a row number where the file has no times
+    end: str | int | None  # None: it fires at the end of the file
+    value: float  # in the first window of that severity
+    threshold: float | None
+    p_value: float | None
+    incidents: tuple[str, ...] | None  # that it began for; empty: it is false; None: nobody marked incidents
+
+    @classmethod
+    def of(cls, episode: FileEpisode, incidents: Sequence[Incident] | None) -> Self:
+        """The result of one episode."""
+        timed, worst = episode.told[0].window.timed, episode.worst
+        return cls(
+            check=episode.check,
+            subject=episode.subject,
+            severity=worst.severity,
+            start=moment(episode.begin_at, timed=timed),
+            end=None if episode.end_at is None else moment(episode.end_at, timed=timed),
+            value=worst.value,
+            threshold=worst.threshold,
+            p_value=worst.p_value,
+            incidents=None if incidents is None else tuple(blamed_on(episode, incidents)),
+        )
+
+
+class RulesResult(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rules judged."""
+
+    name: str  # the configuration's file; "defaults" without one
+    window: str | int  # a duration, or so many rows
+    pane: str | int
+
+
 class BacktestResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole backtest, as `--json` prints it."""
+    """The whole backtest by one set of rules, as `--json` prints it."""
 
     baseline: BaselineResult
     windows: tuple[WindowResult, ...]
+    rules: RulesResult
+    judged_days: float | None  # that the verdicts cover; None: the file has no times
+    episodes: tuple[EpisodeResult, ...]
+    episodes_per_month: float | None  # of 30 days
+    incidents: ScoreResult | None  # None: nobody marked any
+    compared_with: Self | None = None  # the same by the rules of before; None: there is one set
 
     @classmethod
-    def of(cls, baseline: Baseline, windows: list[JudgedWindow]) -> Self:
+    def of(
+        cls,
+        baseline: Baseline,
+        rules: RuleSet,
+        windows: list[JudgedWindow],
+        incidents: Sequence[Incident] | None = None,
+    ) -> Self:
         """The result of all windows, in their order."""
         answer = baseline.series[-1].name
+        found, covered = episodes_of(windows, answer), judged_ms(windows, rules.hop.pane)
         return cls(
             baseline=BaselineResult.of(baseline),
             windows=tuple(WindowResult.of(i, window, answer) for i, window in enumerate(windows)),
+            rules=RulesResult(
+                name=rules.name, window=rules.hop.words(rules.hop.window), pane=rules.hop.words(rules.hop.pane)
+            ),
+            judged_days=None if covered is None else covered / DAY_MS,
+            episodes=tuple(EpisodeResult.of(episode, incidents) for episode in found),
+            episodes_per_month=len(found) * MONTH_MS / covered if covered else None,
+            incidents=None if incidents is None else score(incidents, windows, found),
         )
 
     @property
     def alerting(self) -> bool:
-        """Whether any window alerts."""
-        return any(window.alerts for window in self.windows)
+        """Whether any window alerts with more than a notice."""
+        return any(alert.severity != Verdict.NOTICE for window in self.windows for alert in window.alerts)
 
     def to_json(self) -> str:
         """One JSON object."""
         return msgspec.json.encode(self).decode()
+
+
+def beside(results: Sequence[BacktestResult]) -> BacktestResult:
+    """The last one, and with it the one before, if there are two: the new rules beside the old ones."""
+    *before, last = results
+    return msgspec.structs.replace(last, compared_with=before[-1]) if before else last
 
 
 def _number(value: float | Undefined) -> float | None:
@@ -185,53 +244,3 @@ def _regression(found: RegressionMetrics | Undefined) -> dict[str, Any]:
     if isinstance(found, Undefined):
         return {}
     return {name: _number(getattr(found, name)) for name in ("mae", "rmse", "bias", "r2")}
-
-
-def _alerts(window: JudgedWindow, answer: str) -> tuple[AlertResult, ...]:
-    drifted = [_alert(check) for check in window.evaluation.breaches]
-    drifted += _latency_alerts(window.evaluation.latency)
-    if window.performance is None or window.partial:
-        return tuple(drifted)
-    worse = [c for c in window.performance.checks if c.verdict in (Verdict.WARNING, Verdict.CRITICAL)]
-    return (*drifted, *(_performance_alert(check, answer) for check in worse))
-
-
-def _alert(check: Check) -> AlertResult:
-    assert not isinstance(check.value, Undefined), "a breach has a value"
-    return AlertResult(
-        check=check.check,
-        subject=check.subject,
-        severity=str(Verdict(check.verdict)),
-        value=check.value,
-        threshold=check.threshold.limit_of(check.verdict),
-    )
-
-
-def _latency_alerts(found: LatencyWindow | None) -> list[AlertResult]:
-    check = None if found is None else found.check
-    if check is None or check.verdict not in (Verdict.WARNING, Verdict.CRITICAL):
-        return []
-    assert not isinstance(check.value, Undefined), "a breach has a value"
-    return [
-        AlertResult(
-            check=check.check,
-            subject=check.subject,
-            severity=str(check.verdict),
-            value=check.value,
-            threshold=check.limit_of(check.verdict),
-            p_value=_number(check.p_value),
-        )
-    ]
-
-
-def _performance_alert(check: PerformanceCheck, answer: str) -> AlertResult:
-    """With the answer's series named by its column, like every other."""
-    assert not isinstance(check.value, Undefined), "a breach has a value"
-    return AlertResult(
-        check=check.check,
-        subject=answer,
-        severity=str(Verdict(check.verdict)),
-        value=check.value,
-        threshold=check.limit_of(check.verdict),
-        p_value=_number(check.p_value),
-    )

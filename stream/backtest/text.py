@@ -1,10 +1,12 @@
-"""A backtest as text: one line a window."""
+"""A backtest as text: one line a window, one an episode, one an incident."""
 
 from collections.abc import Callable
 from typing import Final
 
 from stream.alerts.rules import LATENCY_SLA, PSI
-from stream.backtest.result import AlertResult, BacktestResult, WindowResult
+from stream.backtest.alerts import AlertResult
+from stream.backtest.comparison import Table, both, episode_table, incident_table, summary_table
+from stream.backtest.result import BacktestResult, EpisodeResult, WindowResult
 from stream.evaluate.performance_report import WORDS
 
 Cell = Callable[[WindowResult], str]
@@ -36,16 +38,44 @@ ALERTS: Final[tuple[tuple[str, Cell], ...]] = (("alerts", lambda w: ", ".join(ma
 
 
 def text(result: BacktestResult, *, regression: bool) -> str:
-    """The whole table, and how many windows alert."""
+    """One line a window, the episodes, and how many there are; beside the old rules and the incidents, if given."""
+    results = both(result)
+    parts = [aligned(_window_table(result, regression=regression))]
+    for one in results:
+        if one.episodes:
+            title = f"would-be alerts by {one.rules.name}:" if len(results) > 1 else "would-be alerts:"
+            parts.append([title, *aligned(episode_table(one, check_words))])
+    parts.append(aligned(incident_table(results)))
+    told_apart = len(results) > 1 or result.incidents is not None
+    parts.append(aligned(summary_table(results)) if told_apart else [_in_short(result)])
+    return "\n\n".join("\n".join(part) for part in parts if part)
+
+
+def aligned(table: Table) -> list[str]:
+    """One line a row, its columns below each other.
+
+    >>> aligned([["window", "rows"], ["0", "912"]])
+    ['window  rows', '0       912']
+    """
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in table]
+
+
+def _window_table(result: BacktestResult, *, regression: bool) -> Table:
     labelled = any(w.n_labels is not None for w in result.windows)
     performance = (*LABELS, *(VALUE if regression else SCORE)) if labelled else ()
     latency = LATENCY if any(w.latency is not None for w in result.windows) else ()
     columns = (*DRIFT, *performance, *latency, *ALERTS)
-    rows = [[name for name, _ in columns], *([cell(w) for _, cell in columns] for w in result.windows)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(f"{cell:<{w}}" for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-    alerting = sum(bool(w.alerts) for w in result.windows)
-    return "\n".join([*lines, f"{alerting} of {len(result.windows)} windows alert"])
+    return [[name for name, _ in columns], *([cell(w) for _, cell in columns] for w in result.windows)]
+
+
+def _in_short(result: BacktestResult) -> str:
+    n, often = len(result.episodes), result.episodes_per_month
+    said = f"{sum(bool(w.alerts) for w in result.windows)} of {len(result.windows)} windows alert"
+    if not n:
+        return said
+    over = "" if often is None else f" in {result.judged_days:.3g} days, {often:.2g} a month"
+    return f"{said}: {n} episode{'' if n == 1 else 's'}{over}"
 
 
 def alert_words(alert: AlertResult) -> str:
@@ -57,7 +87,7 @@ def alert_words(alert: AlertResult) -> str:
     return f"{check_words(alert)} {alert.severity}"
 
 
-def check_words(alert: AlertResult) -> str:
+def check_words(alert: AlertResult | EpisodeResult) -> str:
     """The series of a PSI; of what labels say, the statistic too."""
     if alert.check == PSI:
         return alert.subject

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from stream.backtest.inputs import BacktestInput
 from stream.backtest.performance import LabelWindows, came_by_row, came_by_time
+from stream.backtest.rule_sets import Hop, RuleSet
 from stream.baselines.definition import Definition
 from stream.config.durations import format_duration
 from stream.count.panes import PaneRows, Panes, pane_starts
@@ -36,78 +37,77 @@ Times = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hop:
-    """How the rows are cut: windows of `window` that move on by `pane`.
-
-    In milliseconds of event time, or, without times, in rows.
-    """
-
-    window: int
-    pane: int
-    by_rows: bool  # the row number is the event time
-
-    def __post_init__(self) -> None:
-        if self.pane < 1 or self.window < self.pane or self.window % self.pane:
-            window, pane = (str(n) if self.by_rows else format_duration(n) for n in (self.window, self.pane))
-            raise InputError(f"a window must be a whole number of panes, got --window {window} --pane {pane}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedWindow:
     """One window of the file, [start, end)."""
 
     evaluation: Evaluation
-    start: str | int  # RFC 3339, or a row number where the file has no times
-    end: str | int
+    start_at: int  # event time in ms, or a row number where the file has no times
+    end_at: int
+    timed: bool  # the two are times
+    by_rows: bool  # the window is so many rows, whatever time they span
     partial: bool  # the rest of the file: shorter than a window, so it never alerts
     performance: PerformanceEvaluation | None  # of the labels that came in it; None: nobody asked for labels
 
+    @property
+    def start(self) -> str | int:
+        """As people read it: RFC 3339, or the row number."""
+        return moment(self.start_at, timed=self.timed)
 
-def judge_windows(given: BacktestInput, hop: Hop, settings: ModelSettings) -> Iterator[JudgedWindow]:
+    @property
+    def end(self) -> str | int:
+        """As people read it: RFC 3339, or the row number."""
+        return moment(self.end_at, timed=self.timed)
+
+
+def moment(at: int, *, timed: bool) -> str | int:
+    """A time of the file as people read it; a row number as it is."""
+    return rfc3339(at) if timed else at
+
+
+def judge_windows(given: BacktestInput, rules: RuleSet) -> Iterator[JudgedWindow]:
     """Judge every window of the file, in order.
 
-    By rows: windows of `hop.window` rows in the file's order; a shorter rest is the last one.
+    By rows: windows of `rules.hop.window` rows in the file's order; a shorter rest is the last one.
     By time: rows are sorted; the first window is the first full one, and each next one begins a
     pane later, also where no row lies.
 
     Raises:
         InputError: by time, but the file has no times, spans no whole window, or far too many.
     """
-    if hop.by_rows:
-        yield from _by_rows(given, hop, settings)
-    else:
-        yield from _by_time(given, hop, settings)
+    yield from _by_rows(given, rules) if rules.hop.by_rows else _by_time(given, rules)
 
 
-def _by_rows(given: BacktestInput, hop: Hop, settings: ModelSettings) -> Iterator[JudgedWindow]:
-    rows = given.rows
+def _by_rows(given: BacktestInput, rules: RuleSet) -> Iterator[JudgedWindow]:
+    hop, rows = rules.hop, given.rows
     whole_panes = -(-rows // hop.pane) * hop.pane
     course = _FileCourse(
-        definition=_definition(given, hop),
+        definition=_definition(given, rules),
         columns=given.columns,
         times=np.arange(rows, dtype=np.int64),
         first_end=hop.window,
         last_end=max(whole_panes, hop.window),
         full_to=rows,
     )
-    labels = _label_windows(given, hop, settings)
-    for evaluation in course.evaluations(settings):
+    labels = _label_windows(given, rules)
+    for evaluation in course.evaluations(rules.settings):
         first, end = evaluation.start_ms, min(evaluation.end_ms, rows)
-        start_at: str | int = first
-        end_at: str | int = end
+        start_at, end_at = first, end
         if given.time_ms is not None:
             times = given.time_ms[first:end]
-            start_at, end_at = rfc3339(int(times.min())), rfc3339(int(times.max()) + 1)
+            start_at, end_at = int(times.min()), int(times.max()) + 1
         yield JudgedWindow(
             evaluation=evaluation,
-            start=start_at,
-            end=end_at,
+            start_at=start_at,
+            end_at=end_at,
+            timed=given.time_ms is not None,
+            by_rows=True,
             partial=not evaluation.complete,
             performance=_performance(labels, evaluation),
         )
 
 
-def _by_time(given: BacktestInput, hop: Hop, settings: ModelSettings) -> Iterator[JudgedWindow]:
+def _by_time(given: BacktestInput, rules: RuleSet) -> Iterator[JudgedWindow]:
+    hop = rules.hop
     if given.time_ms is None:
         raise InputError("--window needs event times: name their column with --time, or use --chunk-rows N")
     order = np.argsort(given.time_ms, kind="stable")
@@ -116,29 +116,35 @@ def _by_time(given: BacktestInput, hop: Hop, settings: ModelSettings) -> Iterato
     last_end = last_pane + hop.pane
     _check_span(last_end - first_pane, hop)
     course = _FileCourse(
-        definition=_definition(given, hop),
+        definition=_definition(given, rules),
         columns=_rows(given.columns, order),
         times=times,
         first_end=first_pane + hop.window,
         last_end=last_end,
         full_to=last_end,
     )
-    labels = _label_windows(given, hop, settings)
-    for evaluation in course.evaluations(settings):
-        start, end = rfc3339(evaluation.start_ms), rfc3339(evaluation.end_ms)
-        performance = _performance(labels, evaluation)
-        yield JudgedWindow(evaluation=evaluation, start=start, end=end, partial=False, performance=performance)
+    labels = _label_windows(given, rules)
+    for evaluation in course.evaluations(rules.settings):
+        yield JudgedWindow(
+            evaluation=evaluation,
+            start_at=evaluation.start_ms,
+            end_at=evaluation.end_ms,
+            timed=True,
+            by_rows=False,
+            partial=False,
+            performance=_performance(labels, evaluation),
+        )
 
 
-def _label_windows(given: BacktestInput, hop: Hop, settings: ModelSettings) -> LabelWindows | None:
+def _label_windows(given: BacktestInput, rules: RuleSet) -> LabelWindows | None:
     if given.labels is None:
         return None
-    if hop.by_rows:
+    if rules.hop.by_rows:
         made, came = np.arange(given.rows, dtype=np.int64), came_by_row(given, given.labels)
     else:
         assert given.time_ms is not None, "refused before"
         made, came = given.time_ms, came_by_time(given.time_ms, given.labels)
-    return LabelWindows(given, given.labels, settings, _definition(given, hop).settings, made=made, came=came)
+    return LabelWindows(given, given.labels, rules.settings, _counting(rules), made=made, came=came)
 
 
 def _performance(labels: LabelWindows | None, window: Evaluation) -> PerformanceEvaluation | None:
@@ -210,11 +216,14 @@ class _FileCourse:
             panes.count(self.definition.id, "", rows, width=layout.width)
 
 
-def _definition(given: BacktestInput, hop: Hop) -> Definition:
-    settings = CountingSettings(
-        pane_ms=hop.pane, allowed_lateness_ms=0, max_clock_skew_ms=0, latency_sla_ms=given.latency_sla_ms
+def _definition(given: BacktestInput, rules: RuleSet) -> Definition:
+    return Definition(given.baseline, _counting(rules))
+
+
+def _counting(rules: RuleSet) -> CountingSettings:
+    return CountingSettings(
+        pane_ms=rules.hop.pane, allowed_lateness_ms=0, max_clock_skew_ms=0, latency_sla_ms=rules.latency_sla_ms
     )
-    return Definition(given.baseline, settings)
 
 
 def _rows(columns: ModelColumns, which: slice | Times) -> ModelColumns:

@@ -131,7 +131,7 @@ def test_the_text_says_what_alerts(tmp_path: Path, capsys: pytest.CaptureFixture
     assert main(["backtest", "--baseline", normal, moved, "--chunk-rows", "200"]) == 1
     text = capsys.readouterr().out
     assert "x critical" in text
-    assert text.endswith("2 of 2 windows alert\n")
+    assert text.endswith("2 of 2 windows alert: 1 episode\n")
 
 
 def test_the_page_stands_alone_and_escapes_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,87 @@
+"""The alerts that a file would have raised: windows into episodes, by the service's own life cycle."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from detectors import Verdict
+from stream.alerts.lifecycle import Episode, Move, moved, next_move
+from stream.backtest.alerts import SEVERITIES, AlertResult, WindowVerdict, verdicts
+from stream.backtest.windows import JudgedWindow
+
+MONTH_MS: Final = 30 * 86_400_000  # as `1 per 30d` means it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A message that tells people something worse than they knew: the first of an episode, or a higher severity."""
+
+    window: JudgedWindow
+    alert: AlertResult
+
+
+@dataclass(slots=True, kw_only=True)
+class FileEpisode:
+    """One stretch of windows in which one check of one series would have fired."""
+
+    check: str
+    subject: str
+    told: list[Told] = field(default_factory=list)  # never empty
+    end_at: int | None = None  # end of the window that resolved it, as `JudgedWindow.end_at`; None: fires at the end
+
+    @property
+    def begin_at(self) -> int:
+        """End of the window that began it: when it could be known."""
+        return self.told[0].window.end_at
+
+    @property
+    def worst(self) -> AlertResult:
+        """What the message of its highest severity says."""
+        return self.told[-1].alert
+
+
+def episodes_of(windows: Iterable[JudgedWindow], answer: str) -> list[FileEpisode]:
+    """The episodes of a file's windows, in the order in which they begin.
+
+    Args:
+        windows: in their order.
+        answer: the name of the answer's series.
+    """
+    lives: dict[tuple[str, str], Episode] = {}
+    running: dict[tuple[str, str], FileEpisode] = {}
+    found: list[FileEpisode] = []
+    for window in windows:
+        for said in verdicts(window, answer):
+            name = said.check, said.subject
+            move = next_move(lives.get(name), said.verdict)
+            if move is Move.FIRE:
+                lives[name] = Episode("|".join(name), said.verdict, window.end_at, seq=1)
+                running[name] = FileEpisode(check=said.check, subject=said.subject)
+                found.append(running[name])
+                _tell(running[name], window, said)
+            elif move is Move.CHANGE:
+                if SEVERITIES.index(said.verdict) > SEVERITIES.index(Verdict(running[name].worst.severity)):
+                    _tell(running[name], window, said)
+                lives[name] = moved(lives[name], said.verdict)
+            elif move is Move.RESOLVE:
+                del lives[name]
+                running.pop(name).end_at = window.end_at
+    return found
+
+
+def judged_ms(windows: list[JudgedWindow], pane_ms: int) -> int | None:
+    """How much time the verdicts cover: each is on a pane more than the one before; None where there is no time.
+
+    Args:
+        windows: in their order.
+        pane_ms: how far windows move on; where they are cut by rows, the first one stands for that.
+    """
+    if not windows or not windows[0].timed:
+        return None
+    first, last = windows[0], windows[-1]
+    return last.end_at - first.end_at + (first.end_at - first.start_at if first.by_rows else pane_ms)
+
+
+def _tell(episode: FileEpisode, window: JudgedWindow, said: WindowVerdict) -> None:
+    assert said.alert is not None, "what fires is a breach"
+    episode.told.append(Told(window=window, alert=said.alert))

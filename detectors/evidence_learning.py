@@ -7,7 +7,7 @@ Weak: what the panes do not show is not learned: one day knows no week, and a wi
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -35,6 +35,7 @@ class _Tail:
     start: float
     excess: float  # sum of x - start
     windows: float
+    farthest: float  # the largest x of any window
 
 
 def learn_evidence(
@@ -68,17 +69,30 @@ def learn_evidence(
     >>> one.blocks, len(one.directions), one.overdispersion < 1e-4
     (168, 0, True)
     """
+    ends = np.append(series_starts, panes.shape[1])
+    cut = (panes[:, ends[i] : ends[i + 1]] for i in range(len(series_starts)))
+    return learn_each(cut, window_panes, least_rows)
+
+
+def learn_each(series: Iterable[Counts], window_panes: int, least_rows: int = LEAST_ROWS) -> tuple[Evidence, ...]:
+    """`learn_evidence` of series that come one after the other, so that only one need be in memory.
+
+    Args:
+        series: the panes of each, shape (panes, bins of the series).
+        window_panes: panes of a window, >= 1.
+        least_rows: of a block, >= 1.
+
+    Raises:
+        ValueError: `window_panes` or `least_rows` below 1.
+    """
     if window_panes < 1 or least_rows < 1:
         raise ValueError(f"window_panes and least_rows must be >= 1, got {window_panes} and {least_rows}")
-    ends = np.append(series_starts, panes.shape[1])
-    cut = [panes[:, ends[i] : ends[i + 1]] for i in range(len(series_starts))]
-    found = [_of_blocks(one, window_panes, least_rows) for one in cut]
-    tails = [_tail(one, e, window_panes, least_rows) for one, e in zip(cut, found, strict=True)]
-    scales = _tail_scales(tails)
-    fitted = [
-        replace(e, tail_start=tail.start, tail_scale=scale) for e, tail, scale in zip(found, tails, scales, strict=True)
-    ]
-    return tuple(_with_guard(one, e, window_panes, least_rows) for one, e in zip(cut, fitted, strict=True))
+    found: list[tuple[Evidence, _Tail]] = []
+    for panes in series:
+        spread = _of_blocks(panes, window_panes, least_rows)
+        found.append((spread, _tail(panes, spread, window_panes, least_rows)))
+    scales = _tail_scales([tail for _, tail in found])
+    return tuple(_with_tail(spread, tail, scale) for (spread, tail), scale in zip(found, scales, strict=True))
 
 
 def _of_blocks(panes: Counts, window_panes: int, least_rows: int) -> Evidence:
@@ -139,14 +153,12 @@ def _raised(spreads: Values, along: Values, rows: Values) -> Values:
     return spreads
 
 
-def _replay(
-    panes: Counts, evidence: Evidence, window_panes: int, strides: int, least_rows: int
-) -> tuple[Values, npt.NDArray[np.bool_]]:
-    """x of the baseline's own windows, and which of them have rows enough; shape (windows,)."""
+def _replay(panes: Counts, evidence: Evidence, window_panes: int, least_rows: int) -> Values:
+    """x of the baseline's own windows of rows enough, one every twelfth of a window; shape (windows,), NaN: too few."""
     sums = np.cumsum(panes, axis=0, dtype=np.int64)
     windows = sums[window_panes - 1 :].copy()
     windows[1:] -= sums[:-window_panes]
-    windows = windows[:: max(1, window_panes // strides)]
+    windows = windows[:: max(1, window_panes // _GUARD_STRIDES)]
     baseline = sums[-1]
     table = EvidenceTable([evidence], baseline, np.zeros(1, np.int64))
     rows = windows.sum(axis=1)
@@ -156,27 +168,30 @@ def _replay(
     # A window is part of this baseline, so it differs from it by less: 1/N - 1/M instead of 1/N + 1/M.
     inside = np.maximum(1 - n / table.rows, 0.05)
     distance = 2 * table.total(shares * np.log(np.maximum(shares / used, 1e-300))) / inside
-    x = split_x(table, distance, (shares - p) / np.sqrt(used), 1 / n, replay=True)
-    return x[:, 0], rows >= least_rows
+    x = split_x(table, distance, (shares - p) / np.sqrt(used), 1 / n, replay=True)[:, 0]
+    return np.where(rows >= least_rows, x, np.nan)
 
 
 def _tail(panes: Counts, evidence: Evidence, window_panes: int, least_rows: int) -> _Tail:
     if not evidence.blocks:
-        return _Tail(np.inf, 0.0, 0.0)
-    x, enough = _replay(panes, evidence, window_panes, _TAIL_STRIDES, least_rows)
-    x = x[enough]
+        return _Tail(np.inf, 0.0, 0.0, 0.0)
+    every = _replay(panes, evidence, window_panes, least_rows)
+    x = every[:: max(1, window_panes // _TAIL_STRIDES // max(1, window_panes // _GUARD_STRIDES))]
+    x = x[~np.isnan(x)]
+    if not x.size:
+        return _Tail(np.inf, 0.0, 0.0, 0.0)
     start = float(np.quantile(x, _TAIL_QUANTILE))
     beyond = x[x > start] - start
-    return _Tail(start, float(beyond.sum()) / _TAIL_STRIDES, len(beyond) / _TAIL_STRIDES)
+    farthest = float(np.nanmax(every, initial=0.0))
+    return _Tail(start, float(beyond.sum()) / _TAIL_STRIDES, len(beyond) / _TAIL_STRIDES, farthest)
 
 
-def _with_guard(panes: Counts, evidence: Evidence, window_panes: int, least_rows: int) -> Evidence:
-    """The evidence, whose tail is known, with the farthest that a window of the baseline went."""
+def _with_tail(evidence: Evidence, tail: _Tail, scale: float) -> Evidence:
+    """The evidence with its tail, and with the farthest that a window of the baseline went."""
     if not evidence.blocks:
         return evidence
-    x, enough = _replay(panes, evidence, window_panes, _GUARD_STRIDES, least_rows)
-    scaled = scale_tail(x, np.array(evidence.tail_start), np.array(evidence.tail_scale))
-    return replace(evidence, guard=float(scaled[enough].max(initial=0.0)))
+    guard = float(scale_tail(np.array(tail.farthest), np.array(tail.start), np.array(scale)))
+    return replace(evidence, tail_start=tail.start, tail_scale=scale, guard=guard)
 
 
 def _tail_scales(tails: Sequence[_Tail]) -> list[float]:

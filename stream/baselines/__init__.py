@@ -12,6 +12,8 @@ labels.py       a column of labels, and how good the baseline's answers were
 performance.py  what a model version's outcomes are counted into
 baseline.py     Baseline, as it lies in the topic `baselines`
 evidence.py     how much healthy windows differ from each other, as it is stored
+learning.py     rows and their times into evidence
+rates.py        healthy rates: missing, invalid, never seen before; rows of a window
 description.py  a baseline in words
 provenance.py   checksums, versions, commit, time of creation
 registry.py     the topic's entries by id; registering a new one

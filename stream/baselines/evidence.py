@@ -6,6 +6,7 @@ learned is `INDEPENDENT_ROWS`. Size: about 0.1 KB per series, and 0.1 KB more fo
 
 import math
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -61,12 +62,15 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     overdispersion: float = 0.0  # rho of `detectors.rates`, 0..1
 
 
+NO_RATE: Final = Rate()
+
+
 class RateEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The healthy rates of one series."""
 
-    missing: Rate = Rate()
-    invalid: Rate = Rate()
-    beyond: Rate = Rate()  # a number outside the range, or a category unseen, of all the other blocks
+    missing: Rate = NO_RATE
+    invalid: Rate = NO_RATE
+    beyond: Rate = NO_RATE  # a number outside the range, or a category unseen, of all the other blocks
 
 
 class RowsEvidence(msgspec.Struct, frozen=True, kw_only=True):

@@ -123,6 +123,18 @@ class Layout:
                 next_categorical += 1
         return out
 
+    def compared_bins(self, j: int, values: npt.NDArray[np.float64] | npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+        """Of series j, which of its bins that PSI compares each value lies in, shape (rows,).
+
+        Values of a numeric series are numbers, of a categorical one codes of its categories.
+        """
+        s = self.series[j]
+        if isinstance(s, NumericSeries):
+            fine = _numeric_bins(self._inner_edges[j], np.asarray(values, np.float64))
+        else:
+            fine = _categorical_bins(s, np.asarray(values, np.int32))
+        return np.searchsorted(_groups(s), fine, side="right") - 1
+
     @cached_property
     def _inner_edges(self) -> list[npt.NDArray[np.float64]]:
         return [np.array(s.inner_edges if isinstance(s, NumericSeries) else (), np.float64) for s in self.series]

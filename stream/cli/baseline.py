@@ -14,12 +14,16 @@ from stream.baselines.baseline import Baseline
 from stream.baselines.create import Binning, PredictionColumns, baseline_of, check_answer, read_columns, span_ms
 from stream.baselines.description import describe
 from stream.baselines.files import read_tables
+from stream.baselines.learning import Windows, learn
 from stream.baselines.live import Selection, read_live
 from stream.baselines.provenance import provenance, sha256_of_files
 from stream.baselines.registry import Registry, read_registry, register
 from stream.baselines.roles import Roles, assign_roles
 from stream.cli import config_option, json_option
+from stream.cli.options import duration, durations
 from stream.config import Config
+from stream.config.durations import format_duration
+from stream.config.keys import WindowKeys
 from stream.durable.log import Log
 from stream.errors import InputError
 from stream.ingest.foreign_shape import ForeignShape
@@ -88,6 +92,7 @@ class Wanted:
     files: tuple[Path, ...]
     last: int
     roles: Roles
+    windows: Windows
 
 
 @command.command(name="create")
@@ -103,6 +108,15 @@ class Wanted:
     type=click.FloatRange(0, 1, min_open=True),
     help='From which score on the model says "positive". Default: as the baseline in force has it, or 0.5.',
 )
+@click.option(
+    "--window",
+    "lengths_ms",
+    metavar="1h",
+    multiple=True,
+    callback=durations,
+    help="Learn from the times how much windows of this length differ; may be repeated. Default: the configuration's.",
+)
+@click.option("--pane", "pane_ms", metavar="1m", callback=duration, help="How far windows move on. Likewise.")
 @click.option("--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the entry to a file as well.")
 @click.option("--dry-run", is_flag=True, help="Make it and show it, but register nothing.")
 @config_option
@@ -112,8 +126,8 @@ def create(**options: Any) -> None:
 
     Running workers pick it up by themselves.
     """
-    wanted = _wanted(options)
     config: Config = options["config"]
+    wanted = _wanted(options, config)
     before = None if options["dry_run"] else _read(config).in_force(wanted.key)
     # So that performance goes on across the two.
     inherited = Binning() if before is None else Binning(grid=before.grid, classes=before.by_class)
@@ -172,7 +186,7 @@ def find(registry: Registry, baseline_id: str) -> Baseline:
     return found
 
 
-def _wanted(options: dict[str, Any]) -> Wanted:
+def _wanted(options: dict[str, Any], config: Config) -> Wanted:
     if options["from_topic"] and options["files"]:
         raise InputError("a baseline comes from FILEs or --from-topic, not from both; leave one out")
     if not options["from_topic"] and not options["files"]:
@@ -183,14 +197,32 @@ def _wanted(options: dict[str, Any]) -> Wanted:
     for name, value in zip(("--model", "--version"), key, strict=True):
         if not value or not value.isprintable():
             raise InputError(f"{name} must be printable text, got {value!r}")
-    return Wanted(key=key, files=options["files"], last=options["last"] or DEFAULT_LAST, roles=roles_of(options))
+    return Wanted(
+        key=key,
+        files=options["files"],
+        last=options["last"] or DEFAULT_LAST,
+        roles=roles_of(options),
+        windows=_windows(config.model(key.model).windows, options["lengths_ms"], options["pane_ms"]),
+    )
+
+
+def _windows(configured: WindowKeys, lengths_ms: tuple[int, ...], pane_ms: int | None) -> Windows:
+    windows = Windows(lengths_ms or (configured.length,), pane_ms or configured.pane)
+    for length_ms in windows.lengths_ms:
+        if length_ms % windows.pane_ms:
+            raise InputError(
+                f"--window {format_duration(length_ms)} must be a whole number of panes of "
+                f"{format_duration(windows.pane_ms)}; give another --window or --pane"
+            )
+    return windows
 
 
 def _make(config: Config, wanted: Wanted, binning: Binning, *, live: bool) -> tuple[Baseline, tuple[str, ...]]:
     columns, made = _live(config, wanted) if live else _from_files(wanted)
     check_answer(columns)
-    baseline = baseline_of(columns, wanted.key, made, binning)
-    return baseline, columns.notes + _notes_on_labels(columns, baseline, binning)
+    learned = learn(baseline_of(columns, wanted.key, made, binning), columns, wanted.windows)
+    notes = columns.notes + _notes_on_labels(columns, learned.baseline, binning) + learned.notes
+    return learned.baseline, notes
 
 
 def _notes_on_labels(columns: PredictionColumns, baseline: Baseline, binning: Binning) -> tuple[str, ...]:

@@ -52,7 +52,30 @@ def test_a_model_of_several_classes_is_made_from_a_column_for_each(
     assert "classes   cat, dog\nlabels    3, log-loss 0." in printed.out
     assert "accuracy 0.6667" in printed.out
     assert "scores.dog  numeric, 0.1 to 0.8" in printed.out
-    assert printed.err == ""
+    assert printed.err.startswith("driftline: the rows have no times, so how much healthy windows differ is not known")
+    assert printed.err.count("\n") == 1
+
+
+def test_what_healthy_windows_look_like_is_learned_from_the_times(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, config = tmp_path / "hours.csv", tmp_path / "driftline.yaml"
+    rows = [f"{i % 7},2024-01-{1 + i // 720:02}T{i // 30 % 24:02}:{2 * (i % 30):02}:00Z" for i in range(1_440)]
+    path.write_text("\n".join(["x,at", *rows]))
+    config.write_text("models: {m: {windows: {pane: 5m, length: 30m}}}")
+    command = ["baseline", "create", "--model", "m", "--version", "1", "--dry-run", "--json", str(path), "--time", "at"]
+
+    def learned(*options: str) -> list[tuple[int, int, int]]:
+        assert main([*command, *options]) == 0
+        made = Baseline.from_bytes(capsys.readouterr().out.encode())
+        return [(one.window_ms, one.pane_ms, one.blocks) for one in made.evidence]
+
+    assert learned() == [(3_600_000, 300_000, 48)]
+    assert learned("-c", str(config)) == [(1_800_000, 300_000, 96)]
+    assert learned("--window", "1h", "--window", "4h", "--pane", "1h", "--window", "60m") == [
+        (3_600_000, 3_600_000, 48),
+        (14_400_000, 3_600_000, 12),
+    ]
 
 
 @pytest.mark.parametrize(("options", "message"), [
@@ -69,6 +92,9 @@ def test_a_model_of_several_classes_is_made_from_a_column_for_each(
     (["FILE", "--score", "ts"], "shall be the score but holds timestamp"),
     (["FILE", "--output", "/no/such/folder/entry.json"], "cannot be written"),
     (["FILE", "--model", ""], "--model must be printable text, got ''"),
+    (["FILE", "--window", "90s"], "--window 90s must be a whole number of panes of 1m; give another --window or"),
+    (["FILE", "--window", "1"], "'1' must be a number with its unit"),
+    (["FILE", "--pane", "0s"], "'0s' must be longer than 0"),
 ])  # fmt: skip
 def test_a_mistake_is_one_sentence_and_exit_code_2(
     file: str, options: list[str], message: str, capsys: pytest.CaptureFixture[str]

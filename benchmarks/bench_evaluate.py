@@ -32,7 +32,7 @@ def main() -> None:
     rows = rng.normal(size=(WINDOW_ROWS, FEATURES))
     flat = np.concatenate(
         [
-            layout.starts[j] + np.searchsorted(np.array(series.inner_edges), rows[:, j], side="right")  # type: ignore[union-attr]
+            layout.starts[j] + 1 + np.searchsorted(np.array(series.inner_edges), rows[:, j], side="right")  # type: ignore[union-attr]
             for j, series in enumerate(layout.series)
         ]
     )

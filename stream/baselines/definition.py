@@ -11,7 +11,7 @@ from typing import Final
 from weakref import WeakValueDictionary
 
 from stream.baselines.baseline import Baseline
-from stream.baselines.layout import Layout
+from stream.baselines.layout import LAYOUT_VERSION, Layout
 from stream.records.prediction import ModelKey
 from stream.records.settings import CountingSettings
 
@@ -30,9 +30,10 @@ class Definition:
 
     @cached_property
     def id(self) -> str:
-        """16 hex digits of SHA-256 over the baseline's entry and the settings."""
+        """16 hex digits of SHA-256 over the baseline's entry, the settings and how counters are laid out."""
         digest = hashlib.sha256(self.baseline.to_bytes())
         digest.update(self.settings.identity())
+        digest.update(LAYOUT_VERSION)
         return digest.hexdigest()[:16]
 
     @cached_property

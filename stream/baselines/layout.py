@@ -1,11 +1,14 @@
 """Where each series' bins lie in a register's flat vector of counts.
 
 A register of one pane is one int64 vector; per series it holds the bins and then, for a
-numeric series, `missing, invalid`, for a categorical one `other, missing, unseen, invalid`. Behind them all lie
+numeric series, `missing, invalid`, for a categorical one `other, missing, unseen, invalid`. The outer bins of a numeric
+series are each cut in two where the baseline's own values end: so what lies out of their range is counted
+exactly, for two more edges and no more time; PSI compares the halves together. Behind them all lie
 the counters of latency, where the model is checked for it: they are compared with no baseline.
 Adding two panes is adding two vectors, and all series of a batch are counted by one `bincount`.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -20,6 +23,8 @@ from stream.records.prediction import CODE_INVALID, CODE_MISSING, CODE_UNSEEN, A
 Counts = npt.NDArray[np.int64]
 Series = NumericSeries | CategoricalSeries
 
+LAYOUT_VERSION: Final = b"2"  # of the order of the counters; another one begins new registers
+OUTER_BINS: Final = 2  # of a numeric series: below the baseline's smallest value, above its largest
 NUMERIC_EXTRAS: Final = ("missing", "invalid")
 CATEGORICAL_EXTRAS: Final = ("other", "missing", "unseen", "invalid")
 
@@ -101,12 +106,12 @@ class Layout:
 
     @cached_property
     def grid_bins(self) -> npt.NDArray[np.int64]:
-        """Shape (fine bins of the score,): the bin of the score grid that each lies in; (0,) without a grid."""
-        grid = self.baseline.grid
-        if grid is None:
+        """Shape (fine bins of the score, the outer ones too): the grid's bin that each is in; (0,) without a grid."""
+        grid, score = self.baseline.grid, self.series[-1]
+        if grid is None or not isinstance(score, NumericSeries):
             return np.empty(0, np.int64)
-        lower = np.concatenate([[-np.inf], self._inner_edges[-1]])
-        return np.searchsorted(grid.inner_edges, lower, side="right")
+        inside = np.searchsorted(grid.inner_edges, np.array([-np.inf, *score.inner_edges]), side="right")
+        return np.concatenate([inside[:1], inside, inside[-1:]])
 
     def flat_bins(self, columns: ModelColumns) -> npt.NDArray[np.int64]:
         """The counter that each value of each row falls into, shape (rows, series), a column more with latency."""
@@ -116,7 +121,7 @@ class Layout:
         next_numeric = next_categorical = 0
         for at, (j, s) in zip(self.starts.tolist(), enumerate(self.series), strict=False):
             if isinstance(s, NumericSeries):
-                out[:, j] = at + _numeric_bins(self._inner_edges[j], columns.numeric[:, next_numeric])
+                out[:, j] = at + _numeric_bins(self._cuts[j], columns.numeric[:, next_numeric])
                 next_numeric += 1
             else:
                 out[:, j] = at + _categorical_bins(s, columns.categorical[:, next_categorical])
@@ -130,43 +135,56 @@ class Layout:
         """
         s = self.series[j]
         if isinstance(s, NumericSeries):
-            fine = _numeric_bins(self._inner_edges[j], np.asarray(values, np.float64))
+            fine = _numeric_bins(self._cuts[j], np.asarray(values, np.float64))
         else:
             fine = _categorical_bins(s, np.asarray(values, np.int32))
         return np.searchsorted(_groups(s), fine, side="right") - 1
 
     @cached_property
-    def _inner_edges(self) -> list[npt.NDArray[np.float64]]:
-        return [np.array(s.inner_edges if isinstance(s, NumericSeries) else (), np.float64) for s in self.series]
+    def _cuts(self) -> list[npt.NDArray[np.float64]]:
+        return [np.array(_cuts(s) if isinstance(s, NumericSeries) else (), np.float64) for s in self.series]
 
     def _placed(self) -> list[tuple[int, Series]]:
         return list(zip(self.starts[:-1].tolist(), self.series, strict=True))
 
 
 def _width(series: Series) -> int:
-    extras = NUMERIC_EXTRAS if isinstance(series, NumericSeries) else CATEGORICAL_EXTRAS
-    return series.bins + len(extras)
+    if isinstance(series, NumericSeries):
+        return series.bins + OUTER_BINS + len(NUMERIC_EXTRAS)
+    return series.bins + len(CATEGORICAL_EXTRAS)
 
 
 def _groups(series: Series) -> list[int]:
-    """Where each bin that PSI compares begins within the series."""
+    """Where each bin that PSI compares begins within the series; the outermost hold what is out of range, too."""
     if isinstance(series, NumericSeries):
-        return [*series.coarse_starts, series.bins, series.bins + 1]
+        missing = series.bins + OUTER_BINS
+        return [0, *(start + 1 for start in series.coarse_starts[1:]), missing, missing + 1]
     return list(range(_width(series)))
 
 
 def _counts(series: Series) -> tuple[int, ...]:
     if isinstance(series, NumericSeries):
-        return (*series.counts, series.missing, series.invalid)
+        return (0, *series.counts, 0, series.missing, series.invalid)  # nothing of it lies out of its own range
     return (*series.counts, series.other, series.missing, 0, series.invalid)
 
 
-def _numeric_bins(inner_edges: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+def _cuts(series: NumericSeries) -> list[float]:
+    """The inner edges, and where the baseline's values end: [smallest, ..., just above the largest).
+
+    A score's grid may have edges beyond every score: then the range ends there.
+    """
+    smallest = -math.inf if series.minimum is None else series.minimum
+    beyond_largest = math.inf if series.maximum is None else math.nextafter(series.maximum, math.inf)
+    inner = series.inner_edges
+    return [min([smallest, *inner[:1]]), *inner, max([beyond_largest, *inner[-1:]])]
+
+
+def _numeric_bins(cuts: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     # [a, b): a value on an edge belongs to the bin that begins there.
-    bins = np.searchsorted(inner_edges, values, side="right")
+    bins = np.searchsorted(cuts, values, side="right")
     usual = np.isfinite(values)
     if not usual.all():
-        missing = len(inner_edges) + 1
+        missing = len(cuts) + 1
         bins[np.isnan(values)] = missing
         bins[np.isinf(values)] = missing + 1
     return bins

@@ -3,9 +3,11 @@
 A value is chosen by its bin, and its text follows; so what the service must count is known
 without binning anything. All models have the same three series:
 
-    x      numeric, 20 fine bins of which PSI sees 10, then missing, invalid
+    x      numeric: below the baseline's range, 20 fine bins of which PSI sees 10, above; then missing, invalid
     c      categorical: a, b, c; then other (d), missing, unseen, invalid
-    score  numeric, 8 bins with two values each, then missing, invalid; they are the score grid, too
+    score  numeric like x, 8 bins with two values each; they are the score grid, too
+
+Every value lies within its baseline's range, so the counters below and above it stay 0.
 """
 
 from dataclasses import dataclass
@@ -42,19 +44,30 @@ SCORE_VALUES: Final = (
 MEANS: Final = tuple(k / 8 + 0.0625 for k in range(SCORE_BINS))
 THRESHOLD: Final = 0.5
 
-X_WIDTH: Final = X_BINS + 2
+X_WIDTH: Final = X_BINS + 4
 C_WIDTH: Final = len(CATEGORIES) + 4
-SCORE_WIDTH: Final = SCORE_BINS + 2
+SCORE_WIDTH: Final = SCORE_BINS + 4
 C_START: Final = X_WIDTH
 SCORE_START: Final = X_WIDTH + C_WIDTH
 WIDTH: Final = X_WIDTH + C_WIDTH + SCORE_WIDTH
 
 # The counters that PSI compares, as (first, after the last) of the flat vector, by series.
 COARSE: Final = {
-    "x": [(k, k + 2) for k in X_COARSE] + [(X_BINS, X_BINS + 1), (X_BINS + 1, X_BINS + 2)],
+    "x": [(1 + k, 3 + k) for k in X_COARSE] + [(X_BINS + 2, X_BINS + 3), (X_BINS + 3, X_BINS + 4)],
     "c": [(C_START + k, C_START + k + 1) for k in range(C_WIDTH)],
-    "score": [(SCORE_START + k, SCORE_START + k + 1) for k in range(SCORE_WIDTH)],
+    "score": [(SCORE_START + 1 + k, SCORE_START + 2 + k) for k in range(SCORE_BINS)]
+    + [(SCORE_START + SCORE_BINS + 2 + k, SCORE_START + SCORE_BINS + 3 + k) for k in range(2)],
 }
+
+
+def places(counters: npt.NDArray[np.int64], start: int, bins: int) -> npt.NDArray[np.int64]:
+    """Where the counters of a numeric series lie in the flat vector: its outer bins enclose the others.
+
+    >>> places(np.array([0, 19, 20, 21]), 0, 20).tolist()
+    [1, 20, 22, 23]
+    """
+    return start + 1 + counters + (counters >= bins)
+
 
 BASELINE_ROWS: Final = 4_000
 HURTING: Final = 1  # of each four models
@@ -114,7 +127,7 @@ def chance(score: float) -> float:
 def labelled_scores() -> LabelledScores:
     """All rows of a baseline that have a score are labelled, as the chances say."""
     chances = [(chance(SCORES[2 * k]) + chance(SCORES[2 * k + 1])) / 2 for k in range(SCORE_BINS)]
-    counts = baseline_counts()[SCORE_START : SCORE_START + SCORE_BINS].tolist()
+    counts = baseline_counts()[SCORE_START + 1 :][:SCORE_BINS].tolist()
     positives = [round(n * p) for n, p in zip(counts, chances, strict=True)]
     return LabelledScores(
         negatives=tuple(n - k for n, k in zip(counts, positives, strict=True)),
@@ -131,15 +144,18 @@ def _shares(weights: npt.NDArray[np.float64]) -> Shares:
 def baseline_counts() -> npt.NDArray[np.int64]:
     """What the baselines say of BASELINE_ROWS undrifted rows, shape (WIDTH,)."""
     counts = np.zeros(WIDTH, np.int64)
-    for start, values, shares in (
-        (0, X_VALUES, x_shares(drifted=False)),
-        (C_START, C_VALUES, c_shares()),
-        (SCORE_START, SCORE_VALUES, score_shares()),
+    for at, shares in (
+        (places(_counters(X_VALUES), 0, X_BINS), x_shares(drifted=False)),
+        (C_START + _counters(C_VALUES), c_shares()),
+        (places(_counters(SCORE_VALUES), SCORE_START, SCORE_BINS), score_shares()),
     ):
-        for (_, counter), share in zip(values, shares.tolist(), strict=True):
-            counts[start + counter] += round(share * BASELINE_ROWS)
+        np.add.at(counts, at, [round(share * BASELINE_ROWS) for share in shares.tolist()])
     counts[C_START + 5] = 0  # no baseline has rows of a category that it has not
     return counts
+
+
+def _counters(values: tuple[tuple[bytes, int], ...]) -> npt.NDArray[np.int64]:
+    return np.array([counter for _, counter in values], np.int64)
 
 
 def make_baseline(model: Model) -> Baseline:
@@ -185,11 +201,11 @@ def _numeric(name: str, edges: tuple[float, ...], coarse: tuple[int, ...], count
         name=name,
         inner_edges=edges,
         coarse_starts=coarse,
-        counts=tuple(counts[:-2]),
+        counts=tuple(counts[1:-3]),
         missing=counts[-2],
         invalid=counts[-1],
         minimum=0.0,
-        maximum=edges[-1],
+        maximum=edges[-1] + 1,
         mean=edges[len(edges) // 2],
         deviation=1.0,
     )

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tests.crash.models import C_START, SCORE_START, WIDTH
+from tests.crash.models import C_START, SCORE_BINS, SCORE_START, WIDTH, X_BINS, places
 from tests.crash.scenario import ALLOWED_LATENESS_MS, PANE_MS
 
 Integers = npt.NDArray[np.int64]
@@ -93,7 +93,8 @@ class PartitionTruth:
         counted = ~self.is_late
         model, start = self.column("model")[counted], self.starts_ms[counted]
         offsets = self.column("offset")[counted]
-        bins = np.stack([self.column("x"), C_START + self.column("c"), SCORE_START + self.column("score")], axis=1)
+        x, score = places(self.column("x"), 0, X_BINS), places(self.column("score"), SCORE_START, SCORE_BINS)
+        bins = np.stack([x, C_START + self.column("c"), score], axis=1)
         bins = bins[counted]
         order = np.lexsort((np.arange(len(model)), start, model))
         cuts = np.flatnonzero((np.diff(model[order]) != 0) | (np.diff(start[order]) != 0)) + 1

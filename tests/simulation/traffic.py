@@ -20,6 +20,7 @@ PANE_MS: Final = 1_000
 WINDOW_MS: Final = 3 * PANE_MS
 LATENESS_MS: Final = 700
 SKEW_MS: Final = 60_000
+LOW, HIGH = 0.05, 0.95  # the range of the baselines' numbers
 START_MS: Final = 1_700_000_000_000
 SETTINGS: Final = CountingSettings(pane_ms=PANE_MS, allowed_lateness_ms=LATENESS_MS, max_clock_skew_ms=SKEW_MS)
 SLA_MS: Final = 250
@@ -58,7 +59,7 @@ def _baseline(model: str, number: int, edges: tuple[float, ...]) -> Baseline:
     def numeric(name: str, cuts: tuple[float, ...]) -> NumericSeries:
         return NumericSeries(
             name=name, inner_edges=cuts, coarse_starts=(0, 1, 2, 3, 4), counts=(100,) * 5,
-            missing=0, invalid=0, minimum=0.0, maximum=1.0, mean=0.5, deviation=0.3,
+            missing=0, invalid=0, minimum=LOW, maximum=HIGH, mean=0.5, deviation=0.3,
         )  # fmt: skip
 
     category = CategoricalSeries(
@@ -83,17 +84,36 @@ def counting_of(baseline: Baseline) -> CountingSettings:
 
 
 def flat_bins(baseline: Baseline, prediction: Prediction) -> tuple[int, ...]:
-    """The counters of one prediction: x has 5 bins, missing, invalid; c a, b, other, missing, unseen, invalid."""
+    """The counters of one prediction.
+
+    x has its values below LOW, 5 bins, those above HIGH, missing, invalid; c has a, b, other, missing, unseen, invalid.
+    """
     x, _, score = baseline.series
     assert isinstance(x, NumericSeries)
     assert isinstance(score, NumericSeries)
-    x_bin = 5 if prediction.x is None else sum(edge <= prediction.x for edge in x.inner_edges)
+    x_bin = 7 if prediction.x is None else _numeric_bin(x, prediction.x)
     category_bin = {"a": 0, "b": 1, "z": 2, None: 3}.get(prediction.category, 4)
-    of_series = x_bin, 7 + category_bin, 13 + sum(edge <= prediction.score for edge in score.inner_edges)
+    of_series = x_bin, 9 + category_bin, 15 + _numeric_bin(score, prediction.score)
     return of_series if baseline.model != "k" else (*of_series, WIDTH + LATENCY_BIN[prediction.latency])
 
 
-WIDTH: Final = 20
+def _numeric_bin(series: NumericSeries, value: float) -> int:
+    if not LOW <= value <= HIGH:
+        return 0 if value < LOW else 6
+    return 1 + sum(edge <= value for edge in series.inner_edges)
+
+
+def compared(counts: list[int]) -> list[int]:
+    """The counters of all series as PSI compares them: what is out of range with the outermost bin on its side.
+
+    >>> compared(list(range(24)))
+    [1, 2, 3, 4, 11, 7, 8, 9, 10, 11, 12, 13, 14, 31, 17, 18, 19, 41, 22, 23]
+    """
+    x, c, score = counts[:9], counts[9:15], counts[15:24]
+    return [n for s in (x, score) for n in (*([] if s is x else c), s[0] + s[1], *s[2:5], s[5] + s[6], *s[7:])]
+
+
+WIDTH: Final = 24
 LATENCY_EDGES: Final = LatencyCounters(SLA_MS).sketch.inner_edges.tolist()
 LATENCY_BIN: Final = {
     latency: len(LATENCY_EDGES) + 1 if latency is None

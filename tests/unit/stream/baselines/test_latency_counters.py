@@ -37,9 +37,9 @@ def columns(latency_ms: list[float]) -> ModelColumns:
 def test_the_series_lie_where_they_lay() -> None:
     assert TIMED.starts.tolist() == PLAIN.starts.tolist()
     assert TIMED.names == PLAIN.names
-    assert TIMED.width == PLAIN.width + COUNTERS.width == 18 + BINS + 2
+    assert TIMED.width == PLAIN.width + COUNTERS.width == 22 + BINS + 2
     assert (TIMED.schema.latency, PLAIN.schema.latency) == (True, False)
-    assert PLAIN.latency_counts(np.zeros(18, np.int64)).shape == (0,)
+    assert PLAIN.latency_counts(np.zeros(22, np.int64)).shape == (0,)
 
 
 @given(latencies)

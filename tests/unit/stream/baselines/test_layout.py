@@ -13,7 +13,7 @@ from stream.baselines.layout import Layout
 from stream.records.prediction import CODE_INVALID, CODE_MISSING, CODE_UNSEEN, Answer, ModelColumns
 from tests.small_model import EDGES, baseline, categorical, numeric
 
-LAYOUT = Layout(baseline())  # x: 4 bins + 2; c: 2 + 4; score: 4 + 2
+LAYOUT = Layout(baseline())  # x: below, 4 bins, above, 2; c: 2 + 4; score like x
 FINE = Layout(
     msgspec.structs.replace(
         baseline(), series=(msgspec.structs.replace(numeric("x"), coarse_starts=(0, 2)), categorical("c"))
@@ -30,21 +30,45 @@ def columns(numeric_rows: list[list[float]], codes: list[int]) -> ModelColumns:
 
 
 def test_series_lie_one_after_another_with_their_extras() -> None:
-    assert LAYOUT.starts.tolist() == [0, 6, 12, 18]
-    assert LAYOUT.width == 18
+    assert LAYOUT.starts.tolist() == [0, 8, 14, 22]
+    assert LAYOUT.width == 22
     assert LAYOUT.names == ("x", "c", "score")
 
 
 def test_a_value_on_an_edge_belongs_to_the_bin_that_begins_there() -> None:
-    values = [-math.inf, 0.0, 0.25, math.nextafter(0.5, 0), 0.5, 0.75, 1e300, math.nan, math.inf]
-    flat = LAYOUT.flat_bins(columns([[v, 0.5] for v in values[1:]], [0] * 8))
-    assert flat[:, 0].tolist() == [0, 1, 1, 2, 3, 3, 4, 5]  # NaN is missing, +inf is invalid
+    values = [0.0, 0.25, math.nextafter(0.5, 0), 0.5, 0.75, 1.0, math.nan, math.inf]
+    flat = LAYOUT.flat_bins(columns([[v, 0.5] for v in values], [0] * 8))
+    assert flat[:, 0].tolist() == [1, 2, 2, 3, 4, 4, 6, 7]  # NaN is missing, +inf is invalid
+
+
+def test_what_lies_out_of_the_baselines_range_is_counted_apart() -> None:
+    """The baseline's smallest and largest values, 0 and 1, are within it."""
+    values = [-1e300, math.nextafter(0, -1), -0.0, 1.0, math.nextafter(1, 2), 1e300]
+    flat = LAYOUT.flat_bins(columns([[v, 0.5] for v in values], [0] * 6))
+    assert flat[:, 0].tolist() == [0, 0, 1, 4, 5, 5]
+    assert LAYOUT.coarsen(np.bincount(flat[:, 0], minlength=LAYOUT.width))[:6].tolist() == [3, 0, 0, 3, 0, 0]
+
+
+def test_the_range_of_a_score_ends_where_its_grid_does() -> None:
+    """A threshold may lie beyond every score of the baseline: the grid's edge must stay an edge."""
+    narrow = msgspec.structs.replace(numeric("x"), minimum=0.3, maximum=0.6)
+    layout = Layout(msgspec.structs.replace(baseline(), series=(narrow, categorical("c"), numeric("score"))))
+    values = [0.2, 0.25, 0.3, 0.6, 0.7, 0.75]
+    flat = layout.flat_bins(columns([[v, 0.5] for v in values], [0] * 6))
+    assert flat[:, 0].tolist() == [0, 2, 2, 3, 3, 5]
+
+
+def test_a_series_without_values_has_no_range() -> None:
+    empty = msgspec.structs.replace(numeric("x", ()), minimum=None, maximum=None)
+    layout = Layout(msgspec.structs.replace(baseline(), series=(empty, categorical("c"), numeric("score"))))
+    flat = layout.flat_bins(columns([[v, 0.5] for v in (-1e300, 0.0, 1e300)], [0] * 3))
+    assert flat[:, 0].tolist() == [1, 1, 1]
 
 
 def test_categories_beyond_the_kept_ones_are_other_and_codes_have_their_own_bins() -> None:
     codes = [0, 1, 2, CODE_MISSING, CODE_UNSEEN, CODE_INVALID]
     flat = LAYOUT.flat_bins(columns([[0.1, 0.1]] * 6, codes))
-    assert (flat[:, 1] - 6).tolist() == [0, 1, 2, 3, 4, 5]  # a, b, other, missing, unseen, invalid
+    assert (flat[:, 1] - 8).tolist() == [0, 1, 2, 3, 4, 5]  # a, b, other, missing, unseen, invalid
 
 
 @given(st.lists(st.tuples(st.floats(allow_nan=True), st.integers(-3, 2), st.floats(0, 1)), min_size=1, max_size=30))
@@ -58,26 +82,26 @@ def test_each_row_has_one_counter_in_every_series(rows: list[tuple[float, int, f
 @given(st.lists(st.floats(-1, 2), min_size=1, max_size=50))
 def test_bins_are_those_that_numpys_histogram_counts(values: list[float]) -> None:
     flat = LAYOUT.flat_bins(columns([[v, 0.5] for v in values], [0] * len(values)))
-    counts = np.bincount(flat[:, 0], minlength=4)[:4]
+    counts = LAYOUT.coarsen(np.bincount(flat[:, 0], minlength=LAYOUT.width))[:4]
     assert counts.tolist() == np.histogram(values, [-9, *EDGES, 9])[0].tolist()
 
 
 def test_fine_bins_are_summed_to_those_that_psi_compares() -> None:
-    #  x:  [0 1 | 2 3] missing invalid     c:  a b other missing unseen invalid
-    coarse = FINE.coarsen(np.arange(12))
-    assert coarse.tolist() == [0 + 1, 2 + 3, 4, 5, 6, 7, 8, 9, 10, 11]
+    #  x:  below [0 1 | 2 3] above missing invalid     c:  a b other missing unseen invalid
+    coarse = FINE.coarsen(np.arange(14))
+    assert coarse.tolist() == [0 + 1 + 2, 3 + 4 + 5, 6, 7, 8, 9, 10, 11, 12, 13]
     assert FINE.series_coarse_starts.tolist() == [0, 4]
 
 
-@given(st.lists(st.integers(0, 1_000), min_size=12, max_size=12))
+@given(st.lists(st.integers(0, 1_000), min_size=14, max_size=14))
 def test_coarsening_loses_no_row(counts: list[int]) -> None:
     coarse = FINE.coarsen(np.array(counts))
     parts = np.split(coarse, FINE.series_coarse_starts[1:])
-    assert [int(p.sum()) for p in parts] == [sum(counts[:6]), sum(counts[6:])]
+    assert [int(p.sum()) for p in parts] == [sum(counts[:8]), sum(counts[8:])]
 
 
 def test_the_baselines_own_counts_lie_where_rows_would_be_counted() -> None:
-    numeric_counts, category_counts = [100, 100, 100, 100, 0, 0], [200, 190, 10, 0, 0, 0]
+    numeric_counts, category_counts = [0, 100, 100, 100, 100, 0, 0, 0], [200, 190, 10, 0, 0, 0]
     assert LAYOUT.baseline_counts.tolist() == [*numeric_counts, *category_counts, *numeric_counts]
     assert LAYOUT.baseline_coarse.sum() == LAYOUT.baseline_counts.sum()
 
@@ -94,12 +118,14 @@ def test_a_model_without_an_answer_has_only_features() -> None:
 
 
 def test_a_constant_series_without_edges_has_one_bin() -> None:
-    constant = msgspec.structs.replace(numeric("x"), inner_edges=(), coarse_starts=(0,), counts=(400,))
+    constant = msgspec.structs.replace(
+        numeric("x"), inner_edges=(), coarse_starts=(0,), counts=(400,), minimum=5.0, maximum=5.0
+    )
     layout = Layout(msgspec.structs.replace(baseline(), answer=None, series=(constant,)))
     flat = layout.flat_bins(
         ModelColumns(row=np.arange(2), numeric=np.array([[5.0], [math.nan]]), categorical=np.zeros((2, 0), np.int32))
     )
-    assert flat.tolist() == [[0], [1]]
+    assert flat.tolist() == [[1], [3]]
 
 
 def test_each_kind_of_series_names_its_bins() -> None:

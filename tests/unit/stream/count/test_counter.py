@@ -288,10 +288,10 @@ def test_values_fall_into_the_bins_of_the_definition() -> None:
         run.log.put(PREDICTIONS, prediction(i, x=x, c=c, score=0.6), timestamp_ms=START_MS)
     run.take(0, 4)
     ((_, packed, _),) = [msgspec.msgpack.decode(r.value) for r in run.fold.live()]
-    of_x, of_c, of_score = np.split(unpack_counts(packed), [6, 12])
-    assert of_x.tolist() == [1, 1, 0, 1, 1, 0]  # three edges, then missing, invalid
+    of_x, of_c, of_score = np.split(unpack_counts(packed), [8, 14])
+    assert of_x.tolist() == [0, 1, 1, 0, 1, 0, 1, 0]  # below, three edges, above, missing, invalid
     assert of_c.tolist() == [1, 1, 1, 0, 1, 0]  # a, b, other, missing, unseen, invalid
-    assert of_score.tolist() == [0, 0, 4, 0, 0, 0]
+    assert of_score.tolist() == [0, 0, 0, 4, 0, 0, 0, 0]
 
 
 def test_a_baseline_that_the_state_needs_is_named_before_it_is_restored() -> None:

@@ -221,4 +221,4 @@ def test_during_a_promotion_a_broken_id_is_a_dead_letter_for_both_baselines() ->
     run.take(1, 2)
 
     assert run.fold.ledger.dead == {"wrong_type": 1}
-    assert [int(part.counts[1]) for part in run.fold.panes.open_parts()] == [1], "one row, under the predecessor"
+    assert [int(part.counts[2]) for part in run.fold.panes.open_parts()] == [1], "one row, under the predecessor"

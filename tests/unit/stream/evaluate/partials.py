@@ -9,7 +9,7 @@ import orjson
 
 from detectors import Smoothing, Threshold
 from stream.alerts.rules import Rules
-from stream.baselines.baseline import Baseline
+from stream.baselines.baseline import Baseline, NumericSeries
 from stream.baselines.definition import Definition
 from stream.durable.log import Outgoing
 from stream.evaluate.fold import EvaluateFold
@@ -34,10 +34,13 @@ def judging(rules: Rules | None = None, window_ms: int = WINDOW_MS) -> ModelSett
 
 
 def row_counts(of: Baseline, rows: int, bin_of: int = 0) -> "np.ndarray[Any, np.dtype[np.int64]]":
-    """Counts of rows that all fall into one bin of each series."""
+    """Counts of rows that all fall into one bin of each series, within the baseline's range."""
     layout = Definition(of, settings()).layout
     counts = np.zeros(layout.width, np.int64)
-    counts[layout.starts[:-1] + bin_of] = rows
+    first = [
+        start + isinstance(s, NumericSeries) for start, s in zip(layout.starts.tolist(), layout.series, strict=False)
+    ]
+    counts[np.array(first) + bin_of] = rows
     return counts
 
 

@@ -252,5 +252,5 @@ def test_the_running_sum_is_the_sum_of_the_panes_in_the_window(happened: list[tu
         end = min(end, 19)
         start_ms, end_ms = START_MS + 1_000 * (end - width), START_MS + 1_000 * end
         total = running.of(candidate, start_ms, end_ms)
-        assert total[0] == sum(rows.get(p, 0) for p in range(end - width, end))
+        assert total[1] == sum(rows.get(p, 0) for p in range(end - width, end))
         assert total.dtype == np.int64

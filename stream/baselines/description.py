@@ -1,17 +1,20 @@
 """A baseline in words: constants, atoms, missing values, categories."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from detectors import Auc, BinaryMetrics, Undefined, binary_metrics
 from stream.baselines.baseline import Baseline, CategoricalSeries, ClassScores, NumericSeries
 from stream.baselines.class_metrics import baseline_metrics
+from stream.baselines.sight import WindowSight
 
 MOST_ATOMS_SHOWN = 3
 MOST_CATEGORIES_SHOWN = 5
 
 
-def describe(baseline: Baseline) -> str:
-    """Several lines: what the baseline is, then each series in words."""
+def describe(baseline: Baseline, sights: Sequence[WindowSight] = ()) -> str:
+    """Several lines: what the baseline is, each series in words, then what windows of each length would show."""
     made = baseline.provenance
     facts = [
         ("baseline", baseline.id if baseline.number else f"{baseline.key} (not registered)"),
@@ -25,7 +28,10 @@ def describe(baseline: Baseline) -> str:
     facts += performance_facts(baseline)
     width = max([len(s.name) for s in baseline.series], default=0)
     series = [f"  {s.name:<{width}}  {describe_series(s, baseline.rows)}" for s in baseline.series]
-    return "\n".join([*(f"{name:<8}  {fact}" for name, fact in facts), "series", *series])
+    shown = [
+        line for sight in sights for line in (sight.words, *(f"  {s.name:<{width}}  {s.words}" for s in sight.series))
+    ]
+    return "\n".join([*(f"{name:<8}  {fact}" for name, fact in facts), "series", *series, *shown])
 
 
 def performance_facts(baseline: Baseline) -> list[tuple[str, str]]:

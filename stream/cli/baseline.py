@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import click
 import msgspec
 
+from stream.alerts.budget_plan import FEATURES, KINDS, SCORE, BudgetPlan
 from stream.baselines.baseline import Baseline
 from stream.baselines.create import Binning, PredictionColumns, baseline_of, check_answer, read_columns, span_ms
 from stream.baselines.description import describe
@@ -19,6 +20,7 @@ from stream.baselines.live import Selection, read_live
 from stream.baselines.provenance import provenance, sha256_of_files
 from stream.baselines.registry import Registry, read_registry, register
 from stream.baselines.roles import Roles, assign_roles
+from stream.baselines.sight import Levels, sights
 from stream.cli import config_option, json_option
 from stream.cli.options import duration, durations
 from stream.config import Config
@@ -139,7 +141,7 @@ def create(**options: Any) -> None:
         baseline = _with_log(config, lambda log: register(log, _registry_source(config), baseline))
     if options["output"] is not None:
         _write(options["output"], baseline)
-    click.echo(_json(baseline) if options["as_json"] else describe(baseline))
+    _show(baseline, config, as_json=options["as_json"])
 
 
 @command.command(name="list")
@@ -169,7 +171,26 @@ def list_(config: Config, as_json: bool) -> None:
 def show(baseline_id: str, config: Config, as_json: bool) -> None:
     """Show one baseline; without a number the one in force."""
     baseline = find(_read(config), baseline_id)
-    click.echo(_json(baseline) if as_json else describe(baseline))
+    _show(baseline, config, as_json=as_json)
+
+
+def _show(baseline: Baseline, config: Config, *, as_json: bool) -> None:
+    seen = sights(baseline, _levels(baseline, config))
+    if not as_json:
+        click.echo(describe(baseline, seen))
+        return
+    entry = json.loads(baseline.to_bytes())
+    if seen:
+        entry["in_words"] = [msgspec.to_builtins(one) for one in seen]
+    click.echo(json.dumps(entry, indent=2, ensure_ascii=False))
+
+
+def _levels(baseline: Baseline, config: Config) -> Levels:
+    """What the model's budget gives each of its tests."""
+    features = len(baseline.series) - baseline.answers
+    tests = dict.fromkeys(KINDS, 1) | {FEATURES: max(1, features), SCORE: max(1, baseline.answers)}
+    found = BudgetPlan().levels(tests, config.model(baseline.model).windows.pane)
+    return Levels(feature=found[FEATURES], answer=found[SCORE])
 
 
 def find(registry: Registry, baseline_id: str) -> Baseline:
@@ -287,10 +308,6 @@ def _write(path: Path, baseline: Baseline) -> None:
         path.write_bytes(msgspec.json.format(baseline.to_bytes()))
     except OSError as problem:
         raise InputError(f"{path} cannot be written: {problem.strerror}; give another --output") from problem
-
-
-def _json(baseline: Baseline) -> str:
-    return msgspec.json.format(baseline.to_bytes()).decode()
 
 
 def _summary(registry: Registry, baseline: Baseline) -> dict[str, Any]:

@@ -65,6 +65,14 @@ def test_what_healthy_windows_look_like_is_learned_from_the_times(
     config.write_text("models: {m: {windows: {pane: 5m, length: 30m}}}")
     command = ["baseline", "create", "--model", "m", "--version", "1", "--dry-run", "--json", str(path), "--time", "at"]
 
+    assert main([*command, "--window", "1h"]) == 0
+    [said] = json.loads(capsys.readouterr().out)["in_words"]
+    assert (said["window_ms"], said["rows"], [one["name"] for one in said["series"]]) == (3_600_000, 30, ["x"])
+    assert main([*(word for word in command if word != "--json")]) == 0
+    shown = capsys.readouterr().out
+    assert "windows of 1 h have 30 rows, 30 at least; known from 48 windows\n  x  " in shown
+    assert "never missing, seen from" in shown.splitlines()[-1]
+
     def learned(*options: str) -> list[tuple[int, int, int]]:
         assert main([*command, *options]) == 0
         made = Baseline.from_bytes(capsys.readouterr().out.encode())

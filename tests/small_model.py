@@ -110,10 +110,12 @@ def prediction(
     score: float | None = 0.9,
     model: str = "m",
     prediction_id: str | int | None = None,
+    segment: object = None,
 ) -> bytes:
     """One prediction, `at_ms` after START_MS."""
     said = {"model": model, "ts": START_MS + at_ms, "score": score, "features": {"x": x, "c": c}}
-    return orjson.dumps(said if prediction_id is None else said | {"prediction_id": prediction_id})
+    named = {"prediction_id": prediction_id, "segment": segment}
+    return orjson.dumps(said | {field: value for field, value in named.items() if value is not None})
 
 
 class Worker:

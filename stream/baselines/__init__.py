@@ -18,6 +18,8 @@ sight.py        what a window would show of each series, and what not, in words
 description.py  a baseline in words
 provenance.py   checksums, versions, commit, time of creation
 registry.py     the topic's entries by id; registering a new one
+by_segment.py   the rows of each value of a segment key, as they are stored
 layout.py       where each bin lies in a register
+segmentation.py which segments there are, and which rows lie in them
 definition.py   a baseline and the settings that decide what is counted where
 """

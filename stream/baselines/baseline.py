@@ -7,6 +7,7 @@ and what was labelled in it take 0.2 MB more.
 
 import msgspec
 
+from stream.baselines.by_segment import SegmentedBaseline
 from stream.baselines.evidence import WindowEvidence
 from stream.baselines.grid import ScoreGrid
 from stream.records.prediction import ModelKey
@@ -112,6 +113,7 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     labelled: LabelledScores | None = None
     labelled_values: LabelledValues | None = None
     scores: tuple[ClassScores, ...] | msgspec.UnsetType = msgspec.UNSET  # of a multiclass model; others have no key
+    segments: tuple[SegmentedBaseline, ...] = ()  # one per key that it was asked for
     evidence: tuple[WindowEvidence, ...] = ()  # one per window length that it was learned for; none without times
 
     @property
@@ -142,6 +144,10 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     def evidence_for(self, window_ms: int) -> WindowEvidence | None:
         """How much healthy windows of this length differ; None: it was not learned for them."""
         return next((one for one in self.evidence if one.window_ms == window_ms), None)
+
+    def by_segment(self, key: str) -> SegmentedBaseline | None:
+        """Its rows by the value of a key; None: it was not asked for that key."""
+        return next((one for one in self.segments if one.key == key), None)
 
     def to_bytes(self) -> bytes:
         """JSON, as it lies in the topic `baselines`."""

@@ -5,14 +5,15 @@ id is part of every register's key, and a change of any of it begins new registe
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 from weakref import WeakValueDictionary
 
 from stream.baselines.baseline import Baseline
 from stream.baselines.layout import LAYOUT_VERSION, Layout
-from stream.records.prediction import ModelKey
+from stream.baselines.segmentation import Segmentation
+from stream.records.prediction import ModelKey, Schema
 from stream.records.settings import CountingSettings
 
 
@@ -40,6 +41,27 @@ class Definition:
     def layout(self) -> Layout:
         """Where its counters lie."""
         return Layout(self.baseline, self.settings.latency_sla_ms)
+
+    def layout_of(self, segment: str) -> Layout:
+        """The same counters, compared with what is normal in a segment; without a verdict where that is not known."""
+        return self._of_segment[segment] if segment else self.layout
+
+    @cached_property
+    def _of_segment(self) -> dict[str, Layout]:
+        known = self.segmentation.baseline_counts(self.baseline, self.layout.baseline_coarse)
+        unknown = Layout(self.baseline, self.settings.latency_sla_ms, judges=False)
+        own = {name: replace(self.layout, compared_with=counts) for name, counts in known.items()}
+        return {name: own.get(name, unknown) for name in self.segmentation.names}
+
+    @cached_property
+    def segmentation(self) -> Segmentation:
+        """Which parts of the traffic are counted beside the whole."""
+        return Segmentation.of(self.baseline, self.settings.segments)
+
+    @cached_property
+    def schema(self) -> Schema:
+        """What decoding must know."""
+        return replace(self.layout.schema, segments=self.segmentation.fields)
 
 
 _SHARED: Final[WeakValueDictionary[tuple[int, bytes], Definition]] = WeakValueDictionary()

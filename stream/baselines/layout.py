@@ -9,7 +9,7 @@ Adding two panes is adding two vectors, and all series of a batch are counted by
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
@@ -35,6 +35,8 @@ class Layout:
 
     baseline: Baseline
     latency_sla_ms: float | None = None  # None: latencies are not counted
+    compared_with: Counts | None = field(default=None, compare=False)  # a segment's coarse counts; None: all rows'
+    judges: bool = True  # False: it is not known what is normal here, so a comparison is shown and gives no verdict
 
     @cached_property
     def series(self) -> tuple[Series, ...]:
@@ -82,8 +84,8 @@ class Layout:
 
     @cached_property
     def baseline_coarse(self) -> Counts:
-        """Shape (coarse bins,): the baseline's counts in the bins that PSI compares."""
-        return self.coarsen(self.baseline_counts)
+        """Shape (coarse bins,): what is normal, in the bins that PSI compares."""
+        return self.compared_with if self.compared_with is not None else self.coarsen(self.baseline_counts)
 
     def coarsen(self, counts: Counts) -> Counts:
         """Fine counts, shape (width,) or without latency, summed to the bins that PSI compares."""

@@ -237,6 +237,8 @@ class CountFold:
             older, older_late = _sorted_out(predecessor.model, event_time_ms, running)
             counted, known = counted | (older & ~older_late), known | older
         self._count_over_sla(active, columns, counted)
+        for segment_key, rows in active.definition.segmentation.without_own(columns, counted):
+            self.ledger.add_segment_other(key, segment_key, rows)
         known = known | late  # late, whoever would have counted it: a predecessor retires at the end of some batch
         self.ledger.counted += int(counted.sum())
         self.ledger.late += int((known & ~counted).sum())
@@ -262,7 +264,7 @@ class CountFold:
     ) -> None:
         if not taken.any():
             return
-        layout = active.definition.layout
+        definition, layout = active.definition, active.definition.layout
         which = columns.row[taken]
         rows = PaneRows(
             starts_ms=pane_starts(decoded.event_time_ms[which], pane_ms=active.model.settings.pane_ms),
@@ -270,7 +272,9 @@ class CountFold:
             offsets=decoded.offset[which],
             newest_ms=running[taken],
         )
-        self.panes.count(active.definition.id, "", rows, width=layout.width)
+        self.panes.count(definition.id, "", rows, width=layout.width)
+        for segment, at in definition.segmentation.parts(columns, taken):
+            self.panes.count(definition.id, segment, rows.take(at), width=layout.width)
 
     def _reject(self, decoded: PredictionBatch) -> None:
         to = Source(self._to.dead_letters, self.source.partition % self._to.dead_letters_partitions)

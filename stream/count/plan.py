@@ -165,7 +165,7 @@ def _last_of_each_model(over: list[Active]) -> list[Active]:
 
 def _decoder(active: Mapping[ModelKey, Active], ingest: IngestSettings, with_ids: Collection[ModelKey]) -> Decoder:
     in_order = sorted(active.items(), key=lambda item: item[0])
-    schemas = tuple((key, replace(a.definition.layout.schema, ids=key in with_ids)) for key, a in in_order)
+    schemas = tuple((key, replace(a.definition.schema, ids=key in with_ids)) for key, a in in_order)
     return _cached_decoder(schemas, msgspec.json.encode(ingest, order="sorted"))
 
 

@@ -6,6 +6,7 @@ below 5 ms (`make bench`). The same function judges a live window and one of a f
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 from detectors import EstimatedPerformance, Threshold, Undefined, Verdict, divergences
 from stream.alerts.rules import PSI
@@ -13,6 +14,8 @@ from stream.baselines.layout import Counts, Layout
 from stream.evaluate.latency_evaluator import LatencyWindow, evaluate_latency
 from stream.evaluate.score_estimate import estimate_window
 from stream.evaluate.settings import ModelSettings
+
+NO_SEGMENT_BASELINE: Final = "no baseline of the segment"  # all rows' is shown, and says nothing of what is normal here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +77,7 @@ def evaluate_window(
         bins = slice(starts[i], starts[i + 1])
         value = _defined(values[i])
         threshold = settings.psi.limits(subject)
-        reason = _reason(value, n, threshold, complete=complete)
+        reason = _reason(value, n, threshold, complete=complete) if layout.judges else NO_SEGMENT_BASELINE
         checks.append(
             Check(
                 check=PSI,

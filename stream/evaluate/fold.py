@@ -192,7 +192,7 @@ class EvaluateFold:
         of_definition = self._enter(partial, next_offset - 1)
         touched: dict[int, Course] = {}
         for part in partial.panes:
-            if part.definition not in of_definition:
+            if part.segment or part.definition not in of_definition:
                 continue
             course, candidate = of_definition[part.definition]
             touched[id(course)] = course

@@ -56,8 +56,12 @@ def encode(record: dict[str, Any]) -> bytes:
 
 
 def report_key(key: ModelKey, segment: str) -> bytes:
-    """`model@version`, a segment after it."""
-    return f"{key}|{segment}".encode() if segment else str(key).encode()
+    """`model@version`, a segment after it.
+
+    >>> report_key(ModelKey("flight-delay", "3"), "origin=EWR")
+    b'flight-delay@3/origin=EWR'
+    """
+    return f"{key}/{segment}".encode() if segment else str(key).encode()
 
 
 def _estimates(found: EstimatedPerformance | Undefined | None, *, reliable: bool | None) -> dict[str, Any] | None:

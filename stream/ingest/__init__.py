@@ -9,6 +9,7 @@
     typed_json.py      bytes to msgspec structs for the fast routes, as strictly as for the slow ones
     json_text.py       bytes to a JSON value, or why they are none
     class_scores.py    `scores` of a multiclass model to one number per class
+    segment_values.py  `segment` to a code for each field that is read
     id_hash.py         `prediction_id` to 64 bits
     event_time.py      `ts` to milliseconds, or why it is no time
     foreign_shape.py   other producers' messages, read through paths and constants

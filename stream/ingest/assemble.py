@@ -84,6 +84,7 @@ def _chunk(key: ModelKey, placed: list[tuple[int, Row]]) -> Chunk:
         categorical=np.array([row.categorical for row in rows], np.int32),
         id_hash=np.array([row.id_hash for row in rows], np.uint64),
         latency_ms=np.array([row.latency_ms for row in rows], np.float64),
+        segments=np.array([row.segments for row in rows], np.int32),
     )
 
 
@@ -108,6 +109,7 @@ def _merged(chunks: list[Chunk]) -> Chunk:
         categorical=np.concatenate([chunk.categorical for chunk in chunks])[order],
         id_hash=np.concatenate([chunk.id_hash for chunk in chunks])[order],
         latency_ms=np.concatenate([chunk.latency_ms for chunk in chunks])[order],
+        segments=np.concatenate([chunk.segments for chunk in chunks])[order],
     )
 
 
@@ -119,4 +121,5 @@ def _columns(chunk: Chunk, place: Places) -> ModelColumns:
         categorical=chunk.categorical,
         id_hash=chunk.id_hash,
         latency_ms=chunk.latency_ms,
+        segments=chunk.segments,
     )

@@ -7,7 +7,7 @@ The order of the checks is the order of the table in docs/predictions.md: the fi
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from stream.ingest.class_scores import class_scores, class_scores_fault
@@ -17,6 +17,7 @@ from stream.ingest.fault import Fault, shown
 from stream.ingest.feature_values import MISSING_NUMBER, Codes, categorical_code, category_codes, numeric_value
 from stream.ingest.id_hash import NO_ID, id_fault, id_hash
 from stream.ingest.latency_values import latency_value
+from stream.ingest.segment_values import codes_of, segment_codes
 from stream.ingest.settings import IngestSettings
 from stream.records.prediction import Answer, ModelKey, Schema
 
@@ -32,6 +33,7 @@ class Row(NamedTuple):
     categorical: list[int]
     id_hash: int = NO_ID
     latency_ms: float = MISSING_NUMBER
+    segments: Sequence[int] = ()  # codes of the schema's segment fields
 
 
 Outcome = Row | Fault | Ignored
@@ -46,6 +48,7 @@ class CarefulRows:
         self._codes: dict[ModelKey, list[Codes]] = {
             key: [category_codes(categories) for categories in schema.categories] for key, schema in schemas.items()
         }
+        self._segments = {key: codes_of(schema.segments) for key, schema in schemas.items()}
 
     def read(self, prediction: object, record_timestamp_ms: int) -> Outcome:
         """What one prediction becomes; `prediction` is any JSON value."""
@@ -96,6 +99,7 @@ class CarefulRows:
             categorical,
             id_hash=_id_hash(key, prediction) if schema.ids else NO_ID,
             latency_ms=latency_value(prediction.get("latency_ms")) if schema.latency else MISSING_NUMBER,
+            segments=segment_codes(prediction.get("segment"), self._segments[key]),
         )
 
 

@@ -26,6 +26,7 @@ class Chunk:
     categorical: npt.NDArray[np.int32]  # shape (rows, categorical features)
     id_hash: npt.NDArray[np.uint64]  # shape (rows,), as in ModelColumns
     latency_ms: npt.NDArray[np.float64]  # shape (rows,), as in ModelColumns; all NaN where it is not asked for
+    segments: npt.NDArray[np.int32]  # shape (rows, segment fields), as in ModelColumns
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ Limit: a key that itself holds a dot cannot be reached.
 from collections.abc import Mapping
 from typing import Final
 
-_FEATURE: Final = "features."
+_PARENTS: Final = ("features.", "segment.")
 
 
 class ForeignShape:
@@ -17,8 +17,8 @@ class ForeignShape:
 
     def __init__(self, fields: Mapping[str, str], constants: Mapping[str, str]) -> None:
         self._paths = [(target, path.split(".")) for target, path in fields.items()]
-        # `features` as a whole first, so that a single feature can be added to it.
-        self._paths.sort(key=lambda target_and_path: target_and_path[0].startswith(_FEATURE))
+        # `features` and `segment` as a whole first, so that a single one of theirs can be added to it.
+        self._paths.sort(key=lambda target_and_path: target_and_path[0].startswith(_PARENTS))
         self._constants = dict(constants)
 
     def __bool__(self) -> bool:
@@ -54,10 +54,11 @@ def _find(value: object, path: list[str]) -> object:
 
 
 def _put(prediction: dict[str, object], target: str, value: object) -> None:
-    if not target.startswith(_FEATURE):
+    if not target.startswith(_PARENTS):
         prediction[target] = value
         return
-    features = prediction.get("features")
+    parent, _, name = target.partition(".")
+    held = prediction.get(parent)
     # A copy: the message's own object stays as it came. Whatever else stands there is replaced.
-    own = dict(features) if isinstance(features, dict) else {}
-    prediction["features"] = own | {target.removeprefix(_FEATURE): value}
+    own = dict(held) if isinstance(held, dict) else {}
+    prediction[parent] = own | {name: value}

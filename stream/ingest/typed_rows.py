@@ -25,6 +25,7 @@ from stream.ingest.feature_values import MISSING_NUMBER, category_codes
 from stream.ingest.id_hash import id_hashes, is_whole
 from stream.ingest.json_text import parse_json
 from stream.ingest.latency_values import latency_column
+from stream.ingest.segment_values import SegmentColumns, SegmentStruct
 from stream.ingest.settings import IngestSettings
 from stream.ingest.typed_json import decode_each
 from stream.records.prediction import CODE_UNSEEN, Answer, ModelKey, Schema
@@ -76,15 +77,16 @@ class TypedRows:
         """Make the model's struct type, with the features of `first` in front."""
         versions = {key: schema for key, schema in self._schemas.items() if key.model == model}
         types = _feature_types(list(versions.values()))
-        if types is None or not model or not all(map(_is_plain_name, types)):
+        segment = SegmentStruct(list(versions.values()))
+        if types is None or not model or not all(map(_is_plain_name, (*types, *segment.attributes))):
             return
         ordered = {name: types[name] for name in [*first, *types] if name in types}
         ids = any(schema.ids for schema in versions.values())
         latency = any(schema.latency for schema in versions.values())
-        envelope, no_features = _envelope_type(model, ordered, ids=ids, latency=latency)
+        envelope, no_features = _envelope_type(model, ordered, segment, ids=ids, latency=latency)
         attributes = {name: _attribute(i) for i, name in enumerate(ordered)}
         for key, schema in versions.items():
-            columns = _Columns(schema, attributes, no_features)
+            columns = _Columns(schema, attributes, no_features, SegmentColumns(schema, segment))
             self._readers[envelope, key.version] = _VersionReader(key, columns, self._settings.max_clock_skew_ms)
         self._types[model] = envelope
         if len(types) >= WIDE_FEATURES and not first:
@@ -132,11 +134,12 @@ class _VersionReader:
         features = [row.features for row in rows]
         numeric, categorical = self._columns.numeric(rows, features), self._columns.categorical(features)
         ids, good_ids = self._columns.ids(rows)
-        latency_ms = self._columns.latency_ms(rows)
+        latency_ms, segments = self._columns.latency_ms(rows), self._columns.segments.codes(rows)
         accepted = (times != UNDECIDED) & self._columns.has_good_answer(rows, numeric) & good_ids
         if not accepted.all():
             place, times = place[accepted], times[accepted]
             numeric, categorical, latency_ms = numeric[accepted], categorical[accepted], latency_ms[accepted]
+            segments = segments[accepted]
             ids = list(compress(ids, accepted))
         id_hash = id_hashes(self.key.model, ids) if ids else np.zeros(len(place), np.uint64)
         chunk = Chunk(
@@ -147,6 +150,7 @@ class _VersionReader:
             categorical=categorical,
             id_hash=id_hash,
             latency_ms=latency_ms,
+            segments=segments,
         )
         return chunk, accepted
 
@@ -154,7 +158,10 @@ class _VersionReader:
 class _Columns:
     """Where each series of one schema lies in the structs."""
 
-    def __init__(self, schema: Schema, attributes: Mapping[str, str], no_features: object) -> None:
+    def __init__(
+        self, schema: Schema, attributes: Mapping[str, str], no_features: object, segments: SegmentColumns
+    ) -> None:
+        self.segments = segments
         self._answer = schema.answer
         self._classes = schema.classes
         self._ids = schema.ids
@@ -250,7 +257,7 @@ def _feature_types(schemas: Collection[Schema]) -> dict[str, Any] | None:
 
 
 def _envelope_type(
-    model: str, types: Mapping[str, Any], *, ids: bool = False, latency: bool = False
+    model: str, types: Mapping[str, Any], segment: SegmentStruct, *, ids: bool = False, latency: bool = False
 ) -> tuple[type, object]:
     """The struct type of one model's predictions, and what stands in it where there are no features."""
     fields = [
@@ -263,6 +270,7 @@ def _envelope_type(
         [
             *([("prediction_id", _ID_TYPE, None)] if ids else []),
             *([("latency_ms", _LATENCY_TYPE, None)] if latency else []),
+            *segment.fields,
             ("features", features, no_features),
             ("version", str, DEFAULT_VERSION),
             ("ts", int | float | str | None, None),
@@ -283,7 +291,7 @@ def _attribute(position: int) -> str:
 
 def _decoder(envelopes: Iterable[type]) -> Callable[[Any], _Envelope]:
     # msgspec asks for the tag only where there are two to tell apart; no model has the empty name.
-    nameless, _ = _envelope_type("", {})
+    nameless, _ = _envelope_type("", {}, SegmentStruct([]))
     return msgspec.json.Decoder(reduce(or_, envelopes, nameless)).decode
 
 

@@ -4,6 +4,8 @@ import msgspec
 
 from stream.records.prediction import ModelKey
 
+ByModel = dict[str, dict[str, dict[str, int]]]
+
 
 class Ledger(msgspec.Struct, kw_only=True):
     """`received = counted + late + ignored + dead`, at every checkpoint.
@@ -19,6 +21,7 @@ class Ledger(msgspec.Struct, kw_only=True):
     lost: int = 0
     unknown_classes: int = 0  # of those counted: labels of a multiclass model that name none of its classes
     over_sla: dict[str, dict[str, int]] = {}  # counted predictions that took longer than the SLA: model, version
+    segment_other: ByModel = {}  # counted, in `other` of a key: model, version, key
 
     def balance(self) -> int:
         """0, or rows have vanished."""
@@ -27,6 +30,11 @@ class Ledger(msgspec.Struct, kw_only=True):
     def add_over_sla(self, key: ModelKey, answers: int) -> None:
         """Count answers over the SLA; names in order: equal ledgers are equal bytes."""
         self.over_sla = _sum_of_models(self.over_sla, {key.model: {key.version: answers}})
+
+    def add_segment_other(self, key: ModelKey, segment_key: str, predictions: int) -> None:
+        """Count predictions whose value has no segment of its own."""
+        more = {key.model: {key.version: {segment_key: predictions}}}
+        self.segment_other = _sum_of_segments(self.segment_other, more)
 
     def plus(self, other: "Ledger") -> "Ledger":
         """The ledger of two partitions together."""
@@ -39,6 +47,7 @@ class Ledger(msgspec.Struct, kw_only=True):
             lost=self.lost + other.lost,
             unknown_classes=self.unknown_classes + other.unknown_classes,
             over_sla=_sum_of_models(self.over_sla, other.over_sla),
+            segment_other=_sum_of_segments(self.segment_other, other.segment_other),
         )
 
 
@@ -48,3 +57,9 @@ def _sum(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
 
 def _sum_of_models(one: dict[str, dict[str, int]], other: dict[str, dict[str, int]]) -> dict[str, dict[str, int]]:
     return {model: _sum(one.get(model, {}), other.get(model, {})) for model in sorted(one.keys() | other.keys())}
+
+
+def _sum_of_segments(one: ByModel, other: ByModel) -> ByModel:
+    return {
+        model: _sum_of_models(one.get(model, {}), other.get(model, {})) for model in sorted(one.keys() | other.keys())
+    }

@@ -39,6 +39,9 @@ class ModelColumns:
             default_factory=lambda: np.empty(0, np.float64)
         )
     )
+    segments: npt.NDArray[np.int32] = field(  # shape (n, segment fields): index of the value, or a CODE_*
+        default_factory=lambda: np.empty((0, 0), np.int32)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +73,13 @@ class Answer(enum.StrEnum):
     SCORES = "scores"  # P(class) of each class of a multiclass model, in [0, 1]
 
 
+class SegmentField(NamedTuple):
+    """A field of a prediction's `segment` object that is read."""
+
+    name: str
+    values: tuple[str, ...]  # index in it = code; any other value is CODE_UNSEEN
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
     """What decoding must know of a model: which series it has and what a category's index is.
@@ -85,3 +95,4 @@ class Schema:
     ids: bool = False  # whether `prediction_id` is read: only where labels are joined
     latency: bool = False  # whether `latency_ms` is read: only where it is checked
     classes: tuple[str, ...] = ()  # of a multiclass model, in the order of its series
+    segments: tuple[SegmentField, ...] = ()  # what is read of `segment`: nothing, where no segments are counted by it

@@ -8,6 +8,13 @@ if TYPE_CHECKING:
     from stream.config import ModelConfig
 
 
+class SegmentSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which values of one key have a segment of their own; exactly one of the two is given."""
+
+    values: tuple[str, ...] = ()  # these
+    top: int = 0  # so many of the most frequent ones in the baseline
+
+
 class CountingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of one model that affect counting."""
 
@@ -17,6 +24,7 @@ class CountingSettings(msgspec.Struct, frozen=True, kw_only=True):
     fields: dict[str, str] = {}  # foreign shapes: our field -> path in the message
     constants: dict[str, str] = {}
     latency_sla_ms: int | None = None  # None: latencies are not counted
+    segments: dict[str, SegmentSettings] = {}  # by key: the parts of the traffic that are counted beside the whole
 
     def identity(self) -> bytes:
         """Equal for equal settings. What is off leaves no trace: to know of a new check must change no definition.
@@ -27,6 +35,8 @@ class CountingSettings(msgspec.Struct, frozen=True, kw_only=True):
         named = msgspec.to_builtins(self, order="deterministic")
         if self.latency_sla_ms is None:
             del named["latency_sla_ms"]
+        if not self.segments:
+            del named["segments"]
         return msgspec.json.encode(named)
 
 

@@ -122,7 +122,7 @@ def test_every_alert_leads_to_its_section_of_the_runbook(name: str) -> None:
 
 def test_a_report_is_keyed_by_model_and_segment() -> None:
     assert report_key(ModelKey("m", "3"), "") == b"m@3"
-    assert report_key(ModelKey("m", "3"), "origin=EWR") == b"m@3|origin=EWR"
+    assert report_key(ModelKey("m", "3"), "origin=EWR") == b"m@3/origin=EWR"
 
 
 # -- input that is lost

@@ -19,6 +19,7 @@ The path in its order; a folder imports only what stands above it (tests/test_ar
     join/        one owner per outcomes partition: predictions meet their labels, pairs into panes
     alerts/      one episode of one check: its life cycle and its identity
     evaluate/    one owner per model: panes into windows, windows into reports and alerts
+    verify/      what an alert says, counted and judged again from the topics that it cites
     service/     the edge: Faust, Kafka, Prometheus, web; topology.py is this path as code
     backtest/    a file through the same count and evaluate, without Kafka
     demo/        flights of 2013 through an embedded broker

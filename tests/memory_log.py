@@ -1,6 +1,6 @@
 """A `Log` in memory that can forget its beginning and fail a send: for tests that need no schedule."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 import numpy as np
 
@@ -75,7 +75,7 @@ class MemoryLog:
         held = self.records.get(source)
         return held[-1].offset + 1 if held else self.begins.get(source, 0)
 
-    async def read(self, source: Source, start: int) -> AsyncIterator[Message]:
+    async def read(self, source: Source, start: int) -> AsyncGenerator[Message, None]:
         """What is there when it is called."""
         for message in [m for m in self.records.get(source, []) if m.offset >= start]:
             yield message

@@ -28,7 +28,8 @@ ARROWS = {
     "alerts": {"errors", "config", "records", "baselines", "ingest", "durable"},
     "evaluate": {"errors", "config", "records", "baselines", "ingest", "durable", "alerts"},
 }
-ARROWS["service"] = set(ARROWS)
+ARROWS["verify"] = {"errors", "records", "baselines", "ingest", "durable", "alerts", "evaluate"}
+ARROWS["service"] = set(ARROWS) - {"verify"}
 ARROWS["backtest"] = set(ARROWS) - {"service"}
 ARROWS["demo"] = set(ARROWS)
 ARROWS["cli"] = set(ARROWS)

@@ -43,6 +43,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "dead-letters": Entry("stream.cli.dead_letters", "List the input that could not be counted."),
     "demo": Entry("stream.cli.demo", "See it work on real flights, with a broker of its own."),
     "topics": Entry("stream.cli.topics", "Create the topics that the service needs."),
+    "verify": Entry("stream.cli.verify", "Count again what an alert says, from the topics."),
     "worker": Entry("stream.cli.worker", "Run the service."),
 }
 

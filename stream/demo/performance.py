@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from stream.demo.times import epoch_ms
+from stream.records.times import epoch_ms
 
 AUC: Final = "auc"
 

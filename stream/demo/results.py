@@ -13,7 +13,7 @@ import numpy.typing as npt
 import orjson
 
 from stream.demo.performance import AUC, Performance, PerformanceResults, parse_performance
-from stream.demo.times import epoch_ms
+from stream.records.times import epoch_ms
 
 PSI: Final = "psi"
 IN_WORDS: Final = {PSI: "PSI", AUC: "AUC"}

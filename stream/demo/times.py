@@ -1,15 +1,6 @@
-"""Event time as text, and back."""
+"""Event time as text for people."""
 
 from datetime import UTC, datetime
-
-
-def epoch_ms(text: str) -> int:
-    """The milliseconds of an RFC 3339 time.
-
-    >>> epoch_ms("2013-10-01T04:00:00Z")
-    1380600000000
-    """
-    return round(datetime.fromisoformat(text).timestamp() * 1_000)
 
 
 def utc(at_ms: int) -> str:

@@ -1,6 +1,6 @@
 """A log as the fold needs it: six verbs that Kafka and the simulation both implement."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,7 +34,7 @@ class Log(Protocol):
     async def end(self, source: Source) -> int:
         """The offset after the last record there is; may be too low by a batch (see `read`)."""
 
-    def read(self, source: Source, start: int) -> AsyncIterator[Message]:
+    def read(self, source: Source, start: int) -> AsyncGenerator[Message, None]:
         """Every record from `start` (or from the first one kept) up to the end at the time of the call."""
 
     async def first_at(self, source: Source, offset: int) -> Message | None:

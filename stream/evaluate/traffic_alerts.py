@@ -1,6 +1,6 @@
 """What the alerts on a model's traffic say: drift of its series, and slow answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from detectors import Undefined, Verdict
@@ -10,21 +10,24 @@ from stream.evaluate.alert_message import AlertWindow, Content, JudgedCheck
 from stream.evaluate.evaluator import Check, Evaluation
 from stream.evaluate.latency_evaluator import LatencyCheck
 from stream.evaluate.latency_report import latency_description, latency_evidence, latency_summary, number
-from stream.evaluate.panes import ModelPanes
+from stream.evaluate.panes import Span
 from stream.evaluate.report import Judged
 from stream.evaluate.sources_evidence import sources_evidence
 from stream.records.times import duration_words
 
+SpansOf = Callable[[int, int], Mapping[str, Span]]
+"""By source, where the rows of the window [start, end) lie; asked for only if an alert moves."""
 
-def traffic_window(judged: Judged, panes: ModelPanes) -> AlertWindow:
+
+def traffic_window(judged: Judged, spans_of: SpansOf) -> AlertWindow:
     """A window of a model's traffic, for its alerts.
 
     Args:
         judged: what was judged.
-        panes: that the window was summed from.
+        spans_of: where the window's rows lie.
     """
     evaluation, definition, segment = judged
-    told = _TrafficAlerts(judged, panes)
+    told = _TrafficAlerts(judged, spans_of)
     return AlertWindow(
         key=definition.key,
         segment=segment,
@@ -50,16 +53,16 @@ def _checks(evaluation: Evaluation) -> tuple[JudgedCheck, ...]:
 class _TrafficAlerts:
     """What can be said of one window, worked out when it is."""
 
-    def __init__(self, judged: Judged, panes: ModelPanes) -> None:
+    def __init__(self, judged: Judged, spans_of: SpansOf) -> None:
         self._judged = judged
-        self._panes = panes
+        self._spans_of = spans_of
 
     def content(self, check: JudgedCheck, severity: Verdict, resolved: bool) -> Content:
         """Of a check, by its kind; its evidence ends with the offsets that hold the window's rows."""
         found = _CONTENT[type(check)](self._judged, check, severity, resolved)
         evaluation, definition, _ = self._judged
-        spans = self._panes.spans(evaluation.start_ms, evaluation.end_ms)
-        return found._replace(evidence={**found.evidence, **sources_evidence(definition.settings, spans)})
+        cited = sources_evidence(definition.settings, self._spans_of(evaluation.start_ms, evaluation.end_ms))
+        return found._replace(evidence={**found.evidence, **cited})
 
     def unwatched(self, check: str, subject: str) -> Content:
         """Why an alert ends whose check is not judged any more."""

@@ -19,6 +19,15 @@ def rfc3339(event_time_ms: int) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec=precision) + "Z"
 
 
+def epoch_ms(text: str) -> int:
+    """The milliseconds of an RFC 3339 time.
+
+    >>> epoch_ms("2013-10-01T04:00:00Z"), epoch_ms("1970-01-01T00:00:01.500Z")
+    (1380600000000, 1500)
+    """
+    return (datetime.fromisoformat(text) - _EPOCH) // timedelta(milliseconds=1)
+
+
 def duration_words(duration_ms: int) -> str:
     """A duration in its largest whole unit.
 

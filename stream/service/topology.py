@@ -179,13 +179,6 @@ def planner(config: Config, tail: RegistryTail) -> Callable[[], Plan]:
 
 def plan_of(config: Config, tail: RegistryTail) -> Plan:
     """Every registered model with its newest baseline and the settings that the configuration gives it."""
-    ingest = IngestSettings(
-        max_clock_skew_ms=config.windows.max_clock_skew,
-        unknown_models=config.unknown_models,
-        fields=config.fields,
-        constants=config.constants,
-        max_message_bytes=config.limits.max_message_bytes,
-    )
     models = []
     for key in tail.registry.keys():  # noqa: SIM118  # not a dict
         baseline, windows = tail.registry.in_force(key), config.model(key.model).windows
@@ -200,7 +193,18 @@ def plan_of(config: Config, tail: RegistryTail) -> Plan:
             latency_sla_ms=latency.sla if (latency := config.model(key.model).checks.latency) else None,
         )
         models.append(PlannedModel(baseline.id, settings, windows.length, outcome_settings(config.model(key.model))))
-    return Plan(ingest, sorted(models, key=lambda m: m.baseline_id))
+    return Plan(ingest_settings(config), sorted(models, key=lambda m: m.baseline_id))
+
+
+def ingest_settings(config: Config) -> IngestSettings:
+    """How predictions are read."""
+    return IngestSettings(
+        max_clock_skew_ms=config.windows.max_clock_skew,
+        unknown_models=config.unknown_models,
+        fields=config.fields,
+        constants=config.constants,
+        max_message_bytes=config.limits.max_message_bytes,
+    )
 
 
 def settings_of(config: Config, model: str) -> ModelSettings:

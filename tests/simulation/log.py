@@ -7,7 +7,7 @@ order between partitions, at any time, also after the process has died.
 """
 
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 
@@ -161,7 +161,7 @@ class Client:
         await self._perhaps_pause("hear the end")
         return end
 
-    async def read(self, source: Source, start: int) -> AsyncIterator[Message]:
+    async def read(self, source: Source, start: int) -> AsyncGenerator[Message, None]:
         """Up to the true end at the call; what is trimmed meanwhile is not read."""
         await pause("read")
         partition = self.cluster.partition(source)

@@ -1,6 +1,6 @@
 """A `Log` in memory, for the registry and for live predictions."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 from stream.durable.log import Outgoing
 from stream.records.source import Message, Source
@@ -29,7 +29,7 @@ class MemoryLog:
     async def end(self, source: Source) -> int:
         return len(self.records.get(source, []))
 
-    async def read(self, source: Source, start: int) -> AsyncIterator[Message]:
+    async def read(self, source: Source, start: int) -> AsyncGenerator[Message, None]:
         self.reads.append((source, start))
         for message in list(self.records.get(source, []))[start:]:
             yield message

@@ -8,7 +8,7 @@ import orjson
 
 from stream.demo.performance import AUC, Performance
 from stream.demo.results import PSI, Results
-from stream.demo.times import epoch_ms
+from stream.records.times import epoch_ms
 
 START = "2013-10-01T00:00:00Z"
 

@@ -1,0 +1,150 @@
+"""The rows that an alert cites, read and counted again.
+
+It shares decoding and bins with the service, and nothing of what makes the service survive: no panes, no registers, no
+partials, no changelog. The window is one sum over all its rows. So it would notice a row that was lost, or counted
+twice, on the way from a partition to an alert.
+Cost: as reading the cited offsets once; it holds one batch and one vector of counters.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from stream.baselines.definition import Definition
+from stream.baselines.layout import Counts
+from stream.durable.log import Log
+from stream.evaluate.panes import Span
+from stream.ingest.decode import Decoder
+from stream.ingest.settings import IngestSettings
+from stream.records.prediction import PredictionBatch
+from stream.records.source import Message, MessageBatch, Source
+from stream.verify.claim import Cannot, CitedRows, Claim
+
+MESSAGES_AT_ONCE: Final = 4_096
+BYTES_AT_ONCE: Final = 8 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Recount:
+    """What was found in the cited offsets."""
+
+    counts: Counts  # of the window, shape (layout.width,)
+    messages: int = 0
+    rows: int = 0  # counted in the window
+    late: int = 0  # of the window, but too late for it
+    spans: dict[str, Span] = field(default_factory=dict)  # by source: where its rows were found
+
+
+async def recount(
+    log: Log, claim: Claim, definition: Definition, ingest: IngestSettings, *, ids: bool
+) -> Recount | Cannot:
+    """Count the window of a claim again.
+
+    Args:
+        log: where the sources are.
+        claim: which rows, and what they were counted with.
+        definition: the claim's, with its baseline.
+        ingest: how messages are read, besides what the claim says of it.
+        ids: whether `prediction_id` is read, as it is where labels are joined: a wrong one is a dead letter then.
+    """
+    counting = claim.counting
+    as_counted = msgspec.structs.replace(
+        ingest, max_clock_skew_ms=counting.max_clock_skew_ms, fields=counting.fields, constants=counting.constants
+    )
+    schema = definition.layout.schema
+    decoder = Decoder({claim.key: replace(schema, ids=ids and schema.answer is not None)}, as_counted)
+    found = Recount(np.zeros(definition.layout.width, np.int64))
+    for cited in claim.rows:
+        missing = await _missing(log, cited)
+        if missing is not None:
+            return missing
+        window = _Window(claim, definition, found, cited)
+        async for batch in _batches(log, cited):
+            window.add(decoder.decode(batch))
+            found.messages += len(batch.values)
+    return found
+
+
+class _Window:
+    """Adds one source's rows to the sum."""
+
+    def __init__(self, claim: Claim, definition: Definition, into: Recount, cited: CitedRows) -> None:
+        self._claim = claim
+        self._layout = definition.layout
+        self._into = into
+        self._name = cited.name
+        self._newest_ms = cited.newest_ms
+
+    def add(self, decoded: PredictionBatch) -> None:
+        """Take those of the window that are not late."""
+        newest = np.maximum.accumulate(np.maximum(decoded.time_ms, self._newest_ms))
+        running = newest[np.searchsorted(decoded.time_place, decoded.place)]
+        self._newest_ms = int(newest[-1]) if len(newest) else self._newest_ms
+        columns = decoded.columns.get(self._claim.key)
+        if columns is None:
+            return
+        time_ms = decoded.event_time_ms[columns.row]
+        inside = (self._claim.start_ms <= time_ms) & (time_ms < self._claim.end_ms)
+        counting = self._claim.counting
+        pane_ends = time_ms - time_ms % counting.pane_ms + counting.pane_ms
+        late = pane_ends <= running[columns.row] - counting.allowed_lateness_ms
+        taken = inside & ~late
+        flat_bins = self._layout.flat_bins(columns)[taken]
+        self._into.counts += np.bincount(flat_bins.ravel(), minlength=self._layout.width)
+        self._into.rows += int(taken.sum())
+        self._into.late += int((inside & late).sum())
+        if taken.any():
+            offsets = decoded.offset[columns.row[taken]]
+            here = Span(int(offsets[0]), int(offsets[-1]) + 1, int(running[columns.row[taken]][0]))
+            held = self._into.spans.setdefault(self._name, here)
+            self._into.spans[self._name] = Span(held.first, here.next, held.newest_ms)
+
+
+async def _missing(log: Log, cited: CitedRows) -> Cannot | None:
+    """Why the cited rows cannot be read: the first and the last message of them were counted, so both must be there."""
+    kept_from = await log.begin(cited.source)
+    if kept_from > cited.first:
+        return Cannot(
+            f"{cited.source} is kept from offset {kept_from} on only: retention has cut away "
+            f"{min(kept_from, cited.next) - cited.first} of the offsets [{cited.first}, {cited.next})"
+        )
+    for offset in (cited.first, cited.next - 1):
+        message = await log.first_at(cited.source, offset)
+        if message is None or message.offset != offset:
+            return Cannot(
+                f"{cited.source} does not hold offset {offset} any more, which was counted: "
+                "the topic was made anew, or was compacted"
+            )
+    return None
+
+
+async def _batches(log: Log, cited: CitedRows) -> AsyncIterator[MessageBatch]:
+    """The messages in [first, next), some thousands at a time."""
+    held: list[Message] = []
+    size = 0
+    async with aclosing(log.read(cited.source, cited.first)) as messages:
+        async for message in messages:
+            if message.offset >= cited.next:
+                break
+            held.append(message)
+            size += len(message.value or b"")
+            if len(held) >= MESSAGES_AT_ONCE or size >= BYTES_AT_ONCE:
+                yield _batch(cited.source, held)
+                held, size = [], 0
+    if held:
+        yield _batch(cited.source, held)
+
+
+def _batch(source: Source, messages: list[Message]) -> MessageBatch:
+    return MessageBatch(
+        source=source,
+        begin=messages[0].offset,
+        chained=False,
+        offsets=np.array([m.offset for m in messages], np.int64),
+        timestamps_ms=np.array([m.timestamp_ms for m in messages], np.int64),
+        values=[m.value for m in messages],
+    )

@@ -1,0 +1,116 @@
+"""The verdict on an alert: its window read, counted and judged again, and the message made anew.
+
+The new message is made by the same code that made the first one, from another count of the same rows; so whatever a
+kind of check writes into its alert is compared, and a new kind of check is verified as soon as there is one.
+"""
+
+import enum
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from detectors import Verdict
+from stream.alerts.lifecycle import Episode
+from stream.baselines.baseline import Baseline
+from stream.baselines.definition import Definition
+from stream.durable.log import Log
+from stream.evaluate.evaluator import evaluate_window
+from stream.evaluate.report import Judged
+from stream.evaluate.settings import ModelSettings
+from stream.evaluate.traffic_alerts import traffic_window
+from stream.ingest.settings import IngestSettings
+from stream.records.times import epoch_ms
+from stream.verify.claim import Cannot, Claim, NothingClaimed, claim_of
+from stream.verify.compare import Difference, differences
+from stream.verify.recount import Recount, recount
+
+COMPARED: Final = ("value", "threshold", "annotations", "evidence")
+
+
+class Result(enum.StrEnum):
+    """What became of the attempt."""
+
+    EQUAL = "equal"
+    UNEQUAL = "unequal"
+    CANNOT = "cannot"  # be verified
+    NOTHING = "nothing"  # to be verified: the message states no number
+
+
+class Verified(NamedTuple):
+    """One message of an alert."""
+
+    alert: Mapping[str, Any]
+    result: Result
+    reason: str = ""  # why it cannot be verified, or what it says instead of numbers
+    recount: Recount | None = None
+    differences: Sequence[Difference] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verifier:
+    """What it takes to verify alerts."""
+
+    log: Log
+    find_baseline: Callable[[str], Baseline | None]
+    settings_of: Callable[[str], ModelSettings]
+    ingest: IngestSettings
+    joins_labels: Callable[[str], bool]  # whether a model's predictions wait for labels
+
+    async def verify(self, alert: dict[str, Any]) -> Verified:
+        """Count and judge again what one message of an alert says."""
+        claim = claim_of(alert)
+        if isinstance(claim, Cannot):
+            return Verified(alert, Result.CANNOT, claim.reason)
+        if isinstance(claim, NothingClaimed):
+            return Verified(alert, Result.NOTHING, claim.reason)
+        definition = self._definition(claim)
+        if isinstance(definition, Cannot):
+            return Verified(alert, Result.CANNOT, definition.reason)
+        model = claim.key.model
+        found = await recount(self.log, claim, definition, self.ingest, ids=self.joins_labels(model))
+        if isinstance(found, Cannot):
+            return Verified(alert, Result.CANNOT, found.reason)
+        remade = _remade(alert, claim, definition, found, self.settings_of(model))
+        if isinstance(remade, Cannot):
+            return Verified(alert, Result.CANNOT, remade.reason, found)
+        unequal = [d for name in COMPARED for d in differences(alert[name], remade[name], name)]
+        return Verified(alert, Result.UNEQUAL if unequal else Result.EQUAL, "", found, unequal)
+
+    def _definition(self, claim: Claim) -> Definition | Cannot:
+        baseline = self.find_baseline(claim.baseline_id)
+        if baseline is None:
+            return Cannot(f"baseline {claim.baseline_id} is not in the baselines topic any more")
+        definition = Definition(baseline, claim.counting)
+        if definition.id != claim.definition_id:
+            return Cannot(
+                f"baseline {claim.baseline_id} and the alert's counting settings make definition {definition.id}, the "
+                f"alert names {claim.definition_id}: the registry is not the one that it was counted with"
+            )
+        return definition
+
+
+def _remade(
+    alert: Mapping[str, Any], claim: Claim, definition: Definition, found: Recount, settings: ModelSettings
+) -> dict[str, Any] | Cannot:
+    """The message as it is made of the recount."""
+    evaluation = evaluate_window(
+        definition.layout,
+        found.counts,
+        settings,
+        start_ms=claim.start_ms,
+        end_ms=claim.end_ms,
+        complete=True,  # only complete windows move alerts
+    )
+    window = traffic_window(Judged(evaluation, definition, claim.segment), lambda _start_ms, _end_ms: found.spans)
+    name, subject = alert["labels"]["check"], alert["labels"]["subject"]
+    check = next((c for c in window.checks if (c.check, c.subject) == (name, subject)), None)
+    if check is None:
+        return Cannot(f"the configuration given does not check {name} of {subject}; give the one of that time by -c")
+    severity, resolved = Verdict(alert["severity"]), alert["status"] == "resolved"
+    episode = Episode(alert["id"], severity, epoch_ms(alert["startsAt"]), alert["seq"])
+    content = window.content(check, severity, resolved)
+    remade = window.message(name, subject, episode, content, resolved=resolved)
+    plain: dict[str, Any] = orjson.loads(orjson.dumps(remade))
+    return plain

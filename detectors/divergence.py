@@ -142,7 +142,7 @@ def jensen_shannon(baseline: Counts, current: Counts, smoothing: Smoothing | Non
 
 
 def divergences(
-    baseline: Counts,
+    baseline: Counts | Shares,
     current: Counts,
     series_starts: npt.NDArray[np.int64],
     smoothing: Smoothing | None = None,
@@ -150,8 +150,8 @@ def divergences(
     """PSI, KL and JS of every series of a model in one pass.
 
     Args:
-        baseline: counts of all series one after the other, shape (bins,).
-        current: the same of a window, shape (bins,), or of many windows, shape (windows, bins).
+        baseline: counts of all series one after the other, shape (bins,); no whole numbers where hours are mixed.
+        current: counts of a window, shape (bins,), or of many windows, shape (windows, bins).
         series_starts: shape (series,), ascending, first 0: where each series begins. No series is empty.
         smoothing: half a count per bin unless told otherwise.
 
@@ -176,7 +176,7 @@ def divergences(
         sums: Shares = np.add.reduceat(per_bin, series_starts, axis=-1)
         return sums
 
-    def shares(counts: Counts) -> Shares:
+    def shares(counts: Counts | Shares) -> Shares:
         smoothed = counts + smoothing.pseudo_count * used
         # An empty series has no shares: 0 / 0 is the NaN that it shall read.
         whole = np.where(total(counts.astype(np.float64)) > 0, total(smoothed), np.nan)

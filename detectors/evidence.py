@@ -12,10 +12,11 @@ Weak: a shift along a direction in which healthy traffic wanders anyway is nearl
 season that the baseline has not seen is a shift.
 """
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +49,7 @@ class Evidence:
     tail_start: float  # u >= 0: the 90 % quantile of x = -ln p over the replayed baseline
     tail_scale: float  # theta >= 1: how much slower than exponential the tail of x falls beyond it
     guard: float  # >= 0: the largest scaled x of a replayed healthy window
+    blocks_behind: float = 0.0  # of a season: how many blocks the baseline of one window is the mean of; 0: of all
 
     @property
     def provisional(self) -> bool:
@@ -100,11 +102,8 @@ class EvidenceTable:
     ) -> None:
         if len(evidence) != len(series_starts):
             raise ShapeMismatch((len(series_starts),), (len(evidence),))
-        self.baseline, self.starts = baseline, series_starts
+        self.starts = series_starts
         self.widths = np.diff(np.append(series_starts, len(baseline)))
-        self.rows = self.total(baseline.astype(np.float64))  # M
-        self.shares = baseline / self.per_bin(np.maximum(self.rows, 1.0))  # p
-        self.freedom = np.maximum(self.total((baseline > 0).astype(np.float64)) - 1, 1.0)  # k1
         self.overdispersion = np.array([e.overdispersion for e in evidence])
         self.blocks = np.array([float(e.blocks) for e in evidence])
         self.tail_start = np.array([e.tail_start for e in evidence])
@@ -122,11 +121,31 @@ class EvidenceTable:
                 self.spreads[q, i] = spread
                 self.directions[q, here] = direction
         # What not knowing the baseline exactly adds to the variance, in the rest and along each direction.
-        per_block = 1 / np.maximum(self.blocks, 1) if baseline_blocks is None else 1 / max(baseline_blocks, 1.0)
-        learned = np.where(self.blocks > 0, (1 / block_rows + self.overdispersion) * per_block, 0.0)
-        self.baseline_variance = np.maximum(learned, 1 / np.maximum(self.rows, 1.0))
+        behind = np.array([baseline_blocks or e.blocks_behind or float(e.blocks) for e in evidence])
+        per_block = 1 / np.maximum(behind, 1.0)
+        self._learned = np.where(self.blocks > 0, (1 / block_rows + self.overdispersion) * per_block, 0.0)
         self.baseline_spreads = (1 / block_rows + self.spreads) * per_block
-        self.psi_variance = np.where(self.blocks > 0, learned, 1 / np.maximum(self.rows, 1.0))
+        self._compare_with(baseline)
+
+    def against(self, baseline: Shares) -> Self:
+        """The same evidence beside another baseline of the same series: the one of a window's own hours.
+
+        Raises:
+            ShapeMismatch: another number of bins.
+        """
+        if baseline.shape != self.baseline.shape:
+            raise ShapeMismatch(self.baseline.shape, baseline.shape)
+        other = copy.copy(self)
+        other._compare_with(baseline)
+        return other
+
+    def _compare_with(self, baseline: Counts | Shares) -> None:
+        self.baseline = baseline
+        self.rows = self.total(baseline.astype(np.float64))  # M
+        self.shares = baseline / self.per_bin(np.maximum(self.rows, 1.0))  # p
+        self.freedom = np.maximum(self.total((baseline > 0).astype(np.float64)) - 1, 1.0)  # k1
+        self.baseline_variance = np.maximum(self._learned, 1 / np.maximum(self.rows, 1.0))
+        self.psi_variance = np.where(self.blocks > 0, self._learned, 1 / np.maximum(self.rows, 1.0))
 
     @property
     def rest_freedom(self) -> tuple[PerSeries, PerSeries]:

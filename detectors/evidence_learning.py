@@ -16,13 +16,13 @@ import numpy.typing as npt
 from scipy.special import chdtri
 
 from detectors.evidence import INDEPENDENT_ROWS, MOST_DIRECTIONS, Counts, Evidence, EvidenceTable, scale_tail, split_x
+from detectors.season_frame import LEAST_INSIDE, SeasonFrame
 
 LEAST_ROWS: Final = 10  # of a block: shares of fewer say nothing
 _BLOCKS_PER_DIRECTION: Final = 20
 _BEYOND_NOISE: Final = 1.3  # times the largest eigenvalue that noise alone would give
 _TAIL_QUANTILE: Final = 0.9
 _TAIL_STRIDES: Final = 4  # replayed windows per window length: they overlap, so each counts a quarter
-_GUARD_STRIDES: Final = 12
 _POOLED_WEIGHT: Final = 10.0  # of the pooled tail, in windows
 
 Values = npt.NDArray[np.float64]
@@ -39,7 +39,11 @@ class _Tail:
 
 
 def learn_evidence(
-    panes: Counts, series_starts: npt.NDArray[np.int64], window_panes: int, least_rows: int = LEAST_ROWS
+    panes: Counts,
+    series_starts: npt.NDArray[np.int64],
+    window_panes: int,
+    least_rows: int = LEAST_ROWS,
+    slots: npt.NDArray[np.int64] | None = None,
 ) -> tuple[Evidence, ...]:
     """The evidence of each series for windows of `window_panes` panes.
 
@@ -54,6 +58,8 @@ def learn_evidence(
         series_starts: shape (series,), ascending, first 0: where each series begins.
         window_panes: panes of a window, >= 1.
         least_rows: of a block, >= 1.
+        slots: of a season, the slot of each pane, shape (panes,), from 0: what is learned is then how much windows
+            differ from what is normal in their own slots.
 
     Returns:
         One per series; `INDEPENDENT_ROWS` where fewer than two blocks have enough rows.
@@ -71,16 +77,22 @@ def learn_evidence(
     """
     ends = np.append(series_starts, panes.shape[1])
     cut = (panes[:, ends[i] : ends[i + 1]] for i in range(len(series_starts)))
-    return learn_each(cut, window_panes, least_rows)
+    return learn_each(cut, window_panes, least_rows, slots)
 
 
-def learn_each(series: Iterable[Counts], window_panes: int, least_rows: int = LEAST_ROWS) -> tuple[Evidence, ...]:
+def learn_each(
+    series: Iterable[Counts],
+    window_panes: int,
+    least_rows: int = LEAST_ROWS,
+    slots: npt.NDArray[np.int64] | None = None,
+) -> tuple[Evidence, ...]:
     """`learn_evidence` of series that come one after the other, so that only one need be in memory.
 
     Args:
         series: the panes of each, shape (panes, bins of the series).
         window_panes: panes of a window, >= 1.
         least_rows: of a block, >= 1.
+        slots: of a season, the slot of each pane.
 
     Raises:
         ValueError: `window_panes` or `least_rows` below 1.
@@ -88,46 +100,52 @@ def learn_each(series: Iterable[Counts], window_panes: int, least_rows: int = LE
     if window_panes < 1 or least_rows < 1:
         raise ValueError(f"window_panes and least_rows must be >= 1, got {window_panes} and {least_rows}")
     found: list[tuple[Evidence, _Tail]] = []
+    frame: SeasonFrame | None = None
     for panes in series:
-        spread = _of_blocks(panes, window_panes, least_rows)
-        found.append((spread, _tail(panes, spread, window_panes, least_rows)))
+        rows = panes.sum(axis=1)
+        if frame is None or not np.array_equal(frame.rows, rows):
+            frame = SeasonFrame.of(rows, slots, window_panes)
+        spread = _of_blocks(panes, frame, least_rows)
+        found.append((spread, _tail(panes, spread, frame, least_rows)))
     scales = _tail_scales([tail for _, tail in found])
     return tuple(_with_tail(spread, tail, scale) for (spread, tail), scale in zip(found, scales, strict=True))
 
 
-def _of_blocks(panes: Counts, window_panes: int, least_rows: int) -> Evidence:
+def _of_blocks(panes: Counts, frame: SeasonFrame, least_rows: int) -> Evidence:
     """Steps 1 to 3, for one series."""
-    whole = len(panes) // window_panes * window_panes
-    blocks = panes[:whole].reshape(-1, window_panes, panes.shape[1]).sum(axis=1)
-    rows = blocks.sum(axis=1)
-    blocks, rows = blocks[rows >= least_rows], rows[rows >= least_rows].astype(np.float64)
+    enough = (frame.block_rows >= least_rows) & (frame.block_inside > LEAST_INSIDE)
+    rows, inside = frame.block_rows[enough].astype(np.float64), frame.block_inside[enough]
     if len(rows) < 2:
         return INDEPENDENT_ROWS
     baseline = panes.sum(axis=0)
-    shares = baseline / baseline.sum()
-    used = shares > 0
-    freedom = max(int(used.sum()) - 1, 1)
-    z = (blocks[:, used] / rows[:, None] - shares[used]) / np.sqrt(shares[used])
+    used = baseline > 0
+    expected = frame.blocks_of(frame.expected(panes))[enough][:, used] / rows[:, None]
+    shares = frame.blocks_of(panes)[enough][:, used] / rows[:, None]
+    present = expected > 0
+    freedom = max(round(float(present.sum(axis=1).mean())) - 1, 1)
+    # A block is part of this baseline, so it differs from it by less: 1/N - 1/M.
+    z = (shares - expected) / np.sqrt(np.where(present, expected, 1.0) * inside[:, None])
     block_rows = float((rows**2).sum() / rows.sum())
-    weighted = z * (rows / (1 - rows / rows.sum()))[:, None]
-    variances, vectors = np.linalg.eigh(weighted.T @ z / len(rows))
+    variances, vectors = np.linalg.eigh((z * rows[:, None]).T @ z / len(rows))
     variances, vectors = variances[::-1], vectors[:, ::-1]
-    count = _directions_that_stand_out(variances, freedom, len(rows))
+    blocks = round(len(rows) - max(0.0, float((1 - inside).sum()) - 1))  # less what the slots' own shares took
+    count = _directions_that_stand_out(variances, freedom, blocks)
     rest = variances[count:].sum() / max(freedom - count, 1)
     overdispersion = max(0.0, float(rest - 1) / block_rows)
     spreads = np.maximum(overdispersion, (variances[:count] - 1) / block_rows)
     spreads = _raised(spreads, np.abs(z @ vectors[:, :count]), rows)
-    directions = np.zeros((count, len(shares)))
+    directions = np.zeros((count, len(baseline)))
     directions[:, used] = vectors[:, :count].T
     return Evidence(
         overdispersion=overdispersion,
         spreads=tuple(spreads.tolist()),
         directions=tuple(tuple(one) for one in directions.tolist()),
-        blocks=len(rows),
+        blocks=blocks,
         block_rows=block_rows,
         tail_start=np.inf,
         tail_scale=1.0,
         guard=0.0,
+        blocks_behind=frame.blocks_behind(enough),
     )
 
 
@@ -153,30 +171,24 @@ def _raised(spreads: Values, along: Values, rows: Values) -> Values:
     return spreads
 
 
-def _replay(panes: Counts, evidence: Evidence, window_panes: int, least_rows: int) -> Values:
+def _replay(panes: Counts, evidence: Evidence, frame: SeasonFrame, least_rows: int) -> Values:
     """x of the baseline's own windows of rows enough, one every twelfth of a window; shape (windows,), NaN: too few."""
-    sums = np.cumsum(panes, axis=0, dtype=np.int64)
-    windows = sums[window_panes - 1 :].copy()
-    windows[1:] -= sums[:-window_panes]
-    windows = windows[:: max(1, window_panes // _GUARD_STRIDES)]
-    baseline = sums[-1]
-    table = EvidenceTable([evidence], baseline, np.zeros(1, np.int64))
-    rows = windows.sum(axis=1)
-    n = np.maximum(rows, 1.0)[:, None]
-    shares, p = windows / n, table.shares
-    used = np.where(p > 0, p, 1.0)
-    # A window is part of this baseline, so it differs from it by less: 1/N - 1/M instead of 1/N + 1/M.
-    inside = np.maximum(1 - n / table.rows, 0.05)
+    windows, normal = frame.windows_of(panes), frame.windows_of(frame.expected(panes))
+    table = EvidenceTable([evidence], panes.sum(axis=0), np.zeros(1, np.int64))
+    n = np.maximum(frame.window_rows, 1.0)[:, None]
+    shares, p = windows / n, normal / n
+    used = np.where(p > 1e-9, p, 1.0)
+    inside = np.maximum(frame.window_inside, LEAST_INSIDE)[:, None]
     distance = 2 * table.total(shares * np.log(np.maximum(shares / used, 1e-300))) / inside
     x = split_x(table, distance, (shares - p) / np.sqrt(used), 1 / n, replay=True)[:, 0]
-    return np.where(rows >= least_rows, x, np.nan)
+    return np.where(frame.window_rows >= least_rows, x, np.nan)
 
 
-def _tail(panes: Counts, evidence: Evidence, window_panes: int, least_rows: int) -> _Tail:
+def _tail(panes: Counts, evidence: Evidence, frame: SeasonFrame, least_rows: int) -> _Tail:
     if not evidence.blocks:
         return _Tail(np.inf, 0.0, 0.0, 0.0)
-    every = _replay(panes, evidence, window_panes, least_rows)
-    x = every[:: max(1, window_panes // _TAIL_STRIDES // max(1, window_panes // _GUARD_STRIDES))]
+    every = _replay(panes, evidence, frame, least_rows)
+    x = every[:: max(1, frame.window_panes // _TAIL_STRIDES // frame.stride)]
     x = x[~np.isnan(x)]
     if not x.size:
         return _Tail(np.inf, 0.0, 0.0, 0.0)

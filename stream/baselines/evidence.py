@@ -24,6 +24,7 @@ class SeriesEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     tail_start: float | None = None
     tail_scale: float = 1.0
     guard: float = 0.0
+    blocks_behind: float = 0.0
 
     def evidence(self) -> Evidence:
         """As `judge` takes it."""
@@ -36,6 +37,7 @@ class SeriesEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
             tail_start=math.inf if self.tail_start is None else self.tail_start,
             tail_scale=self.tail_scale,
             guard=self.guard,
+            blocks_behind=self.blocks_behind,
         )
 
     @classmethod
@@ -52,6 +54,7 @@ class SeriesEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
             tail_start=None if math.isinf(evidence.tail_start) else evidence.tail_start,
             tail_scale=evidence.tail_scale,
             guard=evidence.guard,
+            blocks_behind=evidence.blocks_behind,
         )
 
 
@@ -117,6 +120,6 @@ def evidence_complaint(evidence: WindowEvidence, widths: Sequence[int]) -> str |
     for one, width in zip(evidence.stored, widths, strict=True):
         if len(one.spreads) != len(one.directions) or any(len(d) != width for d in one.directions):
             return "each spread needs a direction over the compared bins"
-        if min(one.overdispersion, one.block_rows, one.guard, one.tail_scale - 1, *one.spreads) < 0 or one.blocks < 0:
+        if min(one.overdispersion, one.block_rows, one.blocks, one.guard, one.tail_scale - 1, *one.spreads) < 0:
             return "no number of it may be negative, and tail_scale must be at least 1"
     return None

@@ -176,6 +176,7 @@ def rounded(evidence: Evidence) -> Evidence:
         spreads=tuple(_six(one) for one in evidence.spreads),
         directions=tuple(tuple(round(u, _DIRECTION_DIGITS) for u in one) for one in evidence.directions),
         block_rows=_six(evidence.block_rows),
+        blocks_behind=_six(evidence.blocks_behind),
         tail_start=_six(evidence.tail_start),
         tail_scale=max(1.0, _six(evidence.tail_scale)),
         guard=math.ceil(evidence.guard * 1_000) / 1_000,

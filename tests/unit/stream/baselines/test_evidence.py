@@ -20,7 +20,7 @@ BASELINE = msgspec.structs.replace(
 WIDTHS = (12, 6, 12)  # 10 bins, missing, invalid; a, b, other, missing, unseen, invalid; as x
 WANDERING = Evidence(
     overdispersion=0.01, spreads=(0.3,), directions=((0.6, 0.8, *[0.0] * 10),), blocks=168, block_rows=600.5,
-    tail_start=2.5, tail_scale=1.25, guard=7.125,
+    tail_start=2.5, tail_scale=1.25, guard=7.125, blocks_behind=7.5,
 )  # fmt: skip
 ROWS = RowsEvidence(windows=3, mean=2.0, smallest=1, overdispersion=0.0, longest_silence_ms=5)
 

@@ -1,83 +1,171 @@
 """The life of an alert: one table of moves, pure, event time only.
 
-A verdict that is undefined moves nothing: too few rows are no sign that a drift is over.
-Hold times, cooldown and grouping come with the false-alarm budget.
+    inactive --breach--> pending --lasts `pending`--> firing --none for `resolve`--> resolved --`cooldown`--> inactive
+                            `--fine--> inactive          ^                              |
+                                                         `--breach within `cooldown`----'   the same episode
+
+* A verdict that is undefined moves nothing: too few rows are no sign that a drift is over.
+* The severity is the worst of the last `resolve`: it rises at once and falls only when the worse has been away as long.
+* A window is in breach of one baseline. When another comes into force, what was said by the old one is forgotten: an
+  alert that the new one explains ends at the first verdict by it, without a hold; one that it does not explain goes on.
 """
 
 import enum
-import hashlib
-from typing import Final
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import msgspec
 
 from detectors import Verdict
+from stream.alerts.episode import NEVER, SEVERITIES, Episode, Holds, Reason, State, severities_at
+
+
+class Reading(NamedTuple):
+    """What one window says."""
+
+    verdict: Verdict
+    end_ms: int  # of the window
+    baseline: str  # that it was compared with; "" for a check that compares with none
+
+
+class Signal(enum.StrEnum):
+    """What a reading means to an alert, with what the alert remembers."""
+
+    UNKNOWN = "unknown"  # undefined
+    CALM = "calm"  # not in breach, and none has been within the hold
+    FINE = "fine"  # not in breach, but one within the hold was
+    BREACH = "breach"  # in breach, for less than `pending`
+    LASTING = "lasting"  # in breach, for at least `pending`
+    CHANGED = "changed"  # the worst within the hold is not the severity that it fires with
 
 
 class Move(enum.StrEnum):
-    """What one evaluation does to an alert."""
+    """What a reading does to an alert."""
 
     NOTHING = "nothing"
-    FIRE = "fire"  # a new episode begins
-    CHANGE = "change"  # the severity of a running episode changes
-    RESOLVE = "resolve"  # the episode ends
+    WAIT = "wait"  # an episode begins, and nobody is told yet
+    FORGET = "forget"  # it ends before anybody was told
+    FIRE = "fire"
+    CHANGE = "change"  # of severity
+    RESOLVE = "resolve"
+    REOPEN = "reopen"  # the episode that had ended goes on
 
 
-_OK, _NOTICE, _WARNING, _CRITICAL, _UNDEFINED = Verdict
 _MOVES: Final = {
-    # firing with severity, verdict: move
-    (None, _OK): Move.NOTHING,
-    (None, _NOTICE): Move.FIRE,
-    (None, _WARNING): Move.FIRE,
-    (None, _CRITICAL): Move.FIRE,
-    (None, _UNDEFINED): Move.NOTHING,
-    (_NOTICE, _OK): Move.RESOLVE,
-    (_NOTICE, _NOTICE): Move.NOTHING,
-    (_NOTICE, _WARNING): Move.CHANGE,
-    (_NOTICE, _CRITICAL): Move.CHANGE,
-    (_NOTICE, _UNDEFINED): Move.NOTHING,
-    (_WARNING, _OK): Move.RESOLVE,
-    (_WARNING, _NOTICE): Move.CHANGE,
-    (_WARNING, _WARNING): Move.NOTHING,
-    (_WARNING, _CRITICAL): Move.CHANGE,
-    (_WARNING, _UNDEFINED): Move.NOTHING,
-    (_CRITICAL, _OK): Move.RESOLVE,
-    (_CRITICAL, _NOTICE): Move.CHANGE,
-    (_CRITICAL, _WARNING): Move.CHANGE,
-    (_CRITICAL, _CRITICAL): Move.NOTHING,
-    (_CRITICAL, _UNDEFINED): Move.NOTHING,
+    (State.INACTIVE, Signal.UNKNOWN): Move.NOTHING,
+    (State.INACTIVE, Signal.CALM): Move.NOTHING,
+    (State.INACTIVE, Signal.BREACH): Move.WAIT,
+    (State.INACTIVE, Signal.LASTING): Move.FIRE,
+    (State.PENDING, Signal.UNKNOWN): Move.NOTHING,
+    (State.PENDING, Signal.CALM): Move.FORGET,
+    (State.PENDING, Signal.FINE): Move.FORGET,
+    (State.PENDING, Signal.BREACH): Move.NOTHING,
+    (State.PENDING, Signal.LASTING): Move.FIRE,
+    (State.FIRING, Signal.UNKNOWN): Move.NOTHING,
+    (State.FIRING, Signal.CALM): Move.RESOLVE,
+    (State.FIRING, Signal.FINE): Move.NOTHING,
+    (State.FIRING, Signal.BREACH): Move.NOTHING,
+    (State.FIRING, Signal.LASTING): Move.NOTHING,
+    (State.FIRING, Signal.CHANGED): Move.CHANGE,
+    (State.RESOLVED, Signal.UNKNOWN): Move.NOTHING,
+    (State.RESOLVED, Signal.CALM): Move.NOTHING,
+    (State.RESOLVED, Signal.FINE): Move.NOTHING,
+    (State.RESOLVED, Signal.BREACH): Move.REOPEN,
+    (State.RESOLVED, Signal.LASTING): Move.REOPEN,
 }
 
 
-class Episode(msgspec.Struct, frozen=True, array_like=True):
-    """One stretch of time in which an alert fires."""
+def step(held: Episode | None, reading: Reading, holds: Holds, new_id: Callable[[], str]) -> Episode | None:
+    """The episode after a window; None: the alert is inactive.
 
-    id: str
-    severity: Verdict  # NOTICE, WARNING or CRITICAL
-    starts_at_ms: int  # end of the first window in breach: when it could be known
-    seq: int  # messages published so far
-
-
-def next_move(episode: Episode | None, verdict: Verdict) -> Move:
-    """What the verdict on the newest window does.
-
-    >>> next_move(None, Verdict.CRITICAL)
-    <Move.FIRE: 'fire'>
-    >>> next_move(Episode("9f2c", Verdict.CRITICAL, 0, 1), Verdict.UNDEFINED)
-    <Move.NOTHING: 'nothing'>
+    >>> step(None, Reading(Verdict.OK, 60_000, ""), Holds(), lambda: "9f2c") is None
+    True
+    >>> step(None, Reading(Verdict.WARNING, 60_000, ""), Holds(), lambda: "9f2c").state
+    <State.FIRING: 'firing'>
+    >>> step(None, Reading(Verdict.WARNING, 60_000, ""), Holds(pending_ms=60_000), lambda: "9f2c").state
+    <State.PENDING: 'pending'>
     """
-    return _MOVES[episode.severity if episode else None, verdict]
+    if held is not None and held.is_over(reading.end_ms, holds):
+        held = None
+    if held is None and reading.verdict not in SEVERITIES:
+        return None  # as the table says; most checks of most windows end here
+    known = _remember(held, reading) if held is not None else _begin(reading, new_id)
+    return _DO[next_move(known, reading, holds)](known, reading, holds)
 
 
-def episode_id(*, model: str, version: str, check: str, subject: str, segment: str, first_pane_ms: int) -> str:
-    """16 hex digits of SHA-256 over what an episode is: the same after a crash, a replay or a repeat.
-
-    >>> episode_id(model="fraud", version="3", check="psi", subject="amount", segment="", first_pane_ms=0)
-    '39440c1c3bd7a91e'
-    """
-    identity = msgspec.json.encode((model, version, check, subject, segment, first_pane_ms))
-    return hashlib.sha256(identity).hexdigest()[:16]
+def next_move(episode: Episode, reading: Reading, holds: Holds) -> Move:
+    """What a reading, already in the episode's memory, does."""
+    return _MOVES[episode.state, _signal(episode, reading, holds)]
 
 
-def moved(episode: Episode, severity: Verdict) -> Episode:
-    """The episode with one more message, at a severity."""
-    return msgspec.structs.replace(episode, severity=severity, seq=episode.seq + 1)
+def ended(episode: Episode, end_ms: int, reason: Reason) -> Episode:
+    """The episode, over."""
+    return msgspec.structs.replace(episode, state=State.RESOLVED, ended_at_ms=end_ms, reason=reason)
+
+
+def _begin(reading: Reading, new_id: Callable[[], str]) -> Episode:
+    return Episode(
+        id=new_id(),
+        severity=reading.verdict,
+        starts_at_ms=reading.end_ms,
+        state=State.INACTIVE,
+        last_ms=severities_at(reading.verdict, reading.end_ms),
+        baseline=reading.baseline,
+    )
+
+
+def _remember(episode: Episode, reading: Reading) -> Episode:
+    if reading.verdict is Verdict.UNDEFINED:
+        return episode
+    now = severities_at(reading.verdict, reading.end_ms)
+    if reading.baseline != episode.baseline:
+        return msgspec.structs.replace(episode, last_ms=now, baseline=reading.baseline)
+    return msgspec.structs.replace(episode, last_ms=tuple(map(max, episode.last_ms, now)))
+
+
+def _signal(episode: Episode, reading: Reading, holds: Holds) -> Signal:
+    if reading.verdict is Verdict.UNDEFINED:
+        return Signal.UNKNOWN
+    worst = episode.worst_since(reading.end_ms, holds.resolve_ms)
+    if worst is None:
+        return Signal.CALM
+    if episode.is_firing and worst is not episode.severity:
+        return Signal.CHANGED
+    if reading.verdict not in SEVERITIES:
+        return Signal.FINE
+    return Signal.LASTING if reading.end_ms - episode.starts_at_ms >= holds.pending_ms else Signal.BREACH
+
+
+def _keep(episode: Episode, _reading: Reading, _holds: Holds) -> Episode:
+    return episode
+
+
+def _wait(episode: Episode, _reading: Reading, _holds: Holds) -> Episode:
+    return msgspec.structs.replace(episode, state=State.PENDING)
+
+
+def _forget(_episode: Episode, _reading: Reading, _holds: Holds) -> None:
+    return None
+
+
+def _fire(episode: Episode, reading: Reading, holds: Holds) -> Episode:
+    worst = episode.worst_since(reading.end_ms, holds.resolve_ms)
+    return msgspec.structs.replace(
+        episode, state=State.FIRING, severity=worst or reading.verdict, ended_at_ms=None, reason=None
+    )
+
+
+def _resolve(episode: Episode, reading: Reading, _holds: Holds) -> Episode:
+    by_another_baseline = max(episode.last_ms) == NEVER  # by this one nothing has ever been wrong
+    return ended(episode, reading.end_ms, Reason.BASELINE if by_another_baseline else Reason.RECOVERED)
+
+
+_DO: Final[dict[Move, Callable[[Episode, Reading, Holds], Episode | None]]] = {
+    Move.NOTHING: _keep,
+    Move.WAIT: _wait,
+    Move.FORGET: _forget,
+    Move.FIRE: _fire,
+    Move.CHANGE: _fire,
+    Move.RESOLVE: _resolve,
+    Move.REOPEN: _fire,
+}

@@ -14,6 +14,9 @@ MAE: Final = "mae"
 LATENCY_SLA: Final = "latency_sla"
 INPUT_LOST: Final = "input_lost"  # records that retention cut away before they were read
 
+WITHOUT_BASELINE: Final = frozenset({LATENCY_SLA})
+"""Checks that another baseline does not explain: they compare with a limit that somebody has set."""
+
 BUDGET: Final = "budget"
 THRESHOLD: Final = "threshold"
 

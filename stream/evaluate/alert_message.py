@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
 
 from detectors import Verdict
-from stream.alerts.lifecycle import Episode, episode_id
+from stream.alerts.episode import Episode, episode_id
 from stream.alerts.rules import AUC, BRIER, INPUT_LOST, LATENCY_SLA, MAE, PSI
 from stream.records.partial import NO_TIME, Partial
 from stream.records.prediction import ModelKey
@@ -69,44 +69,46 @@ class AlertWindow:
     content: Callable[[Any, Verdict, bool], Content]  # of a check at the severity of its episode; True: resolved
     unwatched: Callable[[str, str], Content]  # of a check and subject that are not judged any more
 
-    def begin(self, check: JudgedCheck) -> Episode:
-        """A new episode of a check in breach."""
-        identity = episode_id(
+    def new_id(self, check: str, subject: str) -> str:
+        """Of an episode that begins with this window."""
+        return episode_id(
             model=self.key.model,
             version=self.key.version,
-            check=check.check,
-            subject=check.subject,
+            check=check,
+            subject=subject,
             segment=self.segment,
             first_pane_ms=self.end_ms - self.pane_ms,
         )
-        return Episode(identity, Verdict(check.verdict), self.end_ms, seq=1)
 
-    def message(
-        self, check: str, subject: str, episode: Episode, content: Content, *, resolved: bool
-    ) -> dict[str, Any]:
-        """The message of one move of an episode."""
-        name = ALERT_NAMES[check]
+    def labels(self, check: str, subject: str) -> dict[str, str]:
+        """What an alert is about, in the order of the contract."""
+        return {
+            "alertname": ALERT_NAMES[check],
+            "model": self.key.model,
+            "version": self.key.version,
+            "check": check,
+            "subject": subject,
+            "segment": self.segment,
+        }
+
+    def message(self, check: str, subject: str, episode: Episode, content: Content) -> dict[str, Any]:
+        """The message of an episode as it is now."""
+        labels = self.labels(check, subject)
         return {
             "schema": ALERT_SCHEMA,
             "id": episode.id,
             "seq": episode.seq,
-            "status": "resolved" if resolved else "firing",
+            "status": "firing" if episode.is_firing else "resolved",
             "severity": str(episode.severity),
-            "labels": {
-                "alertname": name,
-                "model": self.key.model,
-                "version": self.key.version,
-                "check": check,
-                "subject": subject,
-                "segment": self.segment,
-            },
+            "labels": labels,
             "annotations": {
                 "summary": content.summary,
                 "description": content.description,
-                "runbook_url": runbook(name),
+                "runbook_url": runbook(labels["alertname"]),
             },
             "startsAt": rfc3339(episode.starts_at_ms),
-            "endsAt": rfc3339(self.end_ms) if resolved else None,
+            "endsAt": None if episode.ended_at_ms is None else rfc3339(episode.ended_at_ms),
+            "reason": None if episode.reason is None else str(episode.reason),
             "value": content.value,
             "threshold": content.threshold,
             "evidence": {
@@ -163,6 +165,7 @@ def input_lost_record(lost: LostInput) -> dict[str, Any]:
         },
         "startsAt": None if told.newest_event_ms == NO_TIME else rfc3339(told.newest_event_ms),
         "endsAt": None,
+        "reason": None,
         "value": lost.records,
         "threshold": 0,
         "evidence": {"n": lost.records, "lost_in_all": told.lost, "next_offset": told.next_offset},

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import msgspec
 import numpy as np
 
-from stream.alerts.lifecycle import Episode
+from stream.alerts.episode import Episode
 from stream.baselines.definition import Definition
 from stream.baselines.layout import Counts
 from stream.evaluate.evaluator import Evaluation, evaluate_window
@@ -45,7 +45,7 @@ class CourseProgress(msgspec.Struct, array_like=True):
     first_ms: int | None  # start of the first pane evaluated
     evaluated_to_ms: int | None  # end of the newest window evaluated
     empty: bool  # whether that window had no rows
-    episodes: dict[str, Episode]  # by check|subject
+    episodes: dict[str, Episode]  # by `name_of`
     revisions: dict[int, int]  # end of window: how often it was published again
     missed: int  # parts that came when their pane had been forgotten
 

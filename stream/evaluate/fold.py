@@ -233,7 +233,7 @@ class EvaluateFold:
         self.evaluations += 1
         candidate = course.in_force(end_ms)
         judged, episodes = Judged(evaluation, candidate.definition, course.progress.segment), course.progress.episodes
-        self._publisher.move_alerts(traffic_window(judged, candidate.panes.spans), episodes)
+        self._publisher.move_alerts(traffic_window(judged, candidate.panes.spans), episodes, course.settings.alerts)
         reliable = self.performance.reliable(candidate.definition.key)
         self._publisher.report(judged, revision=0, episodes=episodes, reliable=reliable)
 

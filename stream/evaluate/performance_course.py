@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from stream.alerts.lifecycle import Episode
+from stream.alerts.episode import Episode
 from stream.baselines.baseline import Baseline
 from stream.errors import CallerError
 from stream.evaluate.label_coverage import coverage_of
@@ -40,7 +40,7 @@ class PerformanceProgress(msgspec.Struct, array_like=True):
     first_ms: int | None = None  # start of the first pane evaluated
     evaluated_to_ms: int | None = None  # end of the newest window evaluated
     empty: bool = True  # whether that window had no labels
-    episodes: dict[str, Episode] = {}  # by check|subject
+    episodes: dict[str, Episode] = {}  # by `name_of`
     revisions: dict[int, int] = {}  # end of window: how often it was published again
     revise: list[int] = []  # starts of panes that changed after they were evaluated, ascending
     missed: int = 0  # parts that came when their pane had been forgotten

@@ -131,7 +131,8 @@ class PerformanceCourses:
         if evaluation.reliable is not None:
             course.progress.reliable = evaluation.reliable
         judged = course.judged(evaluation)
-        self._publisher.move_alerts(performance_window(judged), course.progress.episodes)
+        rules = self._settings_of(course.progress.model).alerts
+        self._publisher.move_alerts(performance_window(judged), course.progress.episodes, rules)
         self._publisher.report_performance(judged, revision=0, episodes=course.progress.episodes)
 
     def _publish_revision(self, course: PerformanceCourse | ClassCourses, evaluation: PerformanceEvaluation) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stream.alerts.lifecycle import Episode, Move, moved, next_move
+from stream.alerts.episode import AlertRules, Episode
 from stream.durable.log import Outgoing
-from stream.evaluate.alert_message import AlertWindow, JudgedCheck, LostInput, input_lost_record
+from stream.evaluate.alert_message import AlertWindow, LostInput, input_lost_record
+from stream.evaluate.alert_moves import move_alerts
 from stream.evaluate.performance_report import JudgedPerformance, performance_key, performance_record
 from stream.evaluate.report import Judged, encode, report_key, report_record
 from stream.records.source import Source
@@ -63,35 +64,10 @@ class Publisher:
         key = performance_key(judged.key, judged.definition.category)
         self._send_report(key, performance_record(judged, revision=revision, firing=_firing(episodes)))
 
-    def move_alerts(self, window: AlertWindow, episodes: dict[str, Episode]) -> None:
-        """Let each verdict on a window move its alert, and say so if it did; `episodes` are by check|subject.
-
-        An alert on what is not judged any more ends: nothing would ever move it.
-        """
-        for check in window.checks:
-            self._move(window, check, episodes)
-        judged_now = {f"{check.check}|{check.subject}" for check in window.checks}
-        for name in sorted(episodes.keys() - judged_now):
-            check_name, _, subject = name.partition("|")
-            ended = episodes.pop(name)
-            content = window.unwatched(check_name, subject)
-            last = moved(ended, ended.severity)
-            self._send_alert(window.message(check_name, subject, last, content, resolved=True), window.end_ms)
-
-    def _move(self, window: AlertWindow, check: JudgedCheck, episodes: dict[str, Episode]) -> None:
-        name = f"{check.check}|{check.subject}"
-        held = episodes.get(name)
-        move = next_move(held, check.verdict)
-        if move is Move.NOTHING:
-            return
-        resolved = move is Move.RESOLVE
-        episode = window.begin(check) if held is None else moved(held, held.severity if resolved else check.verdict)
-        if resolved:
-            del episodes[name]
-        else:
-            episodes[name] = episode
-        content = window.content(check, episode.severity, resolved)
-        self._send_alert(window.message(check.check, check.subject, episode, content, resolved=resolved), window.end_ms)
+    def move_alerts(self, window: AlertWindow, episodes: dict[str, Episode], rules: AlertRules) -> None:
+        """Let the verdicts on a window move the alerts, and say what is new; `episodes` are by `name_of`."""
+        for record in move_alerts(window, episodes, rules):
+            self._send_alert(record, window.end_ms)
 
     def input_lost(self, lost: LostInput) -> None:
         """Say, once for each gap, that input is gone for ever."""
@@ -114,4 +90,5 @@ class Publisher:
 
 
 def _firing(episodes: dict[str, Episode]) -> list[str]:
-    return sorted(episode.id for episode in episodes.values())
+    """The ids of the alerts that are told and go on."""
+    return sorted(episode.id for episode in episodes.values() if episode.is_told)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from detectors import Smoothing
+from stream.alerts.episode import AlertRules
 from stream.alerts.rules import LatencyRule, PerformanceRules, Rules
 
 
@@ -15,3 +16,4 @@ class ModelSettings:
     smoothing: Smoothing
     performance: PerformanceRules = field(default_factory=PerformanceRules)
     latency: LatencyRule | None = None  # None: not checked
+    alerts: AlertRules = field(default_factory=AlertRules)

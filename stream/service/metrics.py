@@ -258,7 +258,7 @@ def _add_firing(families: Families, owners: Iterable[Owner]) -> None:
     for fold in (owner.fold for owner in owners if isinstance(owner.fold, EvaluateFold)):
         progresses: list[CourseProgress | PerformanceProgress] = [c.progress for c in fold.courses.values()]
         for progress in progresses + [c.progress for c in fold.performance.models]:
-            severities = [episode.severity for episode in progress.episodes.values()]
+            severities = [episode.severity for episode in progress.episodes.values() if episode.is_told]
             for severity in (Verdict.NOTICE, Verdict.WARNING, Verdict.CRITICAL):
                 firing[progress.model, progress.version, str(severity)] += severities.count(severity)
     for labels, count in sorted(firing.items()):

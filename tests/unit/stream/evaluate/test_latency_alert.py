@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from jsonschema import Draft202012Validator
 
-from stream.alerts.lifecycle import episode_id
+from stream.alerts.episode import episode_id
 from stream.alerts.rules import LatencyRule
 from stream.baselines.definition import Definition
 from stream.records.partial import PanePart, pack_counts

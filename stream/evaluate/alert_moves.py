@@ -1,0 +1,104 @@
+"""What one judged window does to the alerts of its model: each moves by the table, and what is new is told.
+
+What an episode is and what was told of it are two things. A message is due whenever they differ, so that one rule
+serves the first message, a severity that changes, the end, and whatever could not be told when it came to be.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from stream.alerts.episode import SEVERITIES, AlertRules, Episode, Holds, Reason, State, Told, name_of, named
+from stream.alerts.lifecycle import Reading, ended, step
+from stream.alerts.rules import WITHOUT_BASELINE
+from stream.evaluate.alert_message import AlertWindow, Content, JudgedCheck
+
+Episodes = dict[str, Episode]
+Checks = dict[str, JudgedCheck]
+
+
+def move_alerts(window: AlertWindow, episodes: Episodes, rules: AlertRules) -> list[dict[str, Any]]:
+    """Move the alerts; the messages that are due, in the order of the checks.
+
+    Args:
+        window: with its verdicts.
+        episodes: of the model, by `name_of`; they are changed.
+        rules: how its alerts live.
+    """
+    checks = _move(window, episodes, rules.holds)
+    if not episodes:
+        return []
+    messages = list(_tell(window, episodes, checks))
+    for name in [name for name, episode in episodes.items() if episode.is_over(window.end_ms, rules.holds)]:
+        del episodes[name]
+    return messages
+
+
+def _move(window: AlertWindow, episodes: Episodes, holds: Holds) -> Checks:
+    """The checks by name, after each has moved its alert."""
+    checks: Checks = {}
+    for check in window.checks:
+        name = name_of(check.check, check.subject)
+        checks[name] = check
+        held = episodes.get(name)
+        if held is not None or check.verdict in SEVERITIES:
+            moved = step(held, _reading(window, check), holds, partial(window.new_id, check.check, check.subject))
+            _put(episodes, name, moved)
+    for name in episodes.keys() - checks.keys():
+        _put(episodes, name, _unwatched(episodes[name], window.end_ms))
+    return checks
+
+
+def _reading(window: AlertWindow, check: JudgedCheck) -> Reading:
+    return Reading(check.verdict, window.end_ms, "" if check.check in WITHOUT_BASELINE else window.baseline)
+
+
+def _unwatched(episode: Episode, end_ms: int) -> Episode | None:
+    """What is not judged any more ends: nothing would ever move it."""
+    if episode.state is State.PENDING:
+        return None
+    return ended(episode, end_ms, Reason.UNWATCHED) if episode.is_firing else episode
+
+
+def _put(episodes: Episodes, name: str, episode: Episode | None) -> None:
+    if episode is None:
+        episodes.pop(name, None)
+    else:
+        episodes[name] = episode
+
+
+def _tell(window: AlertWindow, episodes: Episodes, checks: Checks) -> Iterator[dict[str, Any]]:
+    """The messages that are due: of what is judged in the order of the checks, then of what is not any more."""
+    place = {name: number for number, name in enumerate(checks)}
+    for name in sorted(episodes, key=lambda name: (place.get(name, len(place)), name)):
+        episode = episodes[name]
+        if not _is_due(episode):
+            continue
+        told = Told(episode.is_firing, episode.severity)
+        episodes[name] = said = msgspec.structs.replace(episode, seq=episode.seq + 1, told=told)
+        check, subject = named(name)
+        yield window.message(check, subject, said, _content(window, said, name, checks))
+
+
+def _is_due(episode: Episode) -> bool:
+    if episode.is_firing:
+        return episode.told != Told(True, episode.severity)
+    return episode.owed
+
+
+def _content(window: AlertWindow, episode: Episode, name: str, checks: Checks) -> Content:
+    check = checks.get(name)
+    if check is None:
+        return window.unwatched(*named(name))
+    content = window.content(check, episode.severity, not episode.is_firing)
+    return _explained(content, window.baseline) if episode.reason is Reason.BASELINE else content
+
+
+def _explained(content: Content, baseline: str) -> Content:
+    return content._replace(
+        summary=f"{content.summary}; explained by baseline {baseline}",
+        description=f"The alert ends because baseline {baseline} came into force, by which nothing is wrong, "
+        f"not because the traffic is as it was. {content.description}",
+    )

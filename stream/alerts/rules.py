@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from detectors import Threshold
-from stream.config import CheckKeys, PsiKeys, WorseKeys
+from stream.alerts.episode import AlertRules, Holds
+from stream.config import AlertKeys, CheckKeys, PsiKeys, WorseKeys
 
 PSI: Final = "psi"
 AUC: Final = "auc"
@@ -105,6 +106,16 @@ def rules_of(psi: PsiKeys) -> Rules:
         subjects[subject] = NEVER if own is None else Threshold(**vars(own))
     default = Threshold(warning=psi.warning, critical=psi.critical, min_count=psi.min_count)
     return Rules(default=default, subjects=subjects)
+
+
+def alert_rules_of(alerts: AlertKeys, window_ms: int) -> AlertRules:
+    """How the configuration says that a model's alerts live.
+
+    >>> alert_rules_of(AlertKeys(), 3_600_000).holds
+    Holds(pending_ms=0, resolve_ms=3600000, cooldown_ms=0)
+    """
+    resolve_ms = window_ms if alerts.resolve is None else alerts.resolve
+    return AlertRules(holds=Holds(alerts.pending, resolve_ms, alerts.cooldown), group_above=alerts.group_above)
 
 
 def performance_rules_of(checks: CheckKeys) -> PerformanceRules:

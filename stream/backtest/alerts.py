@@ -1,18 +1,17 @@
 """What each check says of one window, in a backtest's words: its verdict, and the alert if it is beyond a limit."""
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from detectors import Undefined, Verdict
+from stream.alerts.episode import SEVERITIES
 from stream.backtest.windows import JudgedWindow
 from stream.evaluate.evaluator import Check
 from stream.evaluate.latency_evaluator import LatencyCheck
 from stream.evaluate.performance_checks import PerformanceCheck
 
 AnyCheck = Check | LatencyCheck | PerformanceCheck
-
-SEVERITIES: Final = (Verdict.NOTICE, Verdict.WARNING, Verdict.CRITICAL)  # of what alerts, the lowest first
 
 
 class AlertResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from detectors import Verdict
-from stream.alerts.lifecycle import Episode, Move, moved, next_move
-from stream.backtest.alerts import SEVERITIES, AlertResult, WindowVerdict, verdicts
+from stream.alerts.episode import SEVERITIES, Episode, Holds, name_of
+from stream.alerts.lifecycle import Reading, step
+from stream.backtest.alerts import AlertResult, WindowVerdict, verdicts
 from stream.backtest.windows import JudgedWindow
 
 MONTH_MS: Final = 30 * 86_400_000  # as `1 per 30d` means it
@@ -40,33 +42,42 @@ class FileEpisode:
         return self.told[-1].alert
 
 
-def episodes_of(windows: Iterable[JudgedWindow], answer: str) -> list[FileEpisode]:
+def episodes_of(windows: Iterable[JudgedWindow], answer: str, holds: Holds) -> list[FileEpisode]:
     """The episodes of a file's windows, in the order in which they begin.
 
     Args:
         windows: in their order.
         answer: the name of the answer's series.
+        holds: how long things must last, in the unit of the windows' ends: ms, or rows.
     """
-    lives: dict[tuple[str, str], Episode] = {}
-    running: dict[tuple[str, str], FileEpisode] = {}
+    lives: dict[str, Episode] = {}
+    by_life: dict[tuple[str, str], FileEpisode] = {}
     found: list[FileEpisode] = []
     for window in windows:
         for said in verdicts(window, answer):
-            name = said.check, said.subject
-            move = next_move(lives.get(name), said.verdict)
-            if move is Move.FIRE:
-                lives[name] = Episode("|".join(name), said.verdict, window.end_at, seq=1)
-                running[name] = FileEpisode(check=said.check, subject=said.subject)
-                found.append(running[name])
-                _tell(running[name], window, said)
-            elif move is Move.CHANGE:
-                if SEVERITIES.index(said.verdict) > SEVERITIES.index(Verdict(running[name].worst.severity)):
-                    _tell(running[name], window, said)
-                lives[name] = moved(lives[name], said.verdict)
-            elif move is Move.RESOLVE:
-                del lives[name]
-                running.pop(name).end_at = window.end_at
+            name = name_of(said.check, said.subject)
+            reading = Reading(said.verdict, window.end_at, "")
+            after = step(lives.pop(name, None), reading, holds, partial(str, window.end_at))
+            if after is not None:
+                lives[name] = after
+                if after.is_firing and (name, after.id) not in by_life:
+                    by_life[name, after.id] = FileEpisode(check=said.check, subject=said.subject)
+                    found.append(by_life[name, after.id])
+                _follow(by_life.get((name, after.id)), after, window, said)
     return found
+
+
+def _follow(episode: FileEpisode | None, life: Episode, window: JudgedWindow, said: WindowVerdict) -> None:
+    """Let an episode of the file be where its life is."""
+    if episode is None:
+        return
+    if not life.is_firing:
+        episode.end_at = life.ended_at_ms
+        return
+    episode.end_at = None
+    if not episode.told or SEVERITIES.index(life.severity) > SEVERITIES.index(Verdict(episode.worst.severity)):
+        assert said.alert is not None, "what fires or gets worse is a breach"
+        episode.told.append(Told(window=window, alert=said.alert))
 
 
 def judged_ms(windows: list[JudgedWindow], pane_ms: int) -> int | None:
@@ -80,8 +91,3 @@ def judged_ms(windows: list[JudgedWindow], pane_ms: int) -> int | None:
         return None
     first, last = windows[0], windows[-1]
     return last.end_at - first.end_at + (first.end_at - first.start_at if first.by_rows else pane_ms)
-
-
-def _tell(episode: FileEpisode, window: JudgedWindow, said: WindowVerdict) -> None:
-    assert said.alert is not None, "what fires is a breach"
-    episode.told.append(Told(window=window, alert=said.alert))

@@ -180,7 +180,7 @@ class BacktestResult(msgspec.Struct, frozen=True, kw_only=True):
     ) -> Self:
         """The result of all windows, in their order."""
         answer = baseline.series[-1].name
-        found, covered = episodes_of(windows, answer), judged_ms(windows, rules.hop.pane)
+        found, covered = episodes_of(windows, answer, rules.settings.alerts.holds), judged_ms(windows, rules.hop.pane)
         return cls(
             baseline=BaselineResult.of(baseline),
             windows=tuple(WindowResult.of(i, window, answer) for i, window in enumerate(windows)),

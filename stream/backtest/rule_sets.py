@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from detectors import Smoothing
-from stream.alerts.rules import LatencyRule, latency_rule_of, performance_rules_of, rules_of
-from stream.config import CheckKeys, Config, load_config
+from stream.alerts.rules import LatencyRule, alert_rules_of, latency_rule_of, performance_rules_of, rules_of
+from stream.config import AlertKeys, CheckKeys, Config, load_config
 from stream.config.durations import format_duration
 from stream.config.key_types import LONGEST_LATENCY_MS
 from stream.errors import InputError
@@ -81,7 +81,7 @@ def _rule_set(path: Path | None, asked: Asked) -> RuleSet:
     return RuleSet(
         name=DEFAULTS if path is None else str(path),
         hop=hop,
-        settings=_settings(config, checks, hop, asked),
+        settings=_settings(config, model, hop, asked),
         latency_sla_ms=_sla_ms(checks, asked),
     )
 
@@ -109,7 +109,9 @@ def _hop(asked: Asked, config: Config, model: str, *, configured: bool) -> Hop:
     return Hop(window=window_ms, pane=pane_ms or window_ms, by_rows=False)
 
 
-def _settings(config: Config, checks: CheckKeys, hop: Hop, asked: Asked) -> ModelSettings:
+def _settings(config: Config, model: str, hop: Hop, asked: Asked) -> ModelSettings:
+    of_model = config.model(model)
+    checks = of_model.checks
     try:
         smoothing = Smoothing.parse(asked.smoothing or config.smoothing)
     except ValueError as problem:
@@ -120,6 +122,7 @@ def _settings(config: Config, checks: CheckKeys, hop: Hop, asked: Asked) -> Mode
         smoothing=smoothing,
         performance=performance_rules_of(checks),
         latency=_latency_rule(checks, asked) if asked.latency else latency_rule_of(checks),
+        alerts=alert_rules_of(AlertKeys() if hop.by_rows else of_model.alerts, hop.window),  # holds are no rows
     )
 
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from pydantic import Field, ValidationError
 
+from stream.config.alert_keys import AlertKeys
 from stream.config.check_keys import CheckKeys, LatencyKeys, PsiKeys, PsiLimits, WorseKeys
 from stream.config.key_types import AppName, FieldNames, Keys, SmoothingName, UnknownModels
 from stream.config.keys import (
@@ -30,8 +31,8 @@ from stream.config.rules import broken_rules
 from stream.config.sources import Sources, read_sources
 from stream.errors import ConfigError, InputError
 
-__all__ = ["CheckKeys", "Config", "KafkaKeys", "LabelKeys", "LatencyKeys", "ModelConfig", "PsiKeys", "PsiLimits",
-           "TopicKeys", "WebKeys", "WindowKeys", "WorseKeys", "load_config", "sasl_password"]  # fmt: skip
+__all__ = ["AlertKeys", "CheckKeys", "Config", "KafkaKeys", "LabelKeys", "LatencyKeys", "ModelConfig", "PsiKeys",
+           "PsiLimits", "TopicKeys", "WebKeys", "WindowKeys", "WorseKeys", "load_config", "sasl_password"]  # fmt: skip
 
 LATER_KEYS: Final = {
     "false_alarms": "the false-alarm budget",
@@ -62,6 +63,7 @@ class ModelConfig:
     windows: WindowKeys
     checks: CheckKeys
     labels: LabelKeys | None  # None: off, nothing waits for a label
+    alerts: AlertKeys
 
     @property
     def cohort_ms(self) -> int:
@@ -90,6 +92,7 @@ class Config(Keys):
     constants: FieldNames = Field(default_factory=dict)
     smoothing: SmoothingName = "half"
     labels: LabelSection = LabelKeys()
+    alerts: AlertKeys = AlertKeys()
     models: dict[str, ModelKeys] = Field(default_factory=dict)
 
     def model(self, name: str) -> ModelConfig:
@@ -103,7 +106,15 @@ class Config(Keys):
         labels = None
         if self.labels is not None and own.labels is not None:
             labels = self.labels.model_copy(update=own.labels.model_dump(exclude_none=True))
-        return ModelConfig(name=name, task=own.task, rule=own.rule, windows=windows, checks=own.checks, labels=labels)
+        return ModelConfig(
+            name=name,
+            task=own.task,
+            rule=own.rule,
+            windows=windows,
+            checks=own.checks,
+            labels=labels,
+            alerts=own.alerts.over(self.alerts),
+        )
 
     def internal_topic(self, role: str) -> str:
         """The name of a topic of our own.

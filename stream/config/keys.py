@@ -10,6 +10,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema
 
+from stream.config.alert_keys import ModelAlertKeys
 from stream.config.check_keys import CheckKeys
 from stream.config.key_types import NUMBER, DurationMs, Keys, OffAllowed, Topic, default, section_or_off
 from stream.config.refusals import Refused
@@ -124,6 +125,7 @@ class ModelKeys(Keys):
     windows: ModelWindowKeys = ModelWindowKeys()
     checks: CheckKeys = CheckKeys()
     labels: ModelLabelSection = ModelLabelKeys()
+    alerts: ModelAlertKeys = ModelAlertKeys()
 
 
 class CheckpointKeys(Keys):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
+from stream.config.alert_rules import alert_rules
 from stream.config.check_keys import PsiKeys
 from stream.config.durations import format_duration
 from stream.config.key_types import PANE_MINIMUM_MS
@@ -32,6 +33,7 @@ def broken_rules(config: "Config") -> Iterator[ConfigError]:
         yield from _panes(_key_of_panes(config, name), model.windows, config.limits.max_panes)
         yield from _limits(f"models.{name}.checks.psi", model.checks.psi)
     yield from label_rules(config)
+    yield from alert_rules(config)
     for name in config.fields.keys() & config.constants.keys():
         yield ConfigError(f"constants.{name}", config.constants[name], "is also in `fields`", fix="one of the two")
 

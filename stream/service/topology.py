@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from detectors import Smoothing
-from stream.alerts.rules import latency_rule_of, performance_rules_of, rules_of
+from stream.alerts.rules import alert_rules_of, latency_rule_of, performance_rules_of, rules_of
 from stream.config import Config
 from stream.count.counter import CountFold, CountOutputs, partials_partition
 from stream.durable.fold import Fold
@@ -217,6 +217,7 @@ def settings_of(config: Config, model: str) -> ModelSettings:
         smoothing=Smoothing.parse(config.smoothing),
         performance=performance_rules_of(of_model.checks),
         latency=latency_rule_of(of_model.checks),
+        alerts=alert_rules_of(of_model.alerts, of_model.windows.length),
     )
 
 

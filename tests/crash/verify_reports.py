@@ -19,6 +19,7 @@ WARNING, CRITICAL = 0.1, 0.25  # the configuration's defaults
 PSEUDO_COUNT: Final = 0.5
 REPORT_SCHEMA: Final = "driftline.report/1"
 WINDOW_MS: Final = WINDOW_PANES * PANE_MS
+SEVERITIES: Final = ("info", "warning", "critical")
 
 Report = dict[str, Any]
 Windows = dict[tuple[str, int], Report]
@@ -163,15 +164,23 @@ def _expected_lives(models: list[Model], windows: Windows) -> Iterator[Life]:
 
 
 def lives(key: str, subject: str, verdicts: list[tuple[str, str]]) -> Iterator[Life]:
-    """The messages of one check's alerts; `verdicts` are those of its windows with their ends, in order."""
+    """The messages of one check's alerts; `verdicts` are those of its windows with their ends, in order.
+
+    An alert is as bad as the worst window of the last WINDOW_MS, and over when none of them was in breach.
+    """
     severity, seq = "", 0
+    breaches: list[tuple[int, str]] = []
     for verdict, end in verdicts:
-        if verdict == "undefined" or verdict == severity or (verdict == "ok" and not severity):
+        if verdict == "undefined":
             continue
-        seq = seq + 1 if severity else 1
-        status = "resolved" if verdict == "ok" else "firing"
-        yield Life(key, subject, seq, status, severity if verdict == "ok" else verdict, end)
-        severity = "" if verdict == "ok" else verdict
+        breaches = [(end_ms, before) for end_ms, before in breaches if unix_ms(end) - end_ms < WINDOW_MS]
+        if verdict != "ok":
+            breaches.append((unix_ms(end), verdict))
+        worst = max((before for _, before in breaches), key=SEVERITIES.index, default="")
+        if worst != severity:
+            seq = seq + 1 if severity else 1
+            yield Life(key, subject, seq, "firing" if worst else "resolved", worst or severity, end)
+        severity = worst
 
 
 def life_of(alert: dict[str, Any]) -> Life:

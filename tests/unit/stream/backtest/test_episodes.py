@@ -6,6 +6,8 @@ Windows are two hours long and move on by one, so an hour that is off is in two 
     hour      5    6    7    8    9   10   11   12   13   14   15
     x         1    1    1                        1
     breach    [----------------------------)[)        window ends 6 to 9, and 13 to 14
+
+An episode ends two hours, the window's length, after its last window in breach: at 11 and at 16.
 """
 
 import json
@@ -70,9 +72,22 @@ def spans(result: dict[str, Any]) -> list[tuple[str, str | None]]:
     return [(e["start"], e["end"]) for e in result["episodes"]]
 
 
+def test_holds_and_the_cooldown_are_the_configurations(run: Run, tmp_path: Path) -> None:
+    def under(alerts: str) -> list[tuple[str, str | None]]:
+        rules = RULES % (0.1, 0.25) + f"alerts: {alerts}\n"
+        return spans(run("--config", put(tmp_path / "rules.yaml", rules)))
+
+    assert under("{resolve: 0s}") == [(at(6), at(10)), (at(13), at(15))]
+    assert under("{resolve: 5h}") == [(at(6), at(19))]
+    assert under("{resolve: 0s, cooldown: 4h}") == [(at(6), at(15))]  # 13 h is within 4 h of its end at 10 h
+    assert under("{resolve: 0s, cooldown: 3h}") == [(at(6), at(10)), (at(13), at(15))]
+    assert under("{resolve: 0s, pending: 2h}") == [(at(8), at(10))]
+    assert under("{resolve: 0s, pending: 1h}") == [(at(7), at(10)), (at(14), at(15))]
+
+
 def test_windows_in_breach_that_follow_each_other_are_one_episode(run: Run) -> None:
     result = run("--window", "2h", "--pane", "1h")
-    assert spans(result) == [(at(6), at(10)), (at(13), at(15))]
+    assert spans(result) == [(at(6), at(11)), (at(13), at(16))]
     assert {(e["check"], e["subject"], e["severity"]) for e in result["episodes"]} == {("psi", "x", "critical")}
     assert result["rules"] == {"name": "defaults", "window": "2h", "pane": "1h"}
     # 23 windows, an hour apart: two episodes in 23 hours.

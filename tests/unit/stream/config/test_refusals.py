@@ -52,6 +52,14 @@ CASES = [
     ("models: {m: {checks: {latency: {sla: 1s, quantile: 1}}}}", "models.m.checks.latency.quantile", "less than 1"),
     ("models: {m: {checks: {latency: {sla: 1s, rule: plain}}}}", "models.m.checks.latency.rule",
      "must be one of budget, threshold"),
+    # alerts
+    ("alerts: {pending: 90s}", "alerts.pending", "= '90s': must be a whole number of panes (1m); try 2m"),
+    ("models: {m: {alerts: {resolve: 90s}}}", "models.m.alerts.resolve", "whole number of panes (1m of m); try 2m"),
+    ("alerts: {cooldown: 1h}\nmodels: {m: {windows: {pane: 2h, length: 24h}}}", "alerts.cooldown",
+     "whole number of panes (2h of m); try 2h"),
+    ("alerts: {group_above: 0}", "alerts.group_above", "must be at least 1"),
+    ("alerts: {group_above: }", "alerts.group_above", "is empty; try off"),
+    ("alerts: {hold: 1m}", "alerts.hold", "there is no such key"),
     # windows
     ("windows: {pane: 7m, length: 1h}", "windows.length", "= '1h': must be a whole number of panes (7m); try 63m"),
     ("windows: {pane: 2h, length: 1h}", "windows.length", "must be a whole number of panes (2h); try 2h"),

@@ -78,8 +78,8 @@ def _tell(window: AlertWindow, episodes: Episodes, checks: Checks) -> Iterator[d
             continue
         told = Told(episode.is_firing, episode.severity)
         episodes[name] = said = msgspec.structs.replace(episode, seq=episode.seq + 1, told=told)
-        check, subject = named(name)
-        yield window.message(check, subject, said, _content(window, said, name, checks))
+        content = content_of(window, said, checks[name]) if name in checks else window.unwatched(*named(name))
+        yield window.message(*named(name), said, content)
 
 
 def _is_due(episode: Episode) -> bool:
@@ -88,10 +88,8 @@ def _is_due(episode: Episode) -> bool:
     return episode.owed
 
 
-def _content(window: AlertWindow, episode: Episode, name: str, checks: Checks) -> Content:
-    check = checks.get(name)
-    if check is None:
-        return window.unwatched(*named(name))
+def content_of(window: AlertWindow, episode: Episode, check: JudgedCheck) -> Content:
+    """What the message of an episode says of the check that it is about."""
     content = window.content(check, episode.severity, not episode.is_firing)
     return _explained(content, window.baseline) if episode.reason is Reason.BASELINE else content
 

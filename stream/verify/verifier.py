@@ -12,10 +12,11 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from detectors import Verdict
-from stream.alerts.lifecycle import Episode
+from stream.alerts.episode import Episode, Reason, State
 from stream.baselines.baseline import Baseline
 from stream.baselines.definition import Definition
 from stream.durable.log import Log
+from stream.evaluate.alert_moves import content_of
 from stream.evaluate.evaluator import evaluate_window
 from stream.evaluate.report import Judged
 from stream.evaluate.settings import ModelSettings
@@ -108,9 +109,22 @@ def _remade(
     check = next((c for c in window.checks if (c.check, c.subject) == (name, subject)), None)
     if check is None:
         return Cannot(f"the configuration given does not check {name} of {subject}; give the one of that time by -c")
-    severity, resolved = Verdict(alert["severity"]), alert["status"] == "resolved"
-    episode = Episode(alert["id"], severity, epoch_ms(alert["startsAt"]), alert["seq"])
-    content = window.content(check, severity, resolved)
-    remade = window.message(name, subject, episode, content, resolved=resolved)
+    episode = _episode(alert, claim)
+    remade = window.message(name, subject, episode, content_of(window, episode, check))
     plain: dict[str, Any] = orjson.loads(orjson.dumps(remade))
     return plain
+
+
+def _episode(alert: Mapping[str, Any], claim: Claim) -> Episode:
+    """As it was when the message was made."""
+    firing, reason = alert["status"] == "firing", alert.get("reason")
+    return Episode(
+        id=alert["id"],
+        severity=Verdict(alert["severity"]),
+        starts_at_ms=epoch_ms(alert["startsAt"]),
+        state=State.FIRING if firing else State.RESOLVED,
+        last_ms=(),
+        baseline=claim.baseline_id,
+        seq=alert["seq"],
+        reason=None if reason is None else Reason(reason),
+    )

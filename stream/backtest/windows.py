@@ -20,7 +20,7 @@ from stream.baselines.definition import Definition
 from stream.config.durations import format_duration
 from stream.count.panes import PaneRows, Panes, pane_starts
 from stream.errors import InputError
-from stream.evaluate.course import Candidate, RunningSum
+from stream.evaluate.candidate import Candidate, RunningSum
 from stream.evaluate.evaluator import Evaluation, evaluate_window
 from stream.evaluate.performance_evaluator import PerformanceEvaluation
 from stream.evaluate.settings import ModelSettings

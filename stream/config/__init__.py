@@ -6,7 +6,7 @@ with the key, the value, the rule and the fix, all refused keys at once. Secrets
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +28,7 @@ from stream.config.keys import (
 )
 from stream.config.refusals import refusals
 from stream.config.rules import broken_rules
+from stream.config.segment_keys import SegmentKeys
 from stream.config.sources import Sources, read_sources
 from stream.errors import ConfigError, InputError
 
@@ -36,7 +37,6 @@ __all__ = ["AlertKeys", "CheckKeys", "Config", "KafkaKeys", "LabelKeys", "Latenc
 
 LATER_KEYS: Final = {
     "false_alarms": "the false-alarm budget",
-    "segments": "segments",
     "quality": "the quality check",
 }
 """Keys that a later version will know: what they belong to, so that the refusal can say so."""
@@ -64,6 +64,7 @@ class ModelConfig:
     checks: CheckKeys
     labels: LabelKeys | None  # None: off, nothing waits for a label
     alerts: AlertKeys
+    segments: Mapping[str, SegmentKeys] = field(default_factory=dict)
 
     @property
     def cohort_ms(self) -> int:
@@ -114,6 +115,7 @@ class Config(Keys):
             checks=own.checks,
             labels=labels,
             alerts=own.alerts.over(self.alerts),
+            segments=own.segments,
         )
 
     def internal_topic(self, role: str) -> str:

@@ -14,6 +14,7 @@ from stream.config.alert_keys import ModelAlertKeys
 from stream.config.check_keys import CheckKeys
 from stream.config.key_types import NUMBER, DurationMs, Keys, OffAllowed, Topic, default, section_or_off
 from stream.config.refusals import Refused
+from stream.config.segment_keys import SegmentSections
 
 ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:,\s/]+):[0-9]{1,5}")
 
@@ -126,6 +127,7 @@ class ModelKeys(Keys):
     checks: CheckKeys = CheckKeys()
     labels: ModelLabelSection = ModelLabelKeys()
     alerts: ModelAlertKeys = ModelAlertKeys()
+    segments: SegmentSections = Field(default_factory=dict)  # by key: a categorical feature, or a field of `segment`
 
 
 class CheckpointKeys(Keys):
@@ -140,3 +142,4 @@ class LimitKeys(Keys):
 
     max_message_bytes: Annotated[int, Field(ge=1_024), NUMBER] = 1_048_576
     max_panes: Annotated[int, Field(ge=1, le=100_000), NUMBER] = 300
+    max_segments: Annotated[int, Field(ge=1, le=10_000), NUMBER] = 100  # of one model, those of `other` included

@@ -1,6 +1,6 @@
 """Rules that need more than one key: each refuses with the key that has to change."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from stream.config.alert_rules import alert_rules
@@ -9,6 +9,7 @@ from stream.config.durations import format_duration
 from stream.config.key_types import PANE_MINIMUM_MS
 from stream.config.keys import KafkaKeys, WindowKeys
 from stream.config.label_rules import label_rules
+from stream.config.segment_keys import SegmentKeys
 from stream.errors import ABSENT, ConfigError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def broken_rules(config: "Config") -> Iterator[ConfigError]:
         model = config.model(name)
         yield from _panes(_key_of_panes(config, name), model.windows, config.limits.max_panes)
         yield from _limits(f"models.{name}.checks.psi", model.checks.psi)
+        yield from _segments(f"models.{name}.segments", model.segments, config.limits.max_segments)
     yield from label_rules(config)
     yield from alert_rules(config)
     for name in config.fields.keys() & config.constants.keys():
@@ -107,6 +109,15 @@ def _limits(key: str, psi: PsiKeys) -> Iterator[ConfigError]:
         limits = psi.limits_of(name)
         if limits and own and own.model_fields_set & {"warning", "critical"}:
             yield from _ordered(f"{key}.features.{name}", limits.warning, limits.critical)
+
+
+def _segments(key: str, segments: Mapping[str, SegmentKeys], most: int) -> Iterator[ConfigError]:
+    made = sum(section.most for section in segments.values())
+    if made > most:
+        rule = f"make {made} segments, those of `other` included, more than limits.max_segments ({most})"
+        yield ConfigError(
+            key, ABSENT, rule, fix="fewer values, or a higher limit: each segment costs what the model does"
+        )
 
 
 def _ordered(key: str, warning: float | None, critical: float | None) -> Iterator[ConfigError]:

@@ -6,18 +6,14 @@ do not move alerts. The window's sum is kept by adding the newest pane and subtr
 oldest: integers, so exact for ever, and O(bins) whatever the window's length.
 """
 
-import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 import msgspec
-import numpy as np
 
 from stream.alerts.episode import Episode
 from stream.baselines.definition import Definition
-from stream.baselines.layout import Counts
+from stream.evaluate.candidate import Candidate, RunningSum
 from stream.evaluate.evaluator import Evaluation, evaluate_window
-from stream.evaluate.panes import ModelPanes
 from stream.evaluate.settings import ModelSettings
 from stream.evaluate.sources import Sources
 from stream.records.partial import NO_TIME, ActiveDefinition
@@ -35,12 +31,18 @@ class CandidateProgress(msgspec.Struct, array_like=True):
     entered_ms: int = NO_TIME  # to where windows had been evaluated then
 
 
+class SegmentProgress(msgspec.Struct, array_like=True):
+    """What a course knows of one segment besides its panes."""
+
+    episodes: dict[str, Episode] = {}  # by check|subject
+    empty: bool = True  # whether the newest window had no rows of it
+
+
 class CourseProgress(msgspec.Struct, array_like=True):
     """Everything of a course besides its panes, as it lies in `@`."""
 
     model: str
     version: str
-    segment: str
     definitions: list[CandidateProgress]
     first_ms: int | None  # start of the first pane evaluated
     evaluated_to_ms: int | None  # end of the newest window evaluated
@@ -48,107 +50,40 @@ class CourseProgress(msgspec.Struct, array_like=True):
     episodes: dict[str, Episode]  # by `name_of`
     revisions: dict[int, int]  # end of window: how often it was published again
     missed: int  # parts that came when their pane had been forgotten
-
-
-@dataclass
-class Candidate:
-    """A definition that the sources count with."""
-
-    definition: Definition
-    from_ms: dict[str, int] = field(default_factory=dict)  # by source: panes before it were not counted
-    until_ms: dict[str, int] = field(default_factory=dict)  # by source that has a successor: panes from it on neither
-    since: int = -1  # offset of the partial that it came with; an earlier stay of the same definition is forgotten
-    entered_ms: int = NO_TIME  # to where windows had been evaluated then: of an earlier stay's panes some are gone
-    panes: ModelPanes = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.panes = ModelPanes(self.definition.layout.width, self.definition.settings.pane_ms)
-
-    def whole_from_ms(self) -> int:
-        """From where every source that has spoken counts with it, and nothing has been forgotten."""
-        return max(self.entered_ms, *self.from_ms.values()) if self.from_ms else NO_TIME
-
-    def whole_to_ms(self, sources: Sources) -> float:
-        """To where every source counts with it; infinite if it has no successor.
-
-        A source that has not come to its end of it has no row beyond: an idle one holds nobody back.
-        """
-        ended = [until for name, until in self.until_ms.items() if sources.newest_event_ms(name) >= until]
-        return min(ended, default=math.inf)
-
-    def hear(self, source: str, announced: ActiveDefinition | None) -> None:
-        """What a source says of it; None: that it does not count with it."""
-        self.from_ms.pop(source, None)
-        self.until_ms.pop(source, None)
-        if announced is not None:
-            self.from_ms[source] = announced.from_ms
-            if announced.until_ms is not None:
-                self.until_ms[source] = announced.until_ms
-
-
-class RunningSum:
-    """The sum of a window's panes, moved on pane by pane."""
-
-    def __init__(self) -> None:
-        self._candidate: Candidate | None = None
-        self._start_ms = self._end_ms = 0
-        self._held: dict[int, Counts] = {}
-        self._total: Counts = np.zeros(0, np.int64)
-
-    def of(self, candidate: Candidate, start_ms: int, end_ms: int) -> Counts:
-        """The counts in [start_ms, end_ms), shape (width,); the caller must not change them."""
-        pane_ms = candidate.definition.settings.pane_ms
-        follows = (start_ms - self._start_ms, end_ms - self._end_ms) == (pane_ms, pane_ms)
-        if self._candidate is candidate and follows:
-            self._remove(self._start_ms)
-            self._insert(candidate, end_ms - pane_ms)
-        elif self._candidate is not candidate or (start_ms, end_ms) != (self._start_ms, self._end_ms):
-            self._candidate, self._held = candidate, {}
-            self._total = np.zeros(candidate.definition.layout.width, np.int64)
-            for pane_start in sorted(s for s in candidate.panes.by_start if start_ms <= s < end_ms):
-                self._insert(candidate, pane_start)
-        self._start_ms, self._end_ms = start_ms, end_ms
-        return self._total
-
-    def pane_changed(self, pane_start: int) -> None:
-        """If the pane lies inside, sum anew next time; one that is yet to come is added when it is due."""
-        if self._start_ms <= pane_start < self._end_ms:
-            self._candidate = None
-
-    def _insert(self, candidate: Candidate, pane_start: int) -> None:
-        pane = candidate.panes.by_start.get(pane_start)
-        if pane is not None:
-            self._held[pane_start] = pane.total()
-            self._total += self._held[pane_start]
-
-    def _remove(self, pane_start: int) -> None:
-        counts = self._held.pop(pane_start, None)
-        if counts is not None:
-            self._total -= counts
+    segments: dict[str, SegmentProgress] = {}  # by name, those that have had rows
 
 
 class Course:
-    """One model version (and segment) as evaluate knows it."""
+    """One model version as evaluate knows it: the whole traffic, and its segments, which follow window by window."""
 
     def __init__(self, progress: CourseProgress, settings_of: Callable[[str], ModelSettings], sources: Sources) -> None:
         self.progress = progress
         self.candidates: dict[str, Candidate] = {}  # by definition id, the one that is to be in force last
-        self._latest: Evaluation | None = None
+        self._latest: dict[str, Evaluation] = {}  # by segment
         self.revise: set[int] = set()  # starts of panes that changed after they were evaluated
-        self._sum = RunningSum()
+        self._sums: dict[str, RunningSum] = {}  # by segment
         self._settings_of = settings_of
         self._sources = sources
 
     @property
     def latest(self) -> Evaluation | None:
         """The newest window's evaluation; after a recovery it is made anew when somebody asks."""
-        if self._latest is None and self.progress.evaluated_to_ms is not None and self.candidates:
-            self._latest = self.evaluate(self.progress.evaluated_to_ms)
-        return self._latest
+        return self.latest_of("")
 
-    @latest.setter
-    def latest(self, evaluation: Evaluation) -> None:
-        self._latest = evaluation
+    def latest_of(self, segment: str) -> Evaluation | None:
+        """The same of a segment that has had rows, or of the whole traffic where it is `""`."""
+        end_ms = self.progress.evaluated_to_ms
+        if segment not in self._latest and end_ms is not None and self.candidates:
+            self._latest[segment] = self.evaluate(end_ms, segment)
+        return self._latest.get(segment)
+
+    def note_latest(self, segment: str, evaluation: Evaluation) -> None:
+        """What `latest_of` answers from now on."""
+        self._latest[segment] = evaluation
+
+    def episodes_of(self, segment: str) -> dict[str, Episode]:
+        """The alerts of a segment that has had rows, or of the whole traffic where it is `""`."""
+        return self.progress.segments[segment].episodes if segment else self.progress.episodes
 
     @property
     def settings(self) -> ModelSettings:
@@ -202,9 +137,10 @@ class Course:
             for c in self.candidates.values()
         ]
 
-    def pane_changed(self, candidate: Candidate, start_ms: int) -> None:
+    def pane_changed(self, candidate: Candidate, segment: str, start_ms: int) -> None:
         """The counts of a pane are not what they were."""
-        self._sum.pane_changed(start_ms)
+        if segment in self._sums:
+            self._sums[segment].pane_changed(start_ms)
         evaluated_to = self.progress.evaluated_to_ms
         if evaluated_to is not None and start_ms < evaluated_to and candidate is self.in_force(evaluated_to):
             self.revise.add(start_ms)
@@ -241,15 +177,36 @@ class Course:
             else:
                 self._skip_to(candidate, watermark_ms)
 
-    def evaluate(self, end_ms: int) -> Evaluation:
-        """Judge the window that ends at `end_ms`."""
+    def segments_due(self, end_ms: int) -> list[str]:
+        """The segments to be evaluated with the window that ends at `end_ms`: an empty one only once."""
+        candidate, known = self.in_force(end_ms), self.progress.segments
+        start_ms = end_ms - self.window_ms(candidate)
+        due: list[str] = []
+        for segment in candidate.definition.segmentation.names:
+            panes = candidate.segments.get(segment)
+            rows = panes is not None and panes.any_between(start_ms, end_ms)
+            if rows or (segment in known and not known[segment].empty):
+                known.setdefault(segment, SegmentProgress()).empty = not rows
+                due.append(segment)
+        return due
+
+    def segments_over(self, end_ms: int) -> list[tuple[str, dict[str, Episode]]]:
+        """Take out the segments that nothing is counted into from this window on, with the alerts that still fire."""
+        over = sorted(self.progress.segments.keys() - set(self.in_force(end_ms).definition.segmentation.names))
+        for segment in over:
+            self._latest.pop(segment, None)
+            self._sums.pop(segment, None)
+        return [(segment, self.progress.segments.pop(segment).episodes) for segment in over]
+
+    def evaluate(self, end_ms: int, segment: str = "") -> Evaluation:
+        """Judge the window that ends at `end_ms`: of the whole traffic, or of a segment."""
         candidate = self.in_force(end_ms)
         start_ms = end_ms - self.window_ms(candidate)
         first_ms = self.progress.first_ms
         counted_from = max(candidate.whole_from_ms(), end_ms if first_ms is None else first_ms)
         return evaluate_window(
-            candidate.definition.layout,
-            self._sum.of(candidate, start_ms, end_ms),
+            candidate.definition.layout_of(segment),
+            self._sums.setdefault(segment, RunningSum(segment)).of(candidate, start_ms, end_ms),
             self.settings,
             start_ms=start_ms,
             end_ms=end_ms,
@@ -257,6 +214,11 @@ class Course:
             and counted_from <= start_ms
             and end_ms <= candidate.whole_to_ms(self._sources),
         )
+
+    def nothing(self, end_ms: int) -> Evaluation:
+        """The window that ends at `end_ms` of what is not counted any more."""
+        start_ms = end_ms - self.window_ms(self.in_force(end_ms))
+        return Evaluation(start_ms=start_ms, end_ms=end_ms, n=0, complete=False, checks=())
 
     def revised_ends(self) -> list[int]:
         """Ends of windows that must be published again, the newest last whether it changed or not."""
@@ -285,7 +247,8 @@ class Course:
                 break
             del self.candidates[definition_id]
         for candidate in self.candidates.values():
-            candidate.panes.forget_before(self.keep_from_ms(candidate))
+            for _, panes in candidate.every_panes():
+                panes.forget_before(self.keep_from_ms(candidate))
         keep_from = self.keep_from_ms(current)
         self.progress.revisions = {e: n for e, n in self.progress.revisions.items() if e >= keep_from}
 

@@ -18,7 +18,8 @@ from stream.durable.fold import Register
 from stream.durable.log import Outgoing
 from stream.errors import CallerError
 from stream.evaluate.alert_message import LostInput
-from stream.evaluate.course import Candidate, Course, CourseProgress
+from stream.evaluate.candidate import Candidate
+from stream.evaluate.course import Course, CourseProgress
 from stream.evaluate.outcome_sources import OutcomeSourceState
 from stream.evaluate.panes import PaneSum
 from stream.evaluate.performance_course import PerformanceProgress
@@ -60,7 +61,7 @@ class EvaluateFold:
     ) -> None:
         self.next_offset = 0
         self.sources = Sources()
-        self.courses: dict[tuple[ModelKey, str], Course] = {}
+        self.courses: dict[ModelKey, Course] = {}
         self.unreadable = 0  # records of the partials topic that are not partials
         self.evaluations = 0
         self._publisher = Publisher(outputs)
@@ -159,14 +160,14 @@ class EvaluateFold:
         self.next_offset = next_offset
         self.sources = Sources(state.sources, state.expected)
         self.unreadable, self.evaluations = state.unreadable, state.evaluations
-        candidates: dict[tuple[str, str], tuple[Course, Candidate]] = {}
+        candidates: dict[str, tuple[Course, Candidate]] = {}
         for course_progress in state.courses:
             course = self._course(course_progress)
             for known in course_progress.definitions:
                 definition = self._learn(known.baseline_id, known.settings)
                 candidate = Candidate(definition, known.from_ms, known.until_ms, known.since, known.entered_ms)
                 course.candidates[definition.id] = candidate
-                candidates[definition.id, course_progress.segment] = course, candidate
+                candidates[definition.id] = course, candidate
         self.performance.restore(state.outcome_sources, state.outcomes_expected, state.performance)
         for register in registers:
             identity = msgspec.msgpack.decode(register.key)
@@ -174,11 +175,13 @@ class EvaluateFold:
                 self.performance.restore_register(identity, register)
                 continue
             definition_id, segment, start_ms = identity
-            if (held := candidates.get((definition_id, segment))) is None:
+            if (held := candidates.get(definition_id)) is None:
                 continue
             course, candidate = held
             if course.keeps(candidate, start_ms, register.next_offset):
-                candidate.panes.by_start[start_ms] = PaneSum.from_bytes(register.value, register.next_offset)
+                candidate.panes_of(segment).by_start[start_ms] = PaneSum.from_bytes(
+                    register.value, register.next_offset
+                )
         self._newest_ms = self.sources.newest_ms()
 
     def take_published(self) -> list[PublishedAlert]:
@@ -192,14 +195,16 @@ class EvaluateFold:
         of_definition = self._enter(partial, next_offset - 1)
         touched: dict[int, Course] = {}
         for part in partial.panes:
-            if part.segment or part.definition not in of_definition:
+            if part.definition not in of_definition:
                 continue
             course, candidate = of_definition[part.definition]
             touched[id(course)] = course
             if part.start_ms < course.revisable_from_ms(candidate):
-                course.progress.missed += 1
-            elif candidate.panes.add(source, part, provisional=partial.provisional, next_offset=next_offset):
-                course.pane_changed(candidate, part.start_ms)
+                course.progress.missed += not part.segment  # its segments' parts came with it
+                continue
+            panes = candidate.panes_of(part.segment)
+            if panes.add(source, part, provisional=partial.provisional, next_offset=next_offset):
+                course.pane_changed(candidate, part.segment, part.start_ms)
         return list(touched.values())
 
     def _enter(self, partial: Partial, offset: int) -> dict[str, tuple[Course, Candidate]]:
@@ -207,7 +212,7 @@ class EvaluateFold:
         entered: dict[str, tuple[Course, Candidate]] = {}
         for definition_id, announced in partial.definitions.items():
             definition = self._definitions.get(definition_id) or self._learn(announced.baseline_id, announced.settings)
-            course = self._course_of(definition.key, "")
+            course = self._course_of(definition.key)
             candidate = course.enter(definition, announced, offset)
             if candidate is not None:
                 entered[definition_id] = course, candidate
@@ -229,31 +234,45 @@ class EvaluateFold:
                 course.forget()
 
     def _publish(self, course: Course, end_ms: int) -> None:
-        evaluation = course.latest = course.evaluate(end_ms)
-        self.evaluations += 1
         candidate = course.in_force(end_ms)
-        judged, episodes = Judged(evaluation, candidate.definition, course.progress.segment), course.progress.episodes
-        self._publisher.move_alerts(traffic_window(judged, candidate.panes.spans), episodes, course.settings.alerts)
-        reliable = self.performance.reliable(candidate.definition.key)
-        self._publisher.report(judged, revision=0, episodes=episodes, reliable=reliable)
+        for segment in ("", *course.segments_due(end_ms)):
+            evaluation = course.evaluate(end_ms, segment)
+            course.note_latest(segment, evaluation)
+            self.evaluations += 1
+            judged, episodes = Judged(evaluation, candidate.definition, segment), course.episodes_of(segment)
+            self._publisher.move_alerts(
+                traffic_window(judged, candidate.panes_of(segment).spans), episodes, course.settings.alerts
+            )
+            self._publisher.report(judged, revision=0, episodes=episodes, reliable=self._reliable(course, segment))
+        for segment, episodes in course.segments_over(end_ms):
+            judged = Judged(course.nothing(end_ms), candidate.definition, segment)
+            self._publisher.move_alerts(
+                traffic_window(judged, candidate.panes_of(segment).spans), episodes, course.settings.alerts
+            )
 
     def _publish_revision(self, course: Course, end_ms: int) -> None:
-        evaluation = course.evaluate(end_ms)
-        if end_ms == course.progress.evaluated_to_ms:
-            course.latest = evaluation
-        self.evaluations += 1
         revision = course.progress.revisions[end_ms] = course.progress.revisions.get(end_ms, 0) + 1
-        judged = Judged(evaluation, course.in_force(end_ms).definition, course.progress.segment)
-        reliable = self.performance.reliable(judged.definition.key)
-        self._publisher.report(judged, revision=revision, episodes=course.progress.episodes, reliable=reliable)
+        definition = course.in_force(end_ms).definition
+        for segment in ("", *(name for name in definition.segmentation.names if name in course.progress.segments)):
+            evaluation = course.evaluate(end_ms, segment)
+            if end_ms == course.progress.evaluated_to_ms:
+                course.note_latest(segment, evaluation)
+            self.evaluations += 1
+            judged, episodes = Judged(evaluation, definition, segment), course.episodes_of(segment)
+            reliable = self._reliable(course, segment)
+            self._publisher.report(judged, revision=revision, episodes=episodes, reliable=reliable)
 
-    def _course_of(self, key: ModelKey, segment: str) -> Course:
-        held = self.courses.get((key, segment))
+    def _reliable(self, course: Course, segment: str) -> bool | None:
+        """Whether labels agree with the estimates, where they are joined: of the whole traffic."""
+        progress = course.progress
+        return None if segment else self.performance.reliable(ModelKey(progress.model, progress.version))
+
+    def _course_of(self, key: ModelKey) -> Course:
+        held = self.courses.get(key)
         return held or self._course(
             CourseProgress(
                 model=key.model,
                 version=key.version,
-                segment=segment,
                 definitions=[],
                 first_ms=None,
                 evaluated_to_ms=None,
@@ -266,7 +285,7 @@ class EvaluateFold:
 
     def _course(self, progress: CourseProgress) -> Course:
         course = Course(progress, self._settings_of, self.sources)
-        self.courses[ModelKey(progress.model, progress.version), progress.segment] = course
+        self.courses[ModelKey(progress.model, progress.version)] = course
         return course
 
     def _learn(self, baseline_id: str, settings: CountingSettings) -> Definition:
@@ -280,12 +299,12 @@ class EvaluateFold:
 
     def _registers(self, *, only_changed: bool) -> list[Register]:
         registers: list[Register] = []
-        for (_, segment), course in sorted(self.courses.items(), key=lambda item: item[0]):
+        for _, course in sorted(self.courses.items(), key=lambda item: item[0]):
             for definition_id, candidate in course.candidates.items():
-                panes = candidate.panes
-                starts = panes.changed if only_changed else set(panes.by_start)
-                registers += panes.registers((definition_id, segment), starts)
-                panes.changed = set()
+                for segment, panes in candidate.every_panes():
+                    starts = panes.changed if only_changed else set(panes.by_start)
+                    registers += panes.registers((definition_id, segment), starts)
+                    panes.changed = set()
         return registers
 
 

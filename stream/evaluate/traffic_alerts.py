@@ -66,12 +66,18 @@ class _TrafficAlerts:
 
     def unwatched(self, check: str, subject: str) -> Content:
         """Why an alert ends whose check is not judged any more."""
+        _, definition, segment = self._judged
+        if segment and segment not in definition.segmentation.names:
+            return Content(
+                f"{subject} is not watched any more in {segment}: the model has no such segment now",
+                "The alert ends because the segment was taken out, not because the breach is over.",
+            )
         if check == LATENCY_SLA:
             return Content(
                 "latency is not watched any more: `checks.latency` is off",
                 "The alert ends because the check was switched off, not because answers are fast again.",
             )
-        baseline = self._judged.definition.baseline.id
+        baseline = definition.baseline.id
         return Content(
             f"{subject} is not watched any more: baseline {baseline} does not have it",
             f"The alert ends because baseline {baseline} came into force, not because the drift is over.",

@@ -52,6 +52,17 @@ class OutcomeSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_waiting: int  # predictions that wait for a label, over all partitions
 
 
+def segment_settings(model: "ModelConfig") -> dict[str, SegmentSettings]:
+    """As the configuration has them, by key; keys by name, so that equal settings are equal bytes.
+
+    >>> from stream.config import Config
+    >>> config = Config.model_validate({"models": {"fraud": {"segments": {"plan": {"top": 3}}}}})
+    >>> segment_settings(config.model("fraud"))
+    {'plan': SegmentSettings(values=(), top=3)}
+    """
+    return {key: SegmentSettings(values=one.values, top=one.top) for key, one in sorted(model.segments.items())}
+
+
 def outcome_settings(model: "ModelConfig") -> OutcomeSettings | None:
     """As the configuration has them; None where labels are off.
 

@@ -18,9 +18,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from detectors import EstimatedPerformance, Undefined, Verdict
+from stream.alerts.episode import Episode
 from stream.count.counter import CountFold
 from stream.durable.owner import Owner
 from stream.evaluate.course import Course, CourseProgress
+from stream.evaluate.evaluator import Evaluation
 from stream.evaluate.fold import EvaluateFold
 from stream.evaluate.latency_evaluator import LatencyWindow
 from stream.evaluate.performance_course import PerformanceProgress
@@ -48,6 +50,7 @@ class MetricSpec:
 
 _SOURCE: Final = ("topic", "partition")
 _MODEL: Final = ("model", "version")
+_TRAFFIC: Final = (*_MODEL, "segment")  # "" for all of it; Prometheus takes an empty label for none
 
 METRICS: Final = (
     MetricSpec("predictions_received_total", _SOURCE, "predictions read: counted + late + ignored + dead letters"),
@@ -63,15 +66,15 @@ METRICS: Final = (
     MetricSpec("dead_letters_total", ("reason", *_SOURCE), "predictions and labels that could not be read, by reason"),
     MetricSpec("watermark_lag_seconds", _SOURCE, "wall clock less the newest event time of the partition"),
     MetricSpec("consumer_lag_records", _SOURCE, "offsets between what is folded and the end of the partition"),
-    MetricSpec("psi", (*_MODEL, "feature"), "PSI of the newest window against the baseline, in nats"),
-    MetricSpec("kl_nats", (*_MODEL, "feature"), "KL divergence of the newest window from the baseline"),
-    MetricSpec("js_nats", (*_MODEL, "feature"), "Jensen-Shannon divergence of the newest window"),
-    MetricSpec("window_predictions", _MODEL, "predictions in the newest window"),
-    MetricSpec("window_end_seconds", _MODEL, "event time at which the newest window ends, Unix epoch"),
-    MetricSpec("auc_estimated", _MODEL, "AUC of the newest window by its scores alone (CBPE); an estimate"),
-    MetricSpec("precision_estimated", _MODEL, "precision at the threshold, estimated like it"),
-    MetricSpec("recall_estimated", _MODEL, "recall at the threshold, estimated like it"),
-    MetricSpec("brier_estimated", _MODEL, "Brier score, estimated like it"),
+    MetricSpec("psi", (*_TRAFFIC, "feature"), "PSI of the newest window against the baseline, in nats"),
+    MetricSpec("kl_nats", (*_TRAFFIC, "feature"), "KL divergence of the newest window from the baseline"),
+    MetricSpec("js_nats", (*_TRAFFIC, "feature"), "Jensen-Shannon divergence of the newest window"),
+    MetricSpec("window_predictions", _TRAFFIC, "predictions in the newest window"),
+    MetricSpec("window_end_seconds", _TRAFFIC, "event time at which the newest window ends, Unix epoch"),
+    MetricSpec("auc_estimated", _TRAFFIC, "AUC of the newest window by its scores alone (CBPE); an estimate"),
+    MetricSpec("precision_estimated", _TRAFFIC, "precision at the threshold, estimated like it"),
+    MetricSpec("recall_estimated", _TRAFFIC, "recall at the threshold, estimated like it"),
+    MetricSpec("brier_estimated", _TRAFFIC, "Brier score, estimated like it"),
     MetricSpec(
         "estimate_gap", (*_MODEL, "statistic"), "of the rows whose labels came last: what they say less the estimate"
     ),
@@ -102,9 +105,12 @@ METRICS: Final = (
     MetricSpec("join_lost_total", ("partition",), "records, or offsets of a source, that the join went on without"),
     MetricSpec("join_unreadable_total", ("partition",), "records of the outcomes topic that are no outcomes"),
     MetricSpec("join_stale_total", ("partition",), "records of an earlier life of their source, ignored"),
-    MetricSpec("latency_seconds", (*_MODEL, "quantile"), "time to answer in the newest window, within 1 %"),
+    MetricSpec("latency_seconds", (*_TRAFFIC, "quantile"), "time to answer in the newest window, within 1 %"),
     MetricSpec(
         "latency_sla_violations_total", (*_MODEL, *_SOURCE), "counted predictions that took longer than the SLA"
+    ),
+    MetricSpec(
+        "segment_other_total", (*_MODEL, "key", *_SOURCE), "counted predictions whose value of a key has no own segment"
     ),
     MetricSpec("alerts_firing", (*_MODEL, "severity"), "alerts that are firing"),
     MetricSpec("evaluations_total", ("partition",), "windows of drift evaluated, revisions included"),
@@ -204,6 +210,7 @@ def _add_input(
         families["dead_letters_total"].add_metric([reason, *_labels(source)], count)
     if isinstance(ledger, Ledger):
         _add_over_sla(families, source, ledger)
+        _add_segment_other(families, source, ledger)
     if fold.newest_event_ms != NO_TIME:
         lag_s = time.time() - fold.newest_event_ms / 1_000
         families["watermark_lag_seconds"].add_metric(_labels(source), lag_s)
@@ -213,6 +220,13 @@ def _add_over_sla(families: Families, source: Source, ledger: Ledger) -> None:
     for model, versions in ledger.over_sla.items():
         for model_version, answers in versions.items():
             families["latency_sla_violations_total"].add_metric([model, model_version, *_labels(source)], answers)
+
+
+def _add_segment_other(families: Families, source: Source, ledger: Ledger) -> None:
+    for model, versions in ledger.segment_other.items():
+        for model_version, keys in versions.items():
+            for key, rows in keys.items():
+                families["segment_other_total"].add_metric([model, model_version, key, *_labels(source)], rows)
 
 
 def _add_evaluate(families: Families, source: Source, fold: EvaluateFold) -> None:
@@ -230,26 +244,30 @@ def _add_evaluate(families: Families, source: Source, fold: EvaluateFold) -> Non
 def _add_course(families: Families, course: Course) -> None:
     model = [course.progress.model, course.progress.version]
     families["revisions_missed_total"].add_metric(model, course.progress.missed)
-    latest = course.latest
-    if latest is None:
-        return
-    families["window_predictions"].add_metric(model, latest.n)
-    families["window_end_seconds"].add_metric(model, latest.end_ms / 1_000)
+    for segment in ("", *course.progress.segments):
+        latest = course.latest_of(segment)
+        if latest is not None:
+            _add_window(families, [*model, segment], latest)
+
+
+def _add_window(families: Families, traffic: list[str], latest: Evaluation) -> None:
+    families["window_predictions"].add_metric(traffic, latest.n)
+    families["window_end_seconds"].add_metric(traffic, latest.end_ms / 1_000)
     for statistic in ESTIMATED if isinstance(latest.estimates, EstimatedPerformance) else ():
         estimate = getattr(latest.estimates, statistic)
         if not isinstance(estimate, Undefined):
-            families[f"{statistic}_estimated"].add_metric(model, estimate)
-    _add_latency(families, model, latest.latency)
+            families[f"{statistic}_estimated"].add_metric(traffic, estimate)
+    _add_latency(families, traffic, latest.latency)
     for check in latest.checks:
         for name, value in (("psi", check.value), ("kl_nats", check.kl_nats), ("js_nats", check.js_nats)):
             if not isinstance(value, Undefined):
-                families[name].add_metric([*model, check.subject], value)
+                families[name].add_metric([*traffic, check.subject], value)
 
 
-def _add_latency(families: Families, model: list[str], latency: LatencyWindow | None) -> None:
+def _add_latency(families: Families, traffic: list[str], latency: LatencyWindow | None) -> None:
     for level, latency_ms in latency.quantiles.items() if latency else ():
         if not isinstance(latency_ms, Undefined):
-            families["latency_seconds"].add_metric([*model, level], latency_ms / 1_000)
+            families["latency_seconds"].add_metric([*traffic, level], latency_ms / 1_000)
 
 
 def _add_firing(families: Families, owners: Iterable[Owner]) -> None:
@@ -258,11 +276,17 @@ def _add_firing(families: Families, owners: Iterable[Owner]) -> None:
     for fold in (owner.fold for owner in owners if isinstance(owner.fold, EvaluateFold)):
         progresses: list[CourseProgress | PerformanceProgress] = [c.progress for c in fold.courses.values()]
         for progress in progresses + [c.progress for c in fold.performance.models]:
-            severities = [episode.severity for episode in progress.episodes.values() if episode.is_told]
+            severities = [episode.severity for episode in _episodes(progress) if episode.is_told]
             for severity in (Verdict.NOTICE, Verdict.WARNING, Verdict.CRITICAL):
                 firing[progress.model, progress.version, str(severity)] += severities.count(severity)
     for labels, count in sorted(firing.items()):
         families["alerts_firing"].add_metric([*labels], count)
+
+
+def _episodes(progress: CourseProgress | PerformanceProgress) -> list[Episode]:
+    """Those of the whole traffic and of every segment."""
+    segments = progress.segments.values() if isinstance(progress, CourseProgress) else ()
+    return [*progress.episodes.values(), *(e for segment in segments for e in segment.episodes.values())]
 
 
 def _cap(families: Families) -> int:
@@ -273,7 +297,7 @@ def _cap(families: Families) -> int:
         rest = samples[MAX_FEATURE_SERIES:]
         if rest:
             families[name].samples = samples[:MAX_FEATURE_SERIES]
-            families[name].add_metric([OTHER, OTHER, OTHER], max(s.value for s in rest))
+            families[name].add_metric([OTHER, OTHER, "", OTHER], max(s.value for s in rest))
             refused += len(rest)
     return refused
 

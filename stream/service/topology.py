@@ -28,7 +28,7 @@ from stream.join.emission import JoinOutputs
 from stream.join.fold import JoinFold
 from stream.labels.fold import LabelFold, LabelOutputs
 from stream.outcomes.covering import OutcomesTopic
-from stream.records.settings import CountingSettings, outcome_settings
+from stream.records.settings import CountingSettings, outcome_settings, segment_settings
 from stream.records.source import Source
 from stream.service.registry_tail import RegistryTail
 from stream.service.topics import changelogs
@@ -191,6 +191,7 @@ def plan_of(config: Config, tail: RegistryTail) -> Plan:
             fields=config.fields,
             constants=config.constants,
             latency_sla_ms=latency.sla if (latency := config.model(key.model).checks.latency) else None,
+            segments=segment_settings(config.model(key.model)),
         )
         models.append(PlannedModel(baseline.id, settings, windows.length, outcome_settings(config.model(key.model))))
     return Plan(ingest_settings(config), sorted(models, key=lambda m: m.baseline_id))

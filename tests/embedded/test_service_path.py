@@ -241,7 +241,7 @@ def test_the_metrics_are_those_of_the_contract(service: Service, worker: Worker)
     samples, firing = worker.metrics(), 0
     for model, version in MODELS:
         _, last = max(service.reports(model, version).items())
-        of_model = (("model", model), ("version", version))
+        of_model = (("model", model), ("segment", ""), ("version", version))
         assert samples["driftline_window_predictions"][of_model] == last["n"]
         for check in last["checks"]:
             shown = samples["driftline_psi"].get((("feature", check["subject"]), *of_model))

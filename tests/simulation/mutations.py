@@ -18,7 +18,8 @@ from stream.count.counter import CountFold
 from stream.count.plan import ActivePlan
 from stream.durable import changelog, owner
 from stream.durable.owner import Owner
-from stream.evaluate.course import Candidate, Course
+from stream.evaluate.candidate import Candidate
+from stream.evaluate.course import Course
 from stream.evaluate.fold import EvaluateFold
 from stream.evaluate.panes import PaneSum
 from stream.evaluate.sources import Sources

@@ -155,7 +155,7 @@ class Evaluate:
         return [(relative(r["window"]["end"]), r["n"]) for r in self.reports]
 
     def progress_of(self, model: str = "m") -> Mapping[str, Any]:
-        (course,) = [c for (key, _), c in self.fold.courses.items() if key.model == model]
+        (course,) = [c for key, c in self.fold.courses.items() if key.model == model]
         return {name: getattr(course.progress, name) for name in course.progress.__struct_fields__}
 
 

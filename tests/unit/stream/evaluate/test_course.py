@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.baselines.definition import Definition
-from stream.evaluate.course import Candidate, RunningSum
+from stream.evaluate.candidate import Candidate, RunningSum
 from tests.small_model import START_MS, baseline, settings
 from tests.unit.stream.evaluate.partials import Evaluate, Speaker, part, relative
 

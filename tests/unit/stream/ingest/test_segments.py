@@ -1,5 +1,6 @@
 """`segment` becomes a code for each field that is read, by either route, and never refuses a row."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from stream.ingest.typed_rows import TypedRows
 from stream.records.prediction import CODE_INVALID, CODE_MISSING, CODE_UNSEEN, ModelKey, SegmentField
 from tests.unit.stream.ingest.generated import messages
 from tests.unit.stream.ingest.messages import RECORD_MS, SCHEMA, M, batch_of, rows_of
+from tests.unit.stream.ingest.test_decode import table
 
 FIELDS = (SegmentField("plan", ("free", "3")), SegmentField("origin", ("EWR", "JFK")))
 SEGMENTED = replace(SCHEMA, segments=FIELDS)
@@ -53,6 +55,20 @@ def test_usual_segments_take_the_fast_route(segment: str | None) -> None:
     """Were one of them left alone, every result would be right and the service slow."""
     units = Units([message(segment)], np.zeros(1, np.int64), np.full(1, RECORD_MS))
     assert TypedRows({M: SEGMENTED}, IngestSettings()).read(units)[1] == []
+
+
+def test_every_segment_of_the_documented_table_lies_where_it_says() -> None:
+    fields = (SegmentField("origin", ("EWR", "3")),)
+    seen: set[str] = set()
+    for values, meaning in table("| segment | lies in |"):
+        for value in re.findall(r"`([^`]+)`", values):
+            for only_careful in (False, True):
+                decoder = Decoder({M: replace(SCHEMA, segments=fields)}, IngestSettings(), only_careful=only_careful)
+                ((code,),) = decoder.decode(batch_of([message(value)])).columns[M].segments.tolist()
+                (name,) = re.findall(r"`origin=(\w+)`", meaning)
+                assert (("EWR", "3")[code] if code >= 0 else "other") == name, value
+            seen.add(name)
+    assert seen == {"EWR", "3", "other"}
 
 
 def test_a_model_without_segments_does_not_look_at_them() -> None:

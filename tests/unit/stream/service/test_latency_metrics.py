@@ -25,8 +25,9 @@ def test_quantiles_are_gauges_in_seconds() -> None:
     evaluate = run(SLOWER)
     found = registry({PARTIALS: evaluate.fold})
     model = {"model": "m", "version": "0"}
-    p50 = found.get_sample_value("driftline_latency_seconds", {**model, "quantile": "0.5"})
-    p99 = found.get_sample_value("driftline_latency_seconds", {**model, "quantile": "0.99"})
+    traffic = model | {"segment": ""}
+    p50 = found.get_sample_value("driftline_latency_seconds", {**traffic, "quantile": "0.5"})
+    p99 = found.get_sample_value("driftline_latency_seconds", {**traffic, "quantile": "0.99"})
     assert p50 is not None
     assert p99 is not None
     assert abs(p50 / 0.02 - 1) <= 0.01

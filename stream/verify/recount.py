@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from stream.baselines.definition import Definition
 from stream.baselines.layout import Counts
@@ -20,7 +21,7 @@ from stream.durable.log import Log
 from stream.evaluate.panes import Span
 from stream.ingest.decode import Decoder
 from stream.ingest.settings import IngestSettings
-from stream.records.prediction import PredictionBatch
+from stream.records.prediction import ModelColumns, PredictionBatch
 from stream.records.source import Message, MessageBatch, Source
 from stream.verify.claim import Cannot, CitedRows, Claim
 
@@ -55,7 +56,7 @@ async def recount(
     as_counted = msgspec.structs.replace(
         ingest, max_clock_skew_ms=counting.max_clock_skew_ms, fields=counting.fields, constants=counting.constants
     )
-    schema = definition.layout.schema
+    schema = definition.schema
     decoder = Decoder({claim.key: replace(schema, ids=ids and schema.answer is not None)}, as_counted)
     found = Recount(np.zeros(definition.layout.width, np.int64))
     for cited in claim.rows:
@@ -74,7 +75,7 @@ class _Window:
 
     def __init__(self, claim: Claim, definition: Definition, into: Recount, cited: CitedRows) -> None:
         self._claim = claim
-        self._layout = definition.layout
+        self._definition = definition
         self._into = into
         self._name = cited.name
         self._newest_ms = cited.newest_ms
@@ -88,13 +89,13 @@ class _Window:
         if columns is None:
             return
         time_ms = decoded.event_time_ms[columns.row]
-        inside = (self._claim.start_ms <= time_ms) & (time_ms < self._claim.end_ms)
+        inside = (self._claim.start_ms <= time_ms) & (time_ms < self._claim.end_ms) & self._of_segment(columns)
         counting = self._claim.counting
         pane_ends = time_ms - time_ms % counting.pane_ms + counting.pane_ms
         late = pane_ends <= running[columns.row] - counting.allowed_lateness_ms
         taken = inside & ~late
-        flat_bins = self._layout.flat_bins(columns)[taken]
-        self._into.counts += np.bincount(flat_bins.ravel(), minlength=self._layout.width)
+        layout = self._definition.layout
+        self._into.counts += np.bincount(layout.flat_bins(columns)[taken].ravel(), minlength=layout.width)
         self._into.rows += int(taken.sum())
         self._into.late += int((inside & late).sum())
         if taken.any():
@@ -102,6 +103,16 @@ class _Window:
             here = Span(int(offsets[0]), int(offsets[-1]) + 1, int(running[columns.row[taken]][0]))
             held = self._into.spans.setdefault(self._name, here)
             self._into.spans[self._name] = Span(held.first, here.next, held.newest_ms)
+
+    def _of_segment(self, columns: ModelColumns) -> npt.NDArray[np.bool_]:
+        """Which rows lie in the claim's segment, shape (rows,)."""
+        every = np.ones(len(columns.row), np.bool_)
+        if not self._claim.segment:
+            return every
+        parts = dict(self._definition.segmentation.parts(columns, every))
+        mine = np.zeros(len(columns.row), np.bool_)
+        mine[parts.get(self._claim.segment, slice(0))] = True
+        return mine
 
 
 async def _missing(log: Log, cited: CitedRows) -> Cannot | None:

@@ -97,7 +97,7 @@ def _remade(
 ) -> dict[str, Any] | Cannot:
     """The message as it is made of the recount."""
     evaluation = evaluate_window(
-        definition.layout,
+        definition.layout_of(claim.segment),
         found.counts,
         settings,
         start_ms=claim.start_ms,

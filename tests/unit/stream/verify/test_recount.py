@@ -1,5 +1,6 @@
 """Which rows of the cited offsets are counted: those of the window that were in time."""
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -7,6 +8,7 @@ from stream.baselines.definition import Definition
 from stream.evaluate.panes import Span
 from stream.ingest.settings import IngestSettings
 from stream.records.prediction import ModelKey
+from stream.records.settings import CountingSettings, SegmentSettings
 from stream.verify import recount as module
 from stream.verify.claim import CitedRows, Claim
 from stream.verify.recount import Recount, recount
@@ -17,23 +19,26 @@ ONE = baseline()
 COUNTING = settings(allowed_lateness_ms=500)  # panes of a second
 
 
+def claim_of(counting: CountingSettings, cited: CitedRows, window: tuple[int, int], segment: str = "") -> Claim:
+    return Claim(
+        key=ModelKey("m", "0"),
+        segment=segment,
+        start_ms=START_MS + window[0],
+        end_ms=START_MS + window[1],
+        baseline_id=ONE.id,
+        definition_id=Definition(ONE, counting).id,
+        counting=counting,
+        rows=(cited,),
+    )
+
+
 async def counted(*times_ms: int, cited: tuple[int, int], seen_ms: int, window: tuple[int, int]) -> Recount:
     """What is found where messages have these times and an alert cites some of their offsets."""
     log = MemoryLog()
     for at_ms in times_ms:
         log.put(PREDICTIONS, prediction(at_ms), timestamp_ms=START_MS)
-    definition = Definition(ONE, COUNTING)
-    claim = Claim(
-        key=ModelKey("m", "0"),
-        segment="",
-        start_ms=START_MS + window[0],
-        end_ms=START_MS + window[1],
-        baseline_id=ONE.id,
-        definition_id=definition.id,
-        counting=COUNTING,
-        rows=(CitedRows("predictions/0", PREDICTIONS, *cited, START_MS + seen_ms),),
-    )
-    found = await recount(log, claim, definition, IngestSettings(), ids=False)
+    claim = claim_of(COUNTING, CitedRows("predictions/0", PREDICTIONS, *cited, START_MS + seen_ms), window)
+    found = await recount(log, claim, Definition(ONE, COUNTING), IngestSettings(), ids=False)
     assert isinstance(found, Recount)
     return found
 
@@ -65,3 +70,23 @@ async def test_counters_do_not_depend_on_how_many_messages_are_read_at_once(monk
     assert np.array_equal(at_once.counts, one_by_one.counts)
     assert (at_once.rows, at_once.late, at_once.spans) == (one_by_one.rows, one_by_one.late, one_by_one.spans)
     assert (at_once.rows, at_once.late) == (4, 2)
+
+
+async def test_of_a_segment_only_its_own_rows_are_counted() -> None:
+    by_c = msgspec.structs.replace(COUNTING, segments={"c": SegmentSettings(values=("a",))})
+    log = MemoryLog()
+    for at_ms, c in ((5_100, "b"), (5_200, "a"), (5_300, "zz"), (5_400, "a"), (5_500, "b")):
+        log.put(PREDICTIONS, prediction(at_ms, c=c), timestamp_ms=START_MS)
+    found = {}
+    for segment in ("", "c=a", "c=other"):
+        cited = CitedRows("predictions/0", PREDICTIONS, 0, 5, START_MS + 5_100)
+        claim = claim_of(by_c, cited, (5_000, 6_000), segment)
+        one = await recount(log, claim, Definition(ONE, by_c), IngestSettings(), ids=False)
+        assert isinstance(one, Recount)
+        found[segment] = one
+    rows = {
+        segment: (one.rows, one.spans["predictions/0"].first, one.spans["predictions/0"].next)
+        for segment, one in found.items()
+    }
+    assert rows == {"": (5, 0, 5), "c=a": (2, 1, 4), "c=other": (3, 0, 5)}
+    assert np.array_equal(found[""].counts, found["c=a"].counts + found["c=other"].counts)

@@ -20,6 +20,7 @@ from stream.service.admin import create_topics
 from stream.service.kafka_log import KafkaLog
 from tests.brokers import Broker
 from tests.conditions import eventually
+from tests.embedded.command_line import driftline
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -112,6 +113,7 @@ def test_without_the_topic_the_command_names_the_one_that_makes_it(
 def alert(number: int) -> dict[str, Any]:
     """As much of an alert as the command shows."""
     return {
+        "id": "9f2c0a1b2c3d4e5f",
         "status": "firing",
         "severity": "warning",
         "startsAt": "2013-10-02T00:00:00Z",
@@ -157,5 +159,25 @@ async def test_alerts_are_shown_from_the_beginning_and_as_they_come(
     tail.kill()
     await listening
 
-    assert lines[0] == "2013-10-02T00:00:00Z  firing    warning   flight-delay@3  distance drifted 1\n"
+    assert (
+        lines[0] == "2013-10-02T00:00:00Z  firing    warning   9f2c0a1b2c3d4e5f  flight-delay@3  distance drifted 1\n"
+    )
     assert lines[1].endswith("distance drifted 2\n")
+
+
+async def test_alerts_can_be_chosen_and_listed_to_the_end_of_the_topic(
+    config: Config, config_file: str, kafka_log: KafkaLog
+) -> None:
+    await create_topics(config, kafka_log)
+    told = [alert(1), alert(2) | {"status": "resolved"}, alert(3) | {"severity": "critical"}]
+    to = Source(config.topics.alerts, 0)
+    await kafka_log.send([Outgoing(to=to, value=json.dumps(one).encode()) for one in told])
+
+    def listed(*options: str) -> list[str]:
+        arguments = ["alerts", "tail", "--from-beginning", "--once", "-c", config_file, *options]
+        return [line[-1] for line in driftline(*arguments).out.splitlines()]
+
+    assert await asyncio.to_thread(listed) == ["1", "2", "3"]
+    assert await asyncio.to_thread(listed, "--status", "firing") == ["1", "3"]
+    assert await asyncio.to_thread(listed, "--severity", "critical") == ["3"]
+    assert await asyncio.to_thread(listed, "--model", "fraud") == []

@@ -29,7 +29,7 @@ ARROWS = {
     "evaluate": {"errors", "config", "records", "baselines", "ingest", "durable", "alerts"},
 }
 ARROWS["verify"] = {"errors", "records", "baselines", "ingest", "durable", "alerts", "evaluate"}
-ARROWS["service"] = set(ARROWS) - {"verify"}
+ARROWS["service"] = set(ARROWS)
 ARROWS["backtest"] = set(ARROWS) - {"service"}
 ARROWS["demo"] = set(ARROWS)
 ARROWS["cli"] = set(ARROWS)

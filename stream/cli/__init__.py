@@ -42,6 +42,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "check": Entry("stream.cli.check", "Validate the configuration and show what is in effect."),
     "dead-letters": Entry("stream.cli.dead_letters", "List the input that could not be counted."),
     "demo": Entry("stream.cli.demo", "See it work on real flights, with a broker of its own."),
+    "status": Entry("stream.cli.status", "Show models, windows, firing alerts and lag."),
     "topics": Entry("stream.cli.topics", "Create the topics that the service needs."),
     "verify": Entry("stream.cli.verify", "Count again what an alert says, from the topics."),
     "worker": Entry("stream.cli.worker", "Run the service."),

@@ -11,9 +11,8 @@ import orjson
 from detectors import Verdict
 from stream.cli import config_option
 from stream.config import Config
-from stream.durable.log import Log
-from stream.records.source import Message, Source
-from stream.service.kafka_log import KafkaLog
+from stream.records.source import Message
+from stream.service.kafka_log import KafkaLog, true_end
 
 LOOK_EVERY_S: Final = 0.5
 STATUSES: Final = ("pending", "firing", "resolved")
@@ -70,7 +69,7 @@ async def _tail(config: Config, wanted: Wanted, *, from_beginning: bool, once: b
         positions = dict.fromkeys(await log.sources(config.topics.alerts), 0)
         if not from_beginning:
             for source in positions:
-                positions[source] = await _end(log, source)
+                positions[source] = await true_end(log, source)
         while True:
             for source, position in positions.items():
                 async for message in log.read(source, position):
@@ -80,14 +79,6 @@ async def _tail(config: Config, wanted: Wanted, *, from_beginning: bool, once: b
             if once:
                 return
             await asyncio.sleep(LOOK_EVERY_S)
-
-
-async def _end(log: Log, source: Source) -> int:
-    """The true end: what `Log.end` says may be too low by a batch."""
-    end = await log.end(source)
-    async for message in log.read(source, max(end - 1, 0)):
-        end = max(end, message.offset + 1)
-    return end
 
 
 def _rank(severity: str) -> int:

@@ -26,7 +26,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from stream.config import KafkaKeys
-from stream.durable.log import Outgoing
+from stream.durable.log import Log, Outgoing
 from stream.errors import BrokerUnavailable, TopicMissing
 from stream.records.source import Message, Source
 from stream.service.connection import broker_unavailable, client_arguments, reason_of
@@ -167,6 +167,20 @@ class KafkaLog:
             raise TopicMissing(topic)
         return [Source(topic, p) for p in sorted(p["partition"] for p in topics[topic]["partitions"])]
 
+    async def committed(self, group: str, sources: Sequence[Source]) -> dict[Source, int]:
+        """What a consumer group has committed; without those of which it has committed nothing.
+
+        By a consumer of the group that never joins it: the embedded broker does not know the admin's question.
+        """
+        with broker_unavailable(self._kafka):
+            asking = AIOKafkaConsumer(**client_arguments(self._kafka), group_id=group, enable_auto_commit=False)
+            try:
+                await asking.start()
+                found = {source: await asking.committed(TopicPartition(*source)) for source in sources}
+            finally:
+                await _stopped(asking.stop())
+        return {source: int(offset) for source, offset in found.items() if offset is not None}
+
     @asynccontextmanager
     async def _reader(self) -> AsyncIterator[AIOKafkaConsumer]:
         """A connected consumer that nobody else uses meanwhile."""
@@ -276,6 +290,14 @@ class _Reading:
         self._silent_s = self._silent_s + waited_s if waited_s else 0.0
         if self._silent_s > SILENCE_LIMIT_S:
             raise BrokerUnavailable(self._kafka.bootstrap_servers, f"silent for {SILENCE_LIMIT_S:.0f} s")
+
+
+async def true_end(log: Log, source: Source) -> int:
+    """The offset after the last record: what `Log.end` says may be too low by a batch."""
+    end = await log.end(source)
+    async for message in log.read(source, max(end - 1, 0)):
+        end = max(end, message.offset + 1)
+    return end
 
 
 async def _stopped(stop: Coroutine[Any, Any, None]) -> bool:

@@ -69,6 +69,11 @@ def with_alerts(service: Service) -> list[dict[str, Any]]:
     return service.alerts("m")
 
 
+def status(service: Service) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(service.run("status", "--json"))
+    return found
+
+
 def test_every_alert_is_equal_and_what_was_changed_or_cut_is_not(service: Service) -> None:
     alerts = with_alerts(service)
     ids = {alert["id"] for alert in alerts}
@@ -88,6 +93,14 @@ def test_every_alert_is_equal_and_what_was_changed_or_cut_is_not(service: Servic
     assert (recount["rows"], recount["sources"]) == (evidence["n"], evidence["sources"])
     assert len(evidence["sources"]) == PARTITIONS
 
+    service.wait_for("no lag", lambda: not sum(at["records"] for at in status(service)["lag"]))
+    standing = status(service)
+    assert [(m["model"], m["version"], m["of"], m["n"]) for m in standing["models"]] == [("m", "0", "predictions", 600)]
+    newest = {a["id"]: a for a in sorted(alerts, key=lambda a: a["seq"])}
+    assert {a["id"] for a in standing["alerts_firing"]} == {i for i, a in newest.items() if a["status"] == "firing"}
+    shown = service.run("status")
+    assert f"m@0    600   {standing['models'][0]['window']['start']} to" in shown
+
     forged = alerts[0] | {"id": "f" * 16, "evidence": alerts[0]["evidence"] | {"n": alerts[0]["evidence"]["n"] + 1}}
     service.send(forged, topic=service.config.topics.alerts)
     unequal = service.driftline("verify", "ffff")
@@ -98,8 +111,9 @@ def test_every_alert_is_equal_and_what_was_changed_or_cut_is_not(service: Servic
     assert (nobody.code, "no alert 0123456789abcdef in topic" in nobody.complaint) == (EXIT_CALLER, True)
     assert service.driftline("verify").complaint == "driftline: give the ids of alerts, or --all"
 
+    service.running[0].kill()  # asking for a topic may make it
     service.delete_topic(service.config.topics.predictions)
-    service.run("topics", "create", "--partitions", str(PARTITIONS))
+    service.make_topic(service.config.topics.predictions, PARTITIONS)
     gone = service.driftline("verify", alerts[0]["id"])
     assert gone.code == EXIT_CALLER
     assert "cannot be verified: " in gone.out

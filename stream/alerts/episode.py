@@ -111,10 +111,10 @@ def name_of(check: str, subject: str) -> str:
 
 
 def named(name: str) -> tuple[str, str]:
-    """Check and subject.
+    """Check and subject; of a group, which is kept under its check alone, the subject is empty.
 
-    >>> named("psi|a|b")
-    ('psi', 'a|b')
+    >>> named("psi|a|b"), named("psi")
+    (('psi', 'a|b'), ('psi', ''))
     """
     check, _, subject = name.partition("|")
     return check, subject

@@ -57,6 +57,8 @@ labels:  # come when the plane lands, {LONGEST_FLIGHT_HOURS} hours later at most
   ttl: 2d
   revision: 1d
   cohort: 1d
+alerts:
+  group_above: off  # each series has a panel of its own in the picture, so each has its own alert
 models:
   {MODEL}:
     checks:

@@ -1,7 +1,8 @@
 """What one judged window does to the alerts of its model: each moves by the table, and what is new is told.
 
 What an episode is and what was told of it are two things. A message is due whenever they differ, so that one rule
-serves the first message, a severity that changes, the end, and whatever could not be told when it came to be.
+serves the first message, a severity that changes, the end, and whatever could not be told when it came to be. What
+fires together with many others is told by their group.
 """
 
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import msgspec
 from stream.alerts.episode import SEVERITIES, AlertRules, Episode, Holds, Reason, State, Told, name_of, named
 from stream.alerts.lifecycle import Reading, ended, step
 from stream.alerts.rules import WITHOUT_BASELINE
+from stream.evaluate.alert_groups import EVERY, end_of_group, gather, group_content, is_group, members_of
 from stream.evaluate.alert_message import AlertWindow, Content, JudgedCheck
 
 Episodes = dict[str, Episode]
@@ -30,6 +32,7 @@ def move_alerts(window: AlertWindow, episodes: Episodes, rules: AlertRules) -> l
     checks = _move(window, episodes, rules.holds)
     if not episodes:
         return []
+    gather(window, episodes, above=rules.group_above, holds=rules.holds)
     messages = list(_tell(window, episodes, checks))
     for name in [name for name, episode in episodes.items() if episode.is_over(window.end_ms, rules.holds)]:
         del episodes[name]
@@ -46,7 +49,7 @@ def _move(window: AlertWindow, episodes: Episodes, holds: Holds) -> Checks:
         if held is not None or check.verdict in SEVERITIES:
             moved = step(held, _reading(window, check), holds, partial(window.new_id, check.check, check.subject))
             _put(episodes, name, moved)
-    for name in episodes.keys() - checks.keys():
+    for name in [name for name in episodes if name not in checks and not is_group(name)]:
         _put(episodes, name, _unwatched(episodes[name], window.end_ms))
     return checks
 
@@ -73,19 +76,34 @@ def _tell(window: AlertWindow, episodes: Episodes, checks: Checks) -> Iterator[d
     """The messages that are due: of what is judged in the order of the checks, then of what is not any more."""
     place = {name: number for number, name in enumerate(checks)}
     for name in sorted(episodes, key=lambda name: (place.get(name, len(place)), name)):
-        episode = episodes[name]
-        if not _is_due(episode):
+        said = _said_now(name, episodes, checks)
+        if said is None:
             continue
-        told = Told(episode.is_firing, episode.severity)
-        episodes[name] = said = msgspec.structs.replace(episode, seq=episode.seq + 1, told=told)
-        content = content_of(window, said, checks[name]) if name in checks else window.unwatched(*named(name))
-        yield window.message(*named(name), said, content)
+        before = episodes[name]
+        episodes[name] = now = msgspec.structs.replace(before, seq=before.seq + 1, told=said)
+        if is_group(name):
+            yield window.message(name, EVERY, now, _group(window, name, before, episodes, checks))
+        else:
+            content = content_of(window, now, checks[name]) if name in checks else window.unwatched(*named(name))
+            yield window.message(*named(name), now, content)
 
 
-def _is_due(episode: Episode) -> bool:
-    if episode.is_firing:
-        return episode.told != Told(True, episode.severity)
-    return episode.owed
+def _said_now(name: str, episodes: Episodes, checks: Checks) -> Told | None:
+    """What there is to say of an episode; None: nothing that people do not know."""
+    episode = episodes[name]
+    if not episode.is_firing:
+        return Told(False, episode.severity) if episode.owed else None
+    if episode.grouped:
+        return None
+    members = members_of(name, episodes, checks)[0] if is_group(name) else []
+    now = Told(True, episode.severity, tuple(member.check.subject for member in members))
+    return None if now == episode.told else now
+
+
+def _group(window: AlertWindow, check: str, before: Episode, episodes: Episodes, checks: Checks) -> Content:
+    if episodes[check].is_firing:
+        return group_content(window, *members_of(check, episodes, checks))
+    return end_of_group(check, before.told.subjects if before.told is not None else ())
 
 
 def content_of(window: AlertWindow, episode: Episode, check: JudgedCheck) -> Content:

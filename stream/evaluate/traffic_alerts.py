@@ -1,6 +1,7 @@
 """What the alerts on a model's traffic say: drift of its series, and slow answers."""
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, Final
 
 from detectors import Undefined, Verdict
@@ -60,9 +61,12 @@ class _TrafficAlerts:
     def content(self, check: JudgedCheck, severity: Verdict, resolved: bool) -> Content:
         """Of a check, by its kind; its evidence ends with the offsets that hold the window's rows."""
         found = _CONTENT[type(check)](self._judged, check, severity, resolved)
+        return found._replace(evidence={**found.evidence, **self._cited})
+
+    @cached_property
+    def _cited(self) -> dict[str, Any]:
         evaluation, definition, _ = self._judged
-        cited = sources_evidence(definition.settings, self._spans_of(evaluation.start_ms, evaluation.end_ms))
-        return found._replace(evidence={**found.evidence, **cited})
+        return sources_evidence(definition.settings, self._spans_of(evaluation.start_ms, evaluation.end_ms))
 
     def unwatched(self, check: str, subject: str) -> Content:
         """Why an alert ends whose check is not judged any more."""

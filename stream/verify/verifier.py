@@ -16,6 +16,8 @@ from stream.alerts.episode import Episode, Reason, State
 from stream.baselines.baseline import Baseline
 from stream.baselines.definition import Definition
 from stream.durable.log import Log
+from stream.evaluate.alert_groups import EVERY, Member, group_content
+from stream.evaluate.alert_message import AlertWindow, Content
 from stream.evaluate.alert_moves import content_of
 from stream.evaluate.evaluator import evaluate_window
 from stream.evaluate.report import Judged
@@ -106,13 +108,26 @@ def _remade(
     )
     window = traffic_window(Judged(evaluation, definition, claim.segment), lambda _start_ms, _end_ms: found.spans)
     name, subject = alert["labels"]["check"], alert["labels"]["subject"]
-    check = next((c for c in window.checks if (c.check, c.subject) == (name, subject)), None)
-    if check is None:
-        return Cannot(f"the configuration given does not check {name} of {subject}; give the one of that time by -c")
     episode = _episode(alert, claim)
-    remade = window.message(name, subject, episode, content_of(window, episode, check))
+    content = _content(window, alert, claim, episode)
+    if isinstance(content, Cannot):
+        return content
+    remade = window.message(name, subject, episode, content)
     plain: dict[str, Any] = orjson.loads(orjson.dumps(remade))
     return plain
+
+
+def _content(window: AlertWindow, alert: Mapping[str, Any], claim: Claim, episode: Episode) -> Content | Cannot:
+    """What the message says of its check, or of all that are in its group."""
+    name, subject, evidence = alert["labels"]["check"], alert["labels"]["subject"], alert["evidence"]
+    checks = {check.subject: check for check in window.checks if check.check == name}
+    wanted = [s["subject"] for s in evidence["subjects"]] if subject == EVERY else [subject]
+    for missing in (one for one in wanted if one not in checks):
+        return Cannot(f"the configuration given does not check {name} of {missing}; give the one of that time by -c")
+    if subject != EVERY:
+        return content_of(window, episode, checks[subject])
+    members = [Member(_episode({**alert, **s}, claim), checks[s["subject"]]) for s in evidence["subjects"]]
+    return group_content(window, members, evidence["apart"])
 
 
 def _episode(alert: Mapping[str, Any], claim: Claim) -> Episode:

@@ -8,6 +8,7 @@ import msgspec
 import orjson
 from hypothesis import strategies as st
 
+from stream.alerts.episode import AlertRules
 from stream.alerts.rules import LatencyRule
 from stream.count.counter import CountFold
 from stream.evaluate.settings import ModelSettings
@@ -86,12 +87,19 @@ class Alerted:
         return [await verifier.verify(alert) for alert in self.alerts]
 
 
-def alerted(messages: Sequence[tuple[int, Sent]], *, crash_before: Callable[[int], bool] = lambda _: False) -> Alerted:
+def alerted(
+    messages: Sequence[tuple[int, Sent]],
+    *,
+    crash_before: Callable[[int], bool] = lambda _: False,
+    alerts: AlertRules | None = None,
+) -> Alerted:
     """The traffic, message by message; before some of them the owner is replaced by one that restores its state."""
     log, worker = MemoryLog(), Worker(ONE)
     worker.wants = plan(ONE, counting=COUNTING)
     evaluate = Evaluate(worker=worker, rules=limits(0.01, 0.1), window_ms=WINDOW_MS)
-    evaluate.judging = replace(evaluate.judging, latency=LatencyRule(min_count=1, rule="threshold"))
+    evaluate.judging = replace(
+        evaluate.judging, latency=LatencyRule(min_count=1, rule="threshold"), alerts=alerts or AlertRules()
+    )
     folds = [_owner(worker, source) for source in PARTITIONS]
     for number, (partition, sent) in enumerate([*messages, *((p, Sent(END_MS)) for p in range(len(PARTITIONS)))]):
         source = PARTITIONS[partition]

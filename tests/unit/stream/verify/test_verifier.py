@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stream.alerts.episode import AlertRules
 from stream.verify.verifier import Result, Verified
 from tests.small_model import baseline
 from tests.unit.stream.evaluate.partials import limits
@@ -39,6 +40,16 @@ async def test_what_is_verified_has_alerts_of_every_kind_that_counts_rows() -> N
     assert {one.alert["status"] for one in found} == {"firing", "resolved"}
     assert max(one.recount.late for one in found if one.recount) > 0
     assert {name for one in found if one.recount for name in one.recount.spans} == {str(p) for p in PARTITIONS}
+
+
+async def test_every_subject_of_a_group_is_counted_again() -> None:
+    grouped = alerted(WITH_LATE, alerts=AlertRules(group_above=1))
+    told = [a for a in grouped.alerts if a["labels"]["subject"] == "*"]
+    assert max(len(a["evidence"]["subjects"]) for a in told) > 1
+    assert results(await grouped.verified()) <= {"equal", "nothing"}  # the last message of a group states no number
+    told[0]["evidence"]["subjects"][-1]["value"] += 0.001
+    (found,) = [one for one in await grouped.verified() if one.alert is told[0]]
+    assert (found.result, len(found.differences)) == (Result.UNEQUAL, 1)
 
 
 async def test_the_rows_of_a_window_are_counted_and_no_others() -> None:

@@ -178,10 +178,11 @@ def _replay(panes: Counts, evidence: Evidence, frame: SeasonFrame, least_rows: i
     n = np.maximum(frame.window_rows, 1.0)[:, None]
     shares, p = windows / n, normal / n
     used = np.where(p > 1e-9, p, 1.0)
-    inside = np.maximum(frame.window_inside, LEAST_INSIDE)[:, None]
-    distance = 2 * table.total(shares * np.log(np.maximum(shares / used, 1e-300))) / inside
+    inside = frame.window_inside
+    likelihood = table.total(shares * np.log(np.maximum(shares / used, 1e-300)))
+    distance = 2 * np.maximum(likelihood, 0.0) / np.maximum(inside, LEAST_INSIDE)[:, None]
     x = split_x(table, distance, (shares - p) / np.sqrt(used), 1 / n, replay=True)[:, 0]
-    return np.where(frame.window_rows >= least_rows, x, np.nan)
+    return np.where((frame.window_rows >= least_rows) & (inside > LEAST_INSIDE), x, np.nan)
 
 
 def _tail(panes: Counts, evidence: Evidence, frame: SeasonFrame, least_rows: int) -> _Tail:

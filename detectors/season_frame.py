@@ -16,7 +16,7 @@ from detectors.season import LEAST_SLOT_ROWS, SlotShares
 Integers = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
 
-LEAST_INSIDE: Final = 0.05  # of a block: below it the block is its own baseline
+LEAST_INSIDE: Final = 0.25  # of a window: below it the window is most of its own baseline, and tells nothing
 STRIDES: Final = 12  # replayed windows per window length
 _AT_ONCE: Final = 5_000  # windows: so that their rows by slot need not be in memory at a time
 

@@ -14,6 +14,7 @@ baseline.py     Baseline, as it lies in the topic `baselines`
 evidence.py     how much healthy windows differ from each other, as it is stored
 learning.py     rows and their times into evidence
 rates.py        healthy rates: missing, invalid, never seen before; rows of a window
+season.py       what is normal at each hour of the day or of the week
 sight.py        what a window would show of each series, and what not, in words
 description.py  a baseline in words
 provenance.py   checksums, versions, commit, time of creation

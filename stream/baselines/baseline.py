@@ -10,6 +10,7 @@ import msgspec
 from stream.baselines.by_segment import SegmentedBaseline
 from stream.baselines.evidence import WindowEvidence
 from stream.baselines.grid import ScoreGrid
+from stream.baselines.season import SeasonBaseline
 from stream.records.prediction import ModelKey
 
 
@@ -115,6 +116,7 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     scores: tuple[ClassScores, ...] | msgspec.UnsetType = msgspec.UNSET  # of a multiclass model; others have no key
     segments: tuple[SegmentedBaseline, ...] = ()  # one per key that it was asked for
     evidence: tuple[WindowEvidence, ...] = ()  # one per window length that it was learned for; none without times
+    season: SeasonBaseline | None = None  # what is normal at each hour; None: the whole stands for every hour
 
     @property
     def key(self) -> ModelKey:
@@ -141,9 +143,13 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
         """How many of the series, the last ones, are the model's answer."""
         return len(self.by_class) or int(self.answer is not None)
 
-    def evidence_for(self, window_ms: int) -> WindowEvidence | None:
-        """How much healthy windows of this length differ; None: it was not learned for them."""
-        return next((one for one in self.evidence if one.window_ms == window_ms), None)
+    def evidence_for(self, window_ms: int, *, seasonal: bool = False) -> WindowEvidence | None:
+        """How much healthy windows of this length differ; None: it was not learned for them.
+
+        `seasonal`: from what is normal at their own hours, rather than from the whole baseline.
+        """
+        known = self.evidence if not seasonal else () if self.season is None else self.season.evidence
+        return next((one for one in known if one.window_ms == window_ms), None)
 
     def by_segment(self, key: str) -> SegmentedBaseline | None:
         """Its rows by the value of a key; None: it was not asked for that key."""

@@ -78,6 +78,11 @@ class Layout:
         return np.searchsorted(self.coarse_starts, self.starts[:-1]).astype(np.int64)
 
     @cached_property
+    def series_widths(self) -> list[int]:
+        """How many coarse bins each series has."""
+        return [len(_groups(s)) for s in self.series]
+
+    @cached_property
     def baseline_counts(self) -> Counts:
         """Shape (starts[-1],): the baseline's own counts; it knows of no latencies."""
         return np.concatenate([np.array(_counts(s), np.int64) for s in self.series])

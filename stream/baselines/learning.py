@@ -23,10 +23,19 @@ from stream.baselines.create import PredictionColumns
 from stream.baselines.evidence import RateEvidence, SeriesEvidence, WindowEvidence
 from stream.baselines.layout import Layout, Series
 from stream.baselines.rates import Values, rate_evidence, rows_evidence
+from stream.baselines.season import (
+    DAY_MS,
+    HOUR_MS,
+    QUARTER_MS,
+    Season,
+    SeasonBaseline,
+    packed,
+    pane_complaint,
+)
 from stream.records.times import duration_words
 
 MOST_PANES_A_WINDOW: Final = 12  # as often as the replayed windows of `evidence_learning` overlap
-MOST_PANES: Final = 500_000  # of the newest rows: 4.7 years of hours
+MOST_PANES: Final = 500_000  # of the newest rows: 4.7 years of hours, 14 of quarters
 _DIRECTION_DIGITS: Final = 5
 
 Times = npt.NDArray[np.int64]
@@ -51,6 +60,17 @@ class Windows:
         panes = window_ms // self.pane_ms
         return window_ms // next(k for k in range(MOST_PANES_A_WINDOW, 0, -1) if panes % k == 0)
 
+    def seasonal_pane_ms(self, window_ms: int) -> int:
+        """The pane to learn a season in: at most a quarter of an hour, as far as the service's panes allow it.
+
+        >>> Windows((86_400_000,), 60_000).seasonal_pane_ms(86_400_000)
+        900000
+        """
+        panes = window_ms // self.pane_ms
+        parts = (k for k in range(MOST_PANES_A_WINDOW, panes + 1) if panes % k == 0)
+        fine = (window_ms // k for k in parts if window_ms // k <= QUARTER_MS)
+        return next((one for one in fine if pane_complaint(one) is None), self.pane_ms)
+
 
 @dataclass(frozen=True, slots=True)
 class Learned:
@@ -60,23 +80,73 @@ class Learned:
     notes: tuple[str, ...]
 
 
-def learn(baseline: Baseline, columns: PredictionColumns, windows: Windows) -> Learned:
+def learn(baseline: Baseline, columns: PredictionColumns, windows: Windows, season: Season | None = None) -> Learned:
     """The baseline with what its rows, the `columns`, say of how much healthy windows differ.
+
+    Args:
+        baseline: of these rows.
+        columns: the rows.
+        windows: for which to learn.
+        season: whose slots a window is to be compared with; None: with the whole baseline.
 
     Size to expect: a week of minutes has 168 windows of an hour; below 20 the evidence is provisional,
     below 2 there is none.
     """
     if columns.time_ms is None:
         return Learned(baseline, (_NO_TIMES,))
-    found: list[WindowEvidence] = []
     notes: list[str] = []
+    found = _evidence(baseline, columns, windows, notes)
+    return Learned(
+        msgspec.structs.replace(
+            baseline, evidence=found, season=_season(baseline, columns, windows, season, notes) if season else None
+        ),
+        tuple(notes),
+    )
+
+
+def _evidence(
+    baseline: Baseline, columns: PredictionColumns, windows: Windows, notes: list[str], season: Season | None = None
+) -> tuple[WindowEvidence, ...]:
+    found: list[WindowEvidence] = []
     for window_ms in windows.lengths_ms:
-        one = _learn_window(baseline, columns, window_ms, windows.learning_pane_ms(window_ms))
+        one = _learn_window(baseline, columns, windows, window_ms, season)
         if one.blocks >= 2:
             found.append(one)
         if one.provisional:
-            notes.append(_too_few(one))
-    return Learned(msgspec.structs.replace(baseline, evidence=tuple(found)), tuple(notes))
+            notes.append(_too_few(one, season))
+    return tuple(found)
+
+
+def _season(
+    baseline: Baseline, columns: PredictionColumns, windows: Windows, season: Season, notes: list[str]
+) -> SeasonBaseline | None:
+    """What is normal in each slot; None, with the reason among the notes, where the rows cannot tell."""
+    assert columns.time_ms is not None
+    span_ms = int(columns.time_ms.max() - columns.time_ms.min())
+    if wrong := pane_complaint(windows.pane_ms):
+        notes.append(f"season {season.kind}: {wrong}, so every window is compared with the whole baseline")
+        return None
+    if span_ms < season.kind.least_ms - HOUR_MS:
+        notes.append(
+            f"season {season.kind} needs rows of {season.kind.least_ms // DAY_MS} days, these are of "
+            f"{span_ms / DAY_MS:.1f}: every window is compared with the whole baseline"
+        )
+        return None
+    slots = season.slots_of(columns.time_ms - columns.time_ms % windows.pane_ms)
+    layout = Layout(baseline)
+    widths, number = layout.series_widths, season.kind.slots
+    counts = [
+        np.bincount(slots * widths[j] + layout.compared_bins(j, _values(column, layout.series[j])),
+                    minlength=number * widths[j]).reshape(number, widths[j])
+        for j, column in enumerate(columns.series)
+    ]  # fmt: skip
+    return SeasonBaseline(
+        kind=season.kind,
+        timezone=season.timezone,
+        rows=tuple(np.bincount(slots, minlength=number).tolist()),
+        packed=packed(np.concatenate(counts, axis=1)),
+        evidence=_evidence(baseline, columns, windows, notes, season),
+    )
 
 
 _NO_TIMES: Final = (
@@ -85,9 +155,11 @@ _NO_TIMES: Final = (
 )
 
 
-def _too_few(one: WindowEvidence) -> str:
+def _too_few(one: WindowEvidence, season: Season | None) -> str:
     need = duration_words(one.window_ms * ENOUGH_BLOCKS)
     of = f"how much healthy windows of {duration_words(one.window_ms)} differ"
+    if season is not None:
+        of, need = f"{of} from their own hours", duration_words(one.window_ms * (ENOUGH_BLOCKS + season.kind.slots))
     if one.blocks < 2:
         return f"{of} is not known: the rows fill no two of them; give rows of at least {need}, better a week"
     return f"{of} is known from {one.blocks} of them only: provisional; give rows of at least {need}, better a week"
@@ -98,6 +170,7 @@ class _Stretch:
     """The rows in order of time, cut into panes, every pane of the stretch in it."""
 
     order: Times  # shape (rows,): of the rows used
+    first_pane: int  # since the epoch
     pane: Times  # shape (rows,), ascending: the pane of each, from 0
     time_ms: Times  # shape (rows,), ascending
     window_panes: int
@@ -110,7 +183,7 @@ class _Stretch:
         pane = times // pane_ms
         used = pane > pane[-1] - MOST_PANES
         order, times, pane = order[used], times[used], pane[used]
-        return cls(order, pane - pane[0], times, window_ms // pane_ms, int(pane[-1] - pane[0]) + 1)
+        return cls(order, int(pane[0]), pane - pane[0], times, window_ms // pane_ms, int(pane[-1] - pane[0]) + 1)
 
     @cached_property
     def blocks(self) -> int:
@@ -128,8 +201,11 @@ class _Stretch:
         return np.bincount(flat, minlength=self.panes * width).reshape(self.panes, width)
 
 
-def _learn_window(baseline: Baseline, columns: PredictionColumns, window_ms: int, pane_ms: int) -> WindowEvidence:
+def _learn_window(
+    baseline: Baseline, columns: PredictionColumns, windows: Windows, window_ms: int, season: Season | None
+) -> WindowEvidence:
     assert columns.time_ms is not None
+    pane_ms = windows.learning_pane_ms(window_ms) if season is None else windows.seasonal_pane_ms(window_ms)
     stretch = _Stretch.of(columns.time_ms, window_ms, pane_ms)
     rates: list[RateEvidence] = []
 
@@ -138,7 +214,9 @@ def _learn_window(baseline: Baseline, columns: PredictionColumns, window_ms: int
             rates.append(rate_evidence(baseline.series[j], counts, values, stretch.block, stretch.window_panes))
             yield counts
 
-    evidence = learn_each(panes(), stretch.window_panes)
+    starts_ms = (stretch.first_pane + np.arange(stretch.panes)) * pane_ms
+    slots = None if season is None else season.slots_of(starts_ms)
+    evidence = learn_each(panes(), stretch.window_panes, slots=slots)
     return WindowEvidence(
         window_ms=window_ms,
         pane_ms=pane_ms,
@@ -150,10 +228,9 @@ def _learn_window(baseline: Baseline, columns: PredictionColumns, window_ms: int
 
 def _series(layout: Layout, columns: PredictionColumns, stretch: _Stretch) -> Iterator[tuple[Counts, Values]]:
     """Of each series the counts in its compared bins, shape (panes, bins), and the values in order of time."""
-    widths = np.diff(np.append(layout.series_coarse_starts, len(layout.coarse_starts))).tolist()
     for j, (column, series) in enumerate(zip(columns.series, layout.series, strict=True)):
         values = _values(column, series)
-        yield stretch.counts(layout.compared_bins(j, values), widths[j]), values[stretch.order]
+        yield stretch.counts(layout.compared_bins(j, values), layout.series_widths[j]), values[stretch.order]
 
 
 def _values(column: Column, series: Series) -> Values:

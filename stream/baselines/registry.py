@@ -15,6 +15,7 @@ from stream.baselines.classes import FEWEST, MOST, class_complaint
 from stream.baselines.evidence import evidence_complaint
 from stream.baselines.grid import grid_complaint
 from stream.baselines.layout import Layout
+from stream.baselines.season import season_complaint
 from stream.durable.log import Log, Outgoing
 from stream.errors import InputError
 from stream.records.prediction import Answer, ModelKey
@@ -165,15 +166,20 @@ def _performance_complaint(baseline: Baseline) -> str | None:
 
 
 def _evidence_complaint(baseline: Baseline) -> str | None:
-    if not baseline.evidence:
+    season = baseline.season
+    if not baseline.evidence and season is None:
         return None
-    lengths = [one.window_ms for one in baseline.evidence]
-    if len(set(lengths)) != len(lengths):
-        return "there must be one evidence per window length"
     layout = Layout(baseline)
-    widths = np.diff(np.append(layout.series_coarse_starts, len(layout.coarse_starts))).tolist()
-    wrong = (evidence_complaint(one, widths) for one in baseline.evidence)
-    return next((f"the evidence: {why}" for why in wrong if why is not None), None)
+    for known in (baseline.evidence, () if season is None else season.evidence):
+        lengths = [one.window_ms for one in known]
+        if len(set(lengths)) != len(lengths):
+            return "there must be one evidence per window length"
+        wrong = (evidence_complaint(one, layout.series_widths) for one in known)
+        if (why := next((w for w in wrong if w is not None), None)) is not None:
+            return f"the evidence: {why}"
+    if season is not None and (why := season_complaint(season, len(layout.coarse_starts))) is not None:
+        return f"the season: {why}"
+    return None
 
 
 def _labelled_complaint(labelled: LabelledScores, bins: int) -> str | None:

@@ -59,18 +59,21 @@ class WindowSight:
 
 
 def sights(baseline: Baseline, levels: Levels) -> tuple[WindowSight, ...]:
-    """Of each window length that evidence was learned for."""
-    return tuple(_sight(baseline, one, levels) for one in baseline.evidence)
+    """Of each window length that evidence was learned for; against the same hours where the baseline has a season."""
+    season = baseline.season
+    known = baseline.evidence if season is None else season.evidence
+    against = "" if season is None else f", against the same {season.kind} ({season.timezone})"
+    return tuple(_sight(baseline, one, levels, against) for one in known)
 
 
-def _sight(baseline: Baseline, found: WindowEvidence, levels: Levels) -> WindowSight:
+def _sight(baseline: Baseline, found: WindowEvidence, levels: Levels, against: str) -> WindowSight:
     rows = max(1, round(found.rows.mean))
     return WindowSight(
         window_ms=found.window_ms,
         rows=rows,
         windows=found.blocks,
         provisional=found.provisional,
-        words=_of_rows(found, rows),
+        words=_of_rows(found, rows) + against,
         series=tuple(_each(baseline, found, levels, rows)),
     )
 
@@ -88,7 +91,7 @@ def _of_rows(found: WindowEvidence, rows: int) -> str:
 
 def _each(baseline: Baseline, found: WindowEvidence, levels: Levels, rows: int) -> Iterator[SeriesSight]:
     layout = Layout(baseline)
-    ends = np.append(layout.series_coarse_starts, len(layout.coarse_starts))
+    ends = [*layout.series_coarse_starts.tolist(), len(layout.coarse_starts)]
     for j, (series, evidence) in enumerate(zip(layout.series, found.series, strict=True)):
         counts = layout.baseline_coarse[ends[j] : ends[j + 1]]
         level = levels.answer if j >= len(layout.series) - baseline.answers else levels.feature

@@ -20,12 +20,14 @@ from stream.baselines.live import Selection, read_live
 from stream.baselines.provenance import provenance, sha256_of_files
 from stream.baselines.registry import Registry, read_registry, register
 from stream.baselines.roles import Roles, assign_roles
+from stream.baselines.season import Season, SeasonKind, timezone_complaint
 from stream.baselines.sight import Levels, sights
 from stream.cli import config_option, json_option
 from stream.cli.options import duration, durations
-from stream.config import Config
+from stream.config import Config, ModelConfig
 from stream.config.durations import format_duration
 from stream.config.keys import WindowKeys
+from stream.config.season_keys import SEASONS
 from stream.durable.log import Log
 from stream.errors import InputError
 from stream.ingest.foreign_shape import ForeignShape
@@ -95,6 +97,7 @@ class Wanted:
     last: int
     roles: Roles
     windows: Windows
+    season: Season | None
 
 
 @command.command(name="create")
@@ -119,6 +122,12 @@ class Wanted:
     help="Learn from the times how much windows of this length differ; may be repeated. Default: the configuration's.",
 )
 @click.option("--pane", "pane_ms", metavar="1m", callback=duration, help="How far windows move on. Likewise.")
+@click.option(
+    "--season",
+    type=click.Choice(SEASONS),
+    help="Compare windows with the same hours. Default: the configuration's, or none.",
+)
+@click.option("--timezone", metavar="ZONE", help="By whose clock, Europe/Berlin. Default: the configuration's, or UTC.")
 @click.option("--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the entry to a file as well.")
 @click.option("--dry-run", is_flag=True, help="Make it and show it, but register nothing.")
 @config_option
@@ -224,7 +233,16 @@ def _wanted(options: dict[str, Any], config: Config) -> Wanted:
         last=options["last"] or DEFAULT_LAST,
         roles=roles_of(options),
         windows=_windows(config.model(key.model).windows, options["lengths_ms"], options["pane_ms"]),
+        season=_season(config.model(key.model), options["season"], options["timezone"]),
     )
+
+
+def _season(configured: ModelConfig, kind: str | None, timezone: str | None) -> Season | None:
+    kind = kind or configured.season or "none"
+    timezone = timezone or configured.timezone
+    if wrong := timezone_complaint(timezone):
+        raise InputError(f"--timezone: {wrong}")
+    return None if kind == "none" else Season(SeasonKind(kind), timezone)
 
 
 def _windows(configured: WindowKeys, lengths_ms: tuple[int, ...], pane_ms: int | None) -> Windows:
@@ -241,7 +259,7 @@ def _windows(configured: WindowKeys, lengths_ms: tuple[int, ...], pane_ms: int |
 def _make(config: Config, wanted: Wanted, binning: Binning, *, live: bool) -> tuple[Baseline, tuple[str, ...]]:
     columns, made = _live(config, wanted) if live else _from_files(wanted)
     check_answer(columns)
-    learned = learn(baseline_of(columns, wanted.key, made, binning), columns, wanted.windows)
+    learned = learn(baseline_of(columns, wanted.key, made, binning), columns, wanted.windows, wanted.season)
     notes = columns.notes + _notes_on_labels(columns, learned.baseline, binning) + learned.notes
     return learned.baseline, notes
 

@@ -61,6 +61,8 @@ class ModelConfig:
     task: str | None  # None: as its baseline says
     rule: str
     windows: WindowKeys
+    season: str | None  # none, or the only one to be used; None: as its baseline says
+    timezone: str  # by whose clock `baseline create` cuts a season
     checks: CheckKeys
     labels: LabelKeys | None  # None: off, nothing waits for a label
     alerts: AlertKeys
@@ -112,6 +114,8 @@ class Config(Keys):
             task=own.task,
             rule=own.rule,
             windows=windows,
+            season=own.season,
+            timezone=own.timezone,
             checks=own.checks,
             labels=labels,
             alerts=own.alerts.over(self.alerts),

@@ -14,6 +14,7 @@ from stream.config.alert_keys import ModelAlertKeys
 from stream.config.check_keys import CheckKeys
 from stream.config.key_types import NUMBER, DurationMs, Keys, OffAllowed, Topic, default, section_or_off
 from stream.config.refusals import Refused
+from stream.config.season_keys import SeasonName, TimeZone
 from stream.config.segment_keys import SegmentSections
 
 ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[^:,\s/]+):[0-9]{1,5}")
@@ -124,6 +125,8 @@ class ModelKeys(Keys):
     task: Literal["binary", "regression", "multiclass"] | None = None  # None: as its baseline says
     rule: Annotated[Literal["threshold"], BeforeValidator(_rule)] = "threshold"
     windows: ModelWindowKeys = ModelWindowKeys()
+    season: SeasonName | None = None  # none: never; a season: only that one; None: as its baseline says
+    timezone: TimeZone = "UTC"  # by whose clock `baseline create` cuts a season
     checks: CheckKeys = CheckKeys()
     labels: ModelLabelSection = ModelLabelKeys()
     alerts: ModelAlertKeys = ModelAlertKeys()

@@ -9,6 +9,7 @@ from stream.config.durations import format_duration
 from stream.config.key_types import PANE_MINIMUM_MS
 from stream.config.keys import KafkaKeys, WindowKeys
 from stream.config.label_rules import label_rules
+from stream.config.season_keys import season_rules
 from stream.config.segment_keys import SegmentKeys
 from stream.errors import ABSENT, ConfigError
 
@@ -34,6 +35,7 @@ def broken_rules(config: "Config") -> Iterator[ConfigError]:
         yield from _panes(_key_of_panes(config, name), model.windows, config.limits.max_panes)
         yield from _limits(f"models.{name}.checks.psi", model.checks.psi)
         yield from _segments(f"models.{name}.segments", model.segments, config.limits.max_segments)
+        yield from season_rules(name, model.season, model.windows)
     yield from label_rules(config)
     yield from alert_rules(config)
     for name in config.fields.keys() & config.constants.keys():

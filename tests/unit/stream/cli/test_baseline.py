@@ -86,6 +86,26 @@ def test_what_healthy_windows_look_like_is_learned_from_the_times(
     ]
 
 
+def test_the_season_is_the_commands_or_the_configurations(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, config = tmp_path / "days.csv", tmp_path / "driftline.yaml"
+    rows = [f"{i % 7},{1_704_067_200_000 + i * 360_000}" for i in range(240 * 8)]
+    path.write_text("\n".join(["x,ts", *rows]))
+    config.write_text("models: {m: {season: hour-of-day, timezone: Europe/Berlin}}")
+
+    def made(*options: str) -> tuple[str, str] | None:
+        command = ["baseline", "create", "--model", "m", "--version", "1", "--dry-run", "--json", str(path)]
+        assert main([*command, *options]) == 0
+        season = Baseline.from_bytes(capsys.readouterr().out.encode()).season
+        return None if season is None else (str(season.kind), season.timezone)
+
+    assert made() is None
+    assert made("--season", "hour-of-day") == ("hour-of-day", "UTC")
+    assert made("--season", "hour-of-week") is None  # eight days are too few
+    assert made("-c", str(config)) == ("hour-of-day", "Europe/Berlin")
+    assert made("-c", str(config), "--season", "none") is None
+    assert made("-c", str(config), "--timezone", "Asia/Tokyo") == ("hour-of-day", "Asia/Tokyo")
+
+
 @pytest.mark.parametrize(("options", "message"), [
     ([], "give one or more FILEs"),
     (["FILE", "--from-topic"], "not from both"),
@@ -103,6 +123,8 @@ def test_what_healthy_windows_look_like_is_learned_from_the_times(
     (["FILE", "--window", "90s"], "--window 90s must be a whole number of panes of 1m; give another --window or"),
     (["FILE", "--window", "1"], "'1' must be a number with its unit"),
     (["FILE", "--pane", "0s"], "'0s' must be longer than 0"),
+    (["FILE", "--season", "weekly"], "'weekly' is not one of 'none', 'hour-of-day', 'hour-of-week'"),
+    (["FILE", "--season", "hour-of-day", "--timezone", "Berlin"], "--timezone: 'Berlin' is no time zone"),
 ])  # fmt: skip
 def test_a_mistake_is_one_sentence_and_exit_code_2(
     file: str, options: list[str], message: str, capsys: pytest.CaptureFixture[str]

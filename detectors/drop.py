@@ -11,7 +11,7 @@ a window whose slow labels are still out is a biased sample of its predictions.
 
 import math
 
-from scipy.special import ndtr
+from scipy.special import expit, ndtr, ndtri
 
 from detectors.auc import Auc
 
@@ -78,6 +78,39 @@ def rise_p_value(
     0.0228
     """
     return _lower_tail(baseline + tolerance - current, math.hypot(current_se, baseline_se))
+
+
+def detectable_auc(current: Auc, baseline: Auc, level: float) -> float:
+    """The AUC below which half of the windows with as many labels would have a p-value below the level.
+
+    logit(a) = logit(baseline) + z(level) * sqrt(v_c + v_b), v as in `auc_drop_p_value` without tolerance.
+
+    Args:
+        current: of a window: what sampling makes of so many labels.
+        baseline: cut into the same bins.
+        level: of the test, 0..1.
+
+    Size to expect: 0.80 to 0.73 with 500 labels of each class at level 1e-6.
+    Weak: the window's own standard error is taken; at a lower AUC it would be another one.
+
+    >>> healthy = Auc(0.5, 0.5, 0.5, se=0.025, negatives=200, positives=200)          # 0.025 / 0.25 = 0.1
+    >>> round(detectable_auc(healthy, healthy, 0.001), 4)                              # z = -3.09, 0.1 * sqrt(2)
+    0.3924
+    """
+    _, current_deviation = _on_logit(current.value, current.se, current)
+    logit, deviation = _on_logit(baseline.value, baseline.se, baseline)
+    return float(expit(logit + ndtri(level) * math.hypot(current_deviation, deviation)))
+
+
+def detectable_rise(current_se: float, baseline: float, baseline_se: float, level: float) -> float:
+    """The mean error above which half of the windows with as many labels would have a p-value below the level.
+
+    baseline - z(level) * sqrt(current_se^2 + baseline_se^2); arguments as of `rise_p_value`.
+
+    >>> round(detectable_rise(0.006, 0.18, 0.008, 0.001), 4)                          # 0.18 + 3.09 * 0.01
+    0.2109
+    """
+    return float(baseline - ndtri(level) * math.hypot(current_se, baseline_se))
 
 
 def gap_z(realised: Auc, estimate: float, estimate_se: float = 0.0) -> float:

@@ -73,7 +73,7 @@ class Judgement:
     x_scaled: PerSeries  # x': what is compared with -ln(level)
     psi_corrected: PerSeries  # PSI less what sampling alone explains, >= 0, nats
 
-    def breaches(self, level: PerSeries | float, effect: float, guard: PerSeries) -> npt.NDArray[np.bool_]:
+    def breaches(self, level: PerSeries | float, effect: PerSeries | float, guard: PerSeries) -> npt.NDArray[np.bool_]:
         """Evidence beyond the level and beyond every healthy window, and an effect of at least `effect` nats."""
         beyond = (self.x_scaled >= -np.log(level)) & (self.x_scaled > guard)
         return beyond & (self.psi_corrected >= effect)
@@ -267,7 +267,7 @@ def scale_tail(x: PerSeries, tail_start: PerSeries, tail_scale: PerSeries) -> Pe
 
 
 def minimum_detectable_psi(
-    table: EvidenceTable, rows: PerSeries, level: PerSeries | float, effect: float
+    table: EvidenceTable, rows: PerSeries, level: PerSeries | float, effect: PerSeries | float
 ) -> tuple[PerSeries, PerSeries]:
     """The PSI that half of the windows of so many rows would alarm at, at the level and the effect.
 

@@ -25,3 +25,8 @@ class Verdict(enum.StrEnum):
     WARNING = "warning"
     CRITICAL = "critical"
     UNDEFINED = "undefined"  # no number, or one from too few rows: neither good nor bad
+
+    @property
+    def is_breach(self) -> bool:
+        """Whether an alert comes of it."""
+        return self in (Verdict.NOTICE, Verdict.WARNING, Verdict.CRITICAL)

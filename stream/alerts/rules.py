@@ -1,12 +1,14 @@
 """Which limits count for which subject of a model."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from detectors import Threshold
+from detectors.budget import FalseAlarmBudget
+from stream.alerts.budget_plan import BudgetPlan
 from stream.alerts.episode import AlertRules, Holds
-from stream.config import AlertKeys, CheckKeys, PsiKeys, WorseKeys
+from stream.config import AlertKeys, CheckKeys, FalseAlarmKeys, PsiKeys, PsiLimits, WorseKeys
 
 PSI: Final = "psi"
 AUC: Final = "auc"
@@ -25,12 +27,17 @@ NEVER: Final = Threshold(warning=None, critical=None)
 """The limits of a subject that is switched off: shown, never alerted on."""
 
 
+FIXED_LEVEL: Final = 0.001
+"""Of a one-sided test that neither the configuration nor a budget gives a level."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The limits of one model's check."""
+    """The limits of one model's check; of the rule `budget` how large an effect is, for which evidence is asked too."""
 
     default: Threshold
     subjects: Mapping[str, Threshold] = field(default_factory=dict)  # where they differ from the default
+    rule: str = THRESHOLD  # "budget" | "threshold"
 
     def limits(self, subject: str) -> Threshold:
         """What counts for a feature, or for the answer."""
@@ -42,12 +49,18 @@ class WorseRule:
     """When a statistic of performance is worse than the baseline's.
 
     Worse than the baseline by more than `tolerance` is a warning, by more than twice that critical;
-    both only with enough labels, and if chance alone would hardly ever make it so much worse.
+    both only with enough labels, and, by the rule `budget`, if chance alone would hardly ever make it so much worse.
     """
 
     tolerance: float  # in the statistic's own unit; of MAE as a share of the baseline's
     min_samples: int = 200  # labels in the window below which it does not judge
-    level: float = 0.001  # the one-sided p-value must be below it
+    level: float | None = None  # the one-sided p-value must be below it; None: as the budget says
+    rule: str = BUDGET  # "budget" | "threshold"
+
+    @property
+    def tested(self) -> bool:
+        """Whether a test is made that spends some of the budget."""
+        return self.rule != THRESHOLD and self.level is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +70,10 @@ class PerformanceRules:
     auc: WorseRule | None = WorseRule(tolerance=0.05)
     brier: WorseRule | None = WorseRule(tolerance=0.02)
     mae: WorseRule | None = WorseRule(tolerance=0.1)
+
+    def at(self, level: float) -> "PerformanceRules":
+        """With the budget's level where the configuration gives none."""
+        return PerformanceRules(auc=_at(self.auc, level), brier=_at(self.brier, level), mae=_at(self.mae, level))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +86,17 @@ class LatencyRule:
 
     quantile: float = 0.99  # which quantile is promised to lie within the SLA
     min_count: int = 200  # answers with a latency in the window below which it does not judge
-    level: float = 0.001  # the one-sided p-value must be below it; of the rule `budget`
+    level: float | None = None  # the one-sided p-value must be below it; None: as the budget says
     rule: str = BUDGET  # "budget" | "threshold"
+
+    def at(self, level: float) -> "LatencyRule":
+        """With the budget's level if the configuration gives none."""
+        return self if self.level is not None else replace(self, level=level)
+
+    @property
+    def tested(self) -> bool:
+        """Whether a test is made that spends some of the budget."""
+        return self.rule != THRESHOLD and self.level is None
 
     @property
     def allowed(self) -> float:
@@ -82,30 +108,33 @@ class LatencyRule:
         return round(1 - self.quantile, 12)
 
 
-def latency_rule_of(checks: CheckKeys) -> LatencyRule | None:
+def latency_rule_of(checks: CheckKeys, rule: str = BUDGET) -> LatencyRule | None:
     """The rule that a model's configuration gives to latency; None: it is not checked.
 
+    Args:
+        checks: of the model.
+        rule: of the model, where the check has none of its own.
+
     >>> latency_rule_of(CheckKeys.model_validate({"latency": {"sla": "250ms", "quantile": 0.95}}))
-    LatencyRule(quantile=0.95, min_count=200, level=0.001, rule='budget')
+    LatencyRule(quantile=0.95, min_count=200, level=None, rule='budget')
     """
     keys = checks.latency
     if keys is None:
         return None
-    return LatencyRule(quantile=keys.quantile, min_count=keys.min_count, level=keys.level, rule=keys.rule)
+    return LatencyRule(quantile=keys.quantile, min_count=keys.min_count, level=keys.level, rule=keys.rule or rule)
 
 
-def rules_of(psi: PsiKeys) -> Rules:
-    """The limits that a model's configuration gives to PSI.
+def rules_of(psi: PsiKeys, rule: str = BUDGET) -> Rules:
+    """The limits that a model's configuration gives to PSI; `rule` is the model's, where the check has none.
 
     >>> rules_of(PsiKeys.model_validate({"features": {"note": "off"}})).limits("note") is NEVER
     True
     """
-    subjects = {}
-    for subject in psi.features:
-        own = psi.limits_of(subject)
-        subjects[subject] = NEVER if own is None else Threshold(**vars(own))
-    default = Threshold(warning=psi.warning, critical=psi.critical, min_count=psi.min_count)
-    return Rules(default=default, subjects=subjects)
+    own = psi.rule or rule
+    subjects = {
+        subject: _threshold(psi.limits_of(subject), own, said=psi.says_notice(subject)) for subject in psi.features
+    }
+    return Rules(default=_threshold(psi.default_limits, own, said=psi.says_notice()), subjects=subjects, rule=own)
 
 
 def alert_rules_of(alerts: AlertKeys, window_ms: int) -> AlertRules:
@@ -118,14 +147,37 @@ def alert_rules_of(alerts: AlertKeys, window_ms: int) -> AlertRules:
     return AlertRules(holds=Holds(alerts.pending, resolve_ms, alerts.cooldown), group_above=alerts.group_above)
 
 
-def performance_rules_of(checks: CheckKeys) -> PerformanceRules:
-    """The rules that a model's configuration gives to what its labels say.
+def performance_rules_of(checks: CheckKeys, rule: str = BUDGET) -> PerformanceRules:
+    """The rules that a model's configuration gives to what its labels say; `rule` is the model's.
 
     >>> performance_rules_of(CheckKeys.model_validate({"auc": {"min_samples": 500}, "mae": "off"})).auc
-    WorseRule(tolerance=0.05, min_samples=500, level=0.001)
+    WorseRule(tolerance=0.05, min_samples=500, level=None, rule='budget')
     """
-    return PerformanceRules(auc=_worse(checks.auc), brier=_worse(checks.brier), mae=_worse(checks.mae))
+    return PerformanceRules(
+        auc=_worse(checks.auc, rule), brier=_worse(checks.brier, rule), mae=_worse(checks.mae, rule)
+    )
 
 
-def _worse(keys: WorseKeys | None) -> WorseRule | None:
-    return None if keys is None else WorseRule(**vars(keys))
+def budget_of(false_alarms: FalseAlarmKeys) -> BudgetPlan:
+    """The budget that the configuration gives to a model.
+
+    >>> str(budget_of(FalseAlarmKeys(budget="2 per 7d")).budget)
+    '2 per 7d'
+    """
+    weights = false_alarms.weights.model_dump()
+    return BudgetPlan(budget=FalseAlarmBudget.parse(false_alarms.budget), weights=weights)
+
+
+def _threshold(limits: PsiLimits | None, rule: str, *, said: bool) -> Threshold:
+    """Limits as evaluating takes them; the plain rule tells of small effects only if the file says so."""
+    if limits is None:
+        return NEVER
+    return Threshold(**vars(limits) if rule == BUDGET or said else vars(replace(limits, notice=None)))
+
+
+def _worse(keys: WorseKeys | None, rule: str) -> WorseRule | None:
+    return None if keys is None else WorseRule(**vars(keys) | {"rule": keys.rule or rule})
+
+
+def _at(rule: WorseRule | None, level: float) -> WorseRule | None:
+    return rule if rule is None or rule.level is not None else replace(rule, level=level)

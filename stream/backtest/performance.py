@@ -64,7 +64,7 @@ class LabelWindows:
         self._given, self._labels, self._made = given, labels, made
         self._definition, self._sections = definition, Sections.of(definition)
         self._baseline = performance_baseline(given.baseline, definition)
-        self._rules = settings.performance
+        self._rules = settings.performance_at(given.baseline, counting.pane_ms)
         usable = np.flatnonzero(np.isfinite(given.answers))  # an answer that is none waits for no label
         labelled = usable[came[usable] != NEVER]
         self._predictions = np.sort(made[usable])

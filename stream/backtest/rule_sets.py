@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Final
 
 from detectors import Smoothing
-from stream.alerts.rules import LatencyRule, alert_rules_of, latency_rule_of, performance_rules_of, rules_of
+from stream.alerts.rules import (
+    THRESHOLD,
+    LatencyRule,
+    alert_rules_of,
+    latency_rule_of,
+    performance_rules_of,
+    rules_of,
+)
 from stream.config import AlertKeys, CheckKeys, Config, load_config
 from stream.config.durations import format_duration
 from stream.config.key_types import LONGEST_LATENCY_MS
@@ -118,7 +125,7 @@ def _settings(config: Config, model: str, hop: Hop, asked: Asked) -> ModelSettin
         raise InputError(f"--smoothing: {problem}") from problem
     return ModelSettings(
         window_ms=hop.window,
-        psi=rules_of(checks.psi),
+        psi=rules_of(checks.psi, THRESHOLD),
         smoothing=smoothing,
         performance=performance_rules_of(checks),
         latency=_latency_rule(checks, asked) if asked.latency else latency_rule_of(checks),

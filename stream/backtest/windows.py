@@ -8,7 +8,7 @@ and one window of panes.
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from stream.evaluate.candidate import Candidate, RunningSum
 from stream.evaluate.evaluator import Evaluation, evaluate_window
 from stream.evaluate.performance_evaluator import PerformanceEvaluation
 from stream.evaluate.settings import ModelSettings
+from stream.evaluate.yardstick import yardstick_of
 from stream.records.partial import PanePart
 from stream.records.prediction import ModelColumns
 from stream.records.settings import CountingSettings
@@ -80,6 +81,7 @@ def judge_windows(given: BacktestInput, rules: RuleSet) -> Iterator[JudgedWindow
 def _by_rows(given: BacktestInput, rules: RuleSet) -> Iterator[JudgedWindow]:
     hop, rows = rules.hop, given.rows
     whole_panes = -(-rows // hop.pane) * hop.pane
+    settings = _for_the_whole_file(rules.settings, windows=whole_panes // hop.pane)
     course = _FileCourse(
         definition=_definition(given, rules),
         columns=given.columns,
@@ -88,8 +90,8 @@ def _by_rows(given: BacktestInput, rules: RuleSet) -> Iterator[JudgedWindow]:
         last_end=max(whole_panes, hop.window),
         full_to=rows,
     )
-    labels = _label_windows(given, rules)
-    for evaluation in course.evaluations(rules.settings):
+    labels = _label_windows(given, replace(rules, settings=settings))
+    for evaluation in course.evaluations(settings):
         first, end = evaluation.start_ms, min(evaluation.end_ms, rows)
         start_at, end_at = first, end
         if given.time_ms is not None:
@@ -104,6 +106,11 @@ def _by_rows(given: BacktestInput, rules: RuleSet) -> Iterator[JudgedWindow]:
             partial=not evaluation.complete,
             performance=_performance(labels, evaluation),
         )
+
+
+def _for_the_whole_file(settings: ModelSettings, *, windows: int) -> ModelSettings:
+    """Rows have no rate, so what the budget allows in its period is what the whole file may have."""
+    return replace(settings, interval_ms=max(1, settings.budget.budget.period_ms // max(windows, 1)))
 
 
 def _by_time(given: BacktestInput, rules: RuleSet) -> Iterator[JudgedWindow]:
@@ -176,6 +183,7 @@ class _FileCourse:
     def evaluations(self, settings: ModelSettings) -> Iterator[Evaluation]:
         """One evaluation per window."""
         candidate, total = Candidate(self.definition), RunningSum()
+        yardstick = yardstick_of(self.definition, settings, settings.window_ms)
         end = self.first_end
         for parts, watermark in self._closed_panes():
             for part in parts:
@@ -183,9 +191,8 @@ class _FileCourse:
             while end <= min(watermark, self.last_end):
                 start = end - settings.window_ms
                 yield evaluate_window(
-                    self.definition.layout,
+                    yardstick,
                     total.of(candidate, start, end),
-                    settings,
                     start_ms=start,
                     end_ms=end,
                     complete=end <= self.full_to,

@@ -139,6 +139,12 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(one.name for one in self.by_class)
 
     @property
+    def has_labels(self) -> bool:
+        """Whether it says how well its rows met their labels."""
+        of_classes = any(one.positives is not None for one in self.by_class)
+        return self.labelled is not None or self.labelled_values is not None or of_classes
+
+    @property
     def answers(self) -> int:
         """How many of the series, the last ones, are the model's answer."""
         return len(self.by_class) or int(self.answer is not None)

@@ -4,9 +4,10 @@ import json
 
 import click
 
+from stream.alerts.rules import THRESHOLD
 from stream.cli import config_option, json_option
 from stream.cli.memory import Rates, WaitingMemory, megabytes, memory_by_model, read_rates
-from stream.config import Config, LatencyKeys, WorseKeys
+from stream.config import Config, LatencyKeys, ModelConfig, WorseKeys
 from stream.config.durations import format_duration
 from stream.records.settings import OutcomeSettings, outcome_settings
 
@@ -58,19 +59,22 @@ def _model(config: Config, name: str) -> dict[str, object]:
     return {
         "task": model.task,
         "rule": model.rule,
+        "false_alarms": model.false_alarms.model_dump(),
         "windows": json.loads(model.windows.model_dump_json()),
         "labels": _labels(outcome_settings(model)),
         "checks": {
             "psi": {
+                "rule": psi.rule or model.rule,
+                "notice": psi.default_limits.notice,
                 "warning": psi.warning,
                 "critical": psi.critical,
                 "min_count": psi.min_count,
                 "features": {feature: "off" if own is None else vars(own) for feature, own in limits.items()},
             },
-            "auc": _worse(model.checks.auc),
-            "brier": _worse(model.checks.brier),
-            "mae": _worse(model.checks.mae),
-            "latency": _latency(model.checks.latency),
+            "auc": _tested(model.checks.auc, model.rule),
+            "brier": _tested(model.checks.brier, model.rule),
+            "mae": _tested(model.checks.mae, model.rule),
+            "latency": _tested(model.checks.latency, model.rule),
         },
     }
 
@@ -89,12 +93,9 @@ def _labels(outcomes: OutcomeSettings | None) -> object:
     }
 
 
-def _worse(check: WorseKeys | None) -> object:
-    return "off" if check is None else check.model_dump()
-
-
-def _latency(check: LatencyKeys | None) -> object:
-    return "off" if check is None else check.model_dump(mode="json")
+def _tested(check: WorseKeys | LatencyKeys | None, rule: str) -> object:
+    """With the model's rule where it has none; a level of null is what the budget gives."""
+    return "off" if check is None else {**check.model_dump(mode="json"), "rule": check.rule or rule}
 
 
 def _text(config: Config, rates: Rates) -> str:
@@ -127,18 +128,27 @@ def _limits_in_words(config: Config, name: str) -> str:
     model = config.model(name)
     psi = model.checks.psi
     own = f", {len(psi.features)} features of their own" if psi.features else ""
+    limits = f"PSI warning {_limit(psi.warning)}, critical {_limit(psi.critical)}, from {psi.min_count} rows{own}"
     return (
         f"windows of {format_duration(model.windows.length)} in panes of {format_duration(model.windows.pane)}, "
-        f"PSI warning {_limit(psi.warning)}, critical {_limit(psi.critical)}, from {psi.min_count} rows{own}, "
+        f"{_rule_in_words(model)}, {limits}, "
         + ("no labels" if model.labels is None else f"labels within {format_duration(model.labels.ttl)}")
-        + _latency_in_words(model.checks.latency)
+        + _latency_in_words(model.checks.latency, model.rule)
     )
 
 
-def _latency_in_words(check: LatencyKeys | None) -> str:
+def _rule_in_words(model: ModelConfig) -> str:
+    if (model.checks.psi.rule or model.rule) == THRESHOLD:
+        return "plain limits"
+    return f"{model.false_alarms.budget} false alarms"
+
+
+def _latency_in_words(check: LatencyKeys | None, rule: str) -> str:
     if check is None:
         return ""
-    how = f"p < {check.level:g}" if check.rule == "budget" else "without a test"
+    how = "without a test"
+    if (check.rule or rule) != THRESHOLD:
+        how = "a share of the false alarms" if check.level is None else f"p < {check.level:g}"
     sla = format_duration(check.sla)
     return f", {100 * check.quantile:g}% of the answers within {sla} ({how}, from {check.min_count} answers)"
 

@@ -13,6 +13,7 @@ from typing import Final
 from pydantic import Field, ValidationError
 
 from stream.config.alert_keys import AlertKeys
+from stream.config.budget_keys import FalseAlarmKeys, FalseAlarmSection, Rule
 from stream.config.check_keys import CheckKeys, LatencyKeys, PsiKeys, PsiLimits, WorseKeys
 from stream.config.key_types import AppName, FieldNames, Keys, SmoothingName, UnknownModels
 from stream.config.keys import (
@@ -32,11 +33,11 @@ from stream.config.segment_keys import SegmentKeys
 from stream.config.sources import Sources, read_sources
 from stream.errors import ConfigError, InputError
 
-__all__ = ["AlertKeys", "CheckKeys", "Config", "KafkaKeys", "LabelKeys", "LatencyKeys", "ModelConfig", "PsiKeys",
-           "PsiLimits", "TopicKeys", "WebKeys", "WindowKeys", "WorseKeys", "load_config", "sasl_password"]  # fmt: skip
+__all__ = ["AlertKeys", "CheckKeys", "Config", "FalseAlarmKeys", "KafkaKeys", "LabelKeys", "LatencyKeys",
+           "ModelConfig", "PsiKeys", "PsiLimits", "TopicKeys", "WebKeys", "WindowKeys", "WorseKeys", "load_config",
+           "sasl_password"]  # fmt: skip
 
 LATER_KEYS: Final = {
-    "false_alarms": "the false-alarm budget",
     "quality": "the quality check",
 }
 """Keys that a later version will know: what they belong to, so that the refusal can say so."""
@@ -59,7 +60,8 @@ class ModelConfig:
 
     name: str
     task: str | None  # None: as its baseline says
-    rule: str
+    rule: Rule  # of each check that has none of its own
+    false_alarms: FalseAlarmKeys
     windows: WindowKeys
     season: str | None  # none, or the only one to be used; None: as its baseline says
     timezone: str  # by whose clock `baseline create` cuts a season
@@ -94,6 +96,8 @@ class Config(Keys):
     fields: FieldNames = Field(default_factory=dict)
     constants: FieldNames = Field(default_factory=dict)
     smoothing: SmoothingName = "half"
+    rule: Rule = "budget"
+    false_alarms: FalseAlarmSection = FalseAlarmKeys()
     labels: LabelSection = LabelKeys()
     alerts: AlertKeys = AlertKeys()
     models: dict[str, ModelKeys] = Field(default_factory=dict)
@@ -112,7 +116,8 @@ class Config(Keys):
         return ModelConfig(
             name=name,
             task=own.task,
-            rule=own.rule,
+            rule=own.rule or self.rule,
+            false_alarms=self._false_alarms(own),
             windows=windows,
             season=own.season,
             timezone=own.timezone,
@@ -121,6 +126,13 @@ class Config(Keys):
             alerts=own.alerts.over(self.alerts),
             segments=own.segments,
         )
+
+    def _false_alarms(self, own: ModelKeys) -> FalseAlarmKeys:
+        """What a model says of the budget, the rest from what is said for all."""
+        if own.false_alarms is None:
+            return self.false_alarms
+        said = own.false_alarms.model_fields_set
+        return self.false_alarms.model_copy(update={name: getattr(own.false_alarms, name) for name in said})
 
     def internal_topic(self, role: str) -> str:
         """The name of a topic of our own.

@@ -1,10 +1,11 @@
 """The keys below `models.NAME.checks`: what is checked, and by which limits."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from stream.config.budget_keys import Rule
 from stream.config.key_types import NUMBER, Keys, Limit, OffAllowed, SlaMs, off, section_or_off
 from stream.config.refusals import Refused
 
@@ -12,6 +13,7 @@ from stream.config.refusals import Refused
 class FeatureLimitKeys(Keys):
     """What one feature has otherwise than its model's check."""
 
+    notice: Limit = None
     warning: Limit = None
     critical: Limit = None
     min_count: Annotated[int, Field(ge=1), NUMBER] | None = None
@@ -24,11 +26,14 @@ class PsiLimits:
     warning: float | None  # in nats
     critical: float | None  # in nats
     min_count: int  # predictions in the window
+    notice: float | None = None  # in nats
 
 
 class PsiKeys(Keys):
     """The limits of PSI, in nats, and how many predictions a window must have to be judged."""
 
+    rule: Rule | None = None  # None: the model's; threshold: the plain "PSI > 0.25", without the test
+    notice: Limit = 0.02  # of the rule `budget`: how large an effect must be to be told at all
     warning: Limit = 0.1
     critical: Limit = 0.25
     min_count: Annotated[int, Field(ge=1), NUMBER] = 200
@@ -40,19 +45,33 @@ class PsiKeys(Keys):
         """The limits of one feature, or of the answer; None if it is switched off.
 
         >>> PsiKeys.model_validate({"features": {"wind": {"critical": 0.5}, "note": "off"}}).limits_of("wind")
-        PsiLimits(warning=0.1, critical=0.5, min_count=200)
+        PsiLimits(warning=0.1, critical=0.5, min_count=200, notice=0.02)
         """
         own = self.features.get(series, FeatureLimitKeys())
-        if own is None:
-            return None
-        return PsiLimits(
-            warning=own.warning if "warning" in own.model_fields_set else self.warning,
-            critical=own.critical if "critical" in own.model_fields_set else self.critical,
-            min_count=self.min_count if own.min_count is None else own.min_count,
+        return None if own is None else self._limits(own)
+
+    @property
+    def default_limits(self) -> PsiLimits:
+        """Of a series that has none of its own."""
+        return self._limits(FeatureLimitKeys())
+
+    def says_notice(self, series: str = "") -> bool:
+        """Whether the file gives a `notice`, for a feature or for all, or leaves it to the default."""
+        own = self.features.get(series)
+        return "notice" in self.model_fields_set | (own.model_fields_set if own else set())
+
+    def _limits(self, own: FeatureLimitKeys) -> PsiLimits:
+        warning, critical, notice = (
+            getattr(own if name in own.model_fields_set else self, name) for name in ("warning", "critical", "notice")
         )
+        if "notice" not in own.model_fields_set | self.model_fields_set:  # the default gives way to a lower limit
+            notice = min(limit for limit in (notice, warning, critical) if limit is not None)
+        min_count = self.min_count if own.min_count is None else own.min_count
+        return PsiLimits(warning=warning, critical=critical, min_count=min_count, notice=notice)
 
 
 Tolerance = Annotated[float, Field(gt=0, allow_inf_nan=False), NUMBER]
+Level = Annotated[float, Field(gt=0, lt=0.5), NUMBER]
 ShareTolerance = Annotated[float, Field(gt=0, lt=1), NUMBER]
 
 
@@ -61,7 +80,8 @@ class WorseKeys(Keys):
 
     tolerance: Tolerance
     min_samples: Annotated[int, Field(ge=1), NUMBER] = 200  # labels in the window; with fewer it does not judge
-    level: Annotated[float, Field(gt=0, lt=0.5), NUMBER] = 0.001  # of the one-sided test that it is no chance
+    level: Level | None = None  # of the one-sided test that it is no chance; None: what the false-alarm budget gives
+    rule: Rule | None = None  # None: the model's; threshold: the tolerance alone, without the test
 
 
 class AucKeys(WorseKeys):
@@ -95,8 +115,8 @@ class LatencyKeys(Keys):
     sla: SlaMs  # an answer that takes exactly so long is within it
     quantile: Annotated[float, Field(ge=0.5, lt=1), NUMBER] = 0.99  # the share of answers that must be within it
     min_count: Annotated[int, Field(ge=1), NUMBER] = 200  # answers in the window; with fewer it does not judge
-    level: Annotated[float, Field(gt=0, lt=0.5), NUMBER] = 0.001  # of the one-sided test that it is no chance
-    rule: Literal["budget", "threshold"] = "budget"  # threshold: the plain "p99 > SLA", without the test
+    level: Level | None = None  # of the one-sided test that it is no chance; None: what the false-alarm budget gives
+    rule: Rule | None = None  # None: the model's; threshold: the plain "p99 > SLA", without the test
 
 
 class CheckKeys(Keys):

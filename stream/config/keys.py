@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema
 
 from stream.config.alert_keys import ModelAlertKeys
+from stream.config.budget_keys import ModelFalseAlarmSection, Rule
 from stream.config.check_keys import CheckKeys
 from stream.config.key_types import NUMBER, DurationMs, Keys, OffAllowed, Topic, default, section_or_off
 from stream.config.refusals import Refused
@@ -30,12 +31,6 @@ def _addresses(value: object) -> object:
             fix = f"{server}:9092" if re.fullmatch(r"[\w.-]+", server) else "localhost:9092"
             raise Refused("must be host:port, several ones with commas between", fix=fix)
     return ",".join(servers)
-
-
-def _rule(value: object) -> object:
-    if value == "budget":
-        raise Refused("the false-alarm budget is not in this version yet", fix="threshold, or leaving `rule` out")
-    return value
 
 
 class KafkaKeys(Keys):
@@ -123,7 +118,8 @@ class ModelKeys(Keys):
     """One model."""
 
     task: Literal["binary", "regression", "multiclass"] | None = None  # None: as its baseline says
-    rule: Annotated[Literal["threshold"], BeforeValidator(_rule)] = "threshold"
+    rule: Rule | None = None  # None: `rule` of all models
+    false_alarms: ModelFalseAlarmSection = None  # None: `false_alarms` of all models
     windows: ModelWindowKeys = ModelWindowKeys()
     season: SeasonName | None = None  # none: never; a season: only that one; None: as its baseline says
     timezone: TimeZone = "UTC"  # by whose clock `baseline create` cuts a season

@@ -79,7 +79,7 @@ def _keys_at(keys: type[BaseModel], path: list[str]) -> list[str]:
     at: Any = keys
     for step in path:
         section = _section(at)
-        if isinstance(at, type) and section:
+        if section and typing.get_origin(at) is not dict:
             at = section.model_fields[step].annotation if step in section.model_fields else None
         else:
             at = section  # `step` is a name that the user chose: a model's, a feature's

@@ -1,10 +1,11 @@
 """Rules that need more than one key: each refuses with the key that has to change."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from stream.config.alert_rules import alert_rules
-from stream.config.check_keys import PsiKeys
+from stream.config.check_keys import PsiKeys, PsiLimits
 from stream.config.durations import format_duration
 from stream.config.key_types import PANE_MINIMUM_MS
 from stream.config.keys import KafkaKeys, WindowKeys
@@ -106,11 +107,11 @@ def _pane_that_fits(length_ms: int, max_panes: int) -> str:
 
 
 def _limits(key: str, psi: PsiKeys) -> Iterator[ConfigError]:
-    yield from _ordered(key, psi.warning, psi.critical)
+    yield from _ordered(key, psi.default_limits)
     for name, own in psi.features.items():
         limits = psi.limits_of(name)
-        if limits and own and own.model_fields_set & {"warning", "critical"}:
-            yield from _ordered(f"{key}.features.{name}", limits.warning, limits.critical)
+        if limits and own and own.model_fields_set & {"notice", "warning", "critical"}:
+            yield from _ordered(f"{key}.features.{name}", limits)
 
 
 def _segments(key: str, segments: Mapping[str, SegmentKeys], most: int) -> Iterator[ConfigError]:
@@ -122,10 +123,13 @@ def _segments(key: str, segments: Mapping[str, SegmentKeys], most: int) -> Itera
         )
 
 
-def _ordered(key: str, warning: float | None, critical: float | None) -> Iterator[ConfigError]:
-    if warning is not None and critical is not None and warning > critical:
-        rule = f"must be at least the warning limit ({warning})"
-        yield ConfigError(f"{key}.critical", critical, rule, fix=f"a warning limit of at most {critical} beside it")
+def _ordered(key: str, limits: PsiLimits) -> Iterator[ConfigError]:
+    ascending = [("notice", limits.notice), ("warning", limits.warning), ("critical", limits.critical)]
+    given = [(name, limit) for name, limit in ascending if limit is not None]
+    for (lower, below), (name, limit) in itertools.pairwise(given):
+        if below > limit:
+            rule = f"must be at least the {lower} limit ({below})"
+            yield ConfigError(f"{key}.{name}", limit, rule, fix=f"a {lower} limit of at most {limit} beside it")
 
 
 def _duration_error(key: str, duration_ms: int, rule: str, fix: str) -> ConfigError:

@@ -9,6 +9,7 @@ from stream.baselines.definition import Definition
 from stream.baselines.layout import Counts
 from stream.evaluate.panes import ModelPanes
 from stream.evaluate.sources import Sources
+from stream.evaluate.yardstick import Yardstick
 from stream.records.partial import NO_TIME, ActiveDefinition
 
 
@@ -23,6 +24,7 @@ class Candidate:
     entered_ms: int = NO_TIME  # to where windows had been evaluated then: of an earlier stay's panes some are gone
     panes: ModelPanes = field(init=False)  # of the whole traffic
     segments: dict[str, ModelPanes] = field(default_factory=dict)  # by name
+    yardsticks: dict[str, Yardstick] = field(default_factory=dict)  # by segment, made when a window is judged
 
     def __post_init__(self) -> None:
         self.panes = self._new_panes()

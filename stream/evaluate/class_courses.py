@@ -77,7 +77,7 @@ class ClassCourses:
         lead = self.lead
         track = lead.in_force(end_ms)
         start_ms, first_ms = end_ms - lead.window_ms(track), track.progress.first_ms
-        baseline, settings = self._baseline_of(lead, track), lead.settings
+        baseline = self._baseline_of(lead, track)
         cohort_sum, _ = track.cohorts_by(end_ms)
         # By name: a mean of floats depends on the order, and that of the courses is another one after a recovery.
         cohorts = [course.in_force(end_ms).cohorts_by(end_ms)[1] for _, course in sorted(self.courses.items())]
@@ -87,7 +87,7 @@ class ClassCourses:
                 lead.counts(end_ms, (by or {}).get(lead.progress.category)), self._counts(end_ms, baseline, by or {})
             ),
             baseline,
-            settings.performance,
+            lead.rules(track),
             span=Span(start_ms, end_ms, complete=first_ms is not None and first_ms <= start_ms),
             coverage=coverage_of(cohort_sum, track.sections, macro_cohorts(cohorts), None),
         )

@@ -16,6 +16,7 @@ from stream.evaluate.candidate import Candidate, RunningSum
 from stream.evaluate.evaluator import Evaluation, evaluate_window
 from stream.evaluate.settings import ModelSettings
 from stream.evaluate.sources import Sources
+from stream.evaluate.yardstick import Yardstick, yardstick_of
 from stream.records.partial import NO_TIME, ActiveDefinition
 from stream.records.settings import CountingSettings
 
@@ -94,6 +95,14 @@ class Course:
         """The window's length: whole panes of the definition, at least one."""
         pane_ms = candidate.definition.settings.pane_ms
         return max(self.settings.window_ms // pane_ms, 1) * pane_ms
+
+    def yardstick(self, candidate: Candidate, segment: str) -> Yardstick:
+        """What the windows of a segment, or of the whole traffic where it is `""`, are judged with."""
+        held, settings = candidate.yardsticks.get(segment), self.settings
+        if held is None or held.settings is not settings:
+            held = yardstick_of(candidate.definition, settings, self.window_ms(candidate), segment)
+            candidate.yardsticks[segment] = held
+        return held
 
     def enter(self, definition: Definition, announced: ActiveDefinition, offset: int) -> Candidate | None:
         """A source counts with a definition; None if that one's time is over."""
@@ -205,9 +214,8 @@ class Course:
         first_ms = self.progress.first_ms
         counted_from = max(candidate.whole_from_ms(), end_ms if first_ms is None else first_ms)
         return evaluate_window(
-            candidate.definition.layout_of(segment),
+            self.yardstick(candidate, segment),
             self._sums.setdefault(segment, RunningSum(segment)).of(candidate, start_ms, end_ms),
-            self.settings,
             start_ms=start_ms,
             end_ms=end_ms,
             complete=self._is_everywhere(candidate)

@@ -1,19 +1,36 @@
 """The evaluator: one window's counts against the baseline, all series at once; pure.
 
-Cost: O(bins): two `add.reduceat` over the window's counters; 500 series x 20 bins take well
-below 5 ms (`make bench`). The same function judges a live window and one of a file.
+By the rule `threshold` PSI alone is compared with its limits. By the rule `budget` a series needs evidence,
+a p-value at most the level that the model's false-alarm budget gives to its test, and effect, a corrected
+PSI that reaches a limit.
+Cost: O(bins) (`make bench`). The same function judges a live window and one of a file.
 """
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from detectors import EstimatedPerformance, Threshold, Undefined, Verdict, divergences
-from stream.alerts.rules import PSI
-from stream.baselines.layout import Counts, Layout
+from detectors.evidence import judge
+from stream.alerts.rules import PSI, THRESHOLD
+from stream.baselines.layout import Counts
 from stream.evaluate.latency_evaluator import LatencyWindow, evaluate_latency
 from stream.evaluate.score_estimate import estimate_window
-from stream.evaluate.settings import ModelSettings
+from stream.evaluate.yardstick import PerSeries, Yardstick
+
+
+class SeriesTest(NamedTuple):
+    """What the rule `budget` says of one series in one window."""
+
+    p_value: float  # of "healthy windows differ as much"
+    level: float  # the p-value must be at most this
+    psi_corrected: float  # PSI less what sampling and healthy wander explain, nats; the limits are for this one
+    breaches: bool  # evidence beyond the level and beyond every window of the baseline, and the least effect told
+    detectable_psi: float  # what half of the windows of so many rows would alarm at, nats
+    detectable_along_psi: float  # the same for a shift in the way in which healthy windows wander
+
+
+_PLAIN: Final[list[SeriesTest]] = []  # nothing is tested: the rule is `threshold`, or there are no rows
 
 NO_SEGMENT_BASELINE: Final = "no baseline of the segment"  # all rows' is shown, and says nothing of what is normal here
 
@@ -33,6 +50,9 @@ class Check:
     reason: str | None  # why the verdict is undefined
     baseline: Counts  # in the bins that PSI compares
     current: Counts
+    rule: str = THRESHOLD  # "budget" | "threshold"
+    test: SeriesTest | None = None  # None: of the rule `threshold`, or without rows
+    provisional: bool = False  # how much healthy windows differ was not known, or from too few of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,34 +70,33 @@ class Evaluation:
     @property
     def breaches(self) -> list[Check]:
         """The checks beyond a limit."""
-        return [c for c in self.checks if c.verdict in (Verdict.WARNING, Verdict.CRITICAL)]
+        return [c for c in self.checks if c.verdict.is_breach]
 
 
-def evaluate_window(
-    layout: Layout, counts: Counts, settings: ModelSettings, *, start_ms: int, end_ms: int, complete: bool
-) -> Evaluation:
+def evaluate_window(yardstick: Yardstick, counts: Counts, *, start_ms: int, end_ms: int, complete: bool) -> Evaluation:
     """Judge one window.
 
     Args:
-        layout: of the baseline that the counts were cut with.
+        yardstick: of the baseline that the counts were cut with.
         counts: the window's sum, shape (layout.width,).
-        settings: limits and smoothing.
         start_ms: of the window, event time.
         end_ms: of the window, not in it.
         complete: whether every pane of the window was counted; if not, no verdict is given.
     """
+    layout, settings = yardstick.layout, yardstick.settings
     n = int(counts[: layout.starts[1]].sum())  # each row has one entry in every series
     coarse = layout.coarsen(counts)
     statistics = divergences(layout.baseline_coarse, coarse, layout.series_coarse_starts, settings.smoothing)
+    tested = _tested(yardstick, coarse, statistics.psi, n) if yardstick.by_budget and n else _PLAIN
     # Plain floats and slices from here on: 500 series, so numpy's scalars and splits would cost most of the time.
     values, kls, jss = statistics.psi.tolist(), statistics.kl.tolist(), statistics.js.tolist()
     starts = [*layout.series_coarse_starts.tolist(), len(coarse)]
     checks = []
     for i, subject in enumerate(layout.names):
         bins = slice(starts[i], starts[i + 1])
-        value = _defined(values[i])
-        threshold = settings.psi.limits(subject)
+        value, threshold = _defined(values[i]), yardstick.limits[i]
         reason = _reason(value, n, threshold, complete=complete) if layout.judges else NO_SEGMENT_BASELINE
+        test = tested[i] if tested else None
         checks.append(
             Check(
                 check=PSI,
@@ -87,10 +106,13 @@ def evaluate_window(
                 js_nats=_defined(jss[i]),
                 n=n,
                 threshold=threshold,
-                verdict=Verdict.UNDEFINED if reason else threshold.judge(value, n),
+                verdict=Verdict.UNDEFINED if reason else _verdict(value, n, threshold, test),
                 reason=reason,
                 baseline=layout.baseline_coarse[bins],
                 current=coarse[bins],
+                rule=settings.psi.rule,
+                test=test,
+                provisional=yardstick.by_budget and yardstick.provisional[i],
             )
         )
     return Evaluation(
@@ -100,8 +122,23 @@ def evaluate_window(
         complete=complete,
         checks=tuple(checks),
         estimates=estimate_window(layout, counts),
-        latency=evaluate_latency(layout, counts, settings.latency, complete=complete),
+        latency=evaluate_latency(layout, counts, yardstick.latency, complete=complete),
     )
+
+
+def _tested(yardstick: Yardstick, coarse: Counts, psi: PerSeries, n: int) -> list[SeriesTest]:
+    """Evidence and effect of each series."""
+    found, level = judge(yardstick.table, coarse, psi), yardstick.level(n)
+    beyond = found.breaches(level, yardstick.effects, yardstick.table.guard)
+    anywhere, along = yardstick.detectable(n)
+    columns = (found.p_value, level, found.psi_corrected, beyond, anywhere, along)
+    return [SeriesTest(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def _verdict(value: float | Undefined, n: int, threshold: Threshold, test: SeriesTest | None) -> Verdict:
+    if test is None:
+        return threshold.judge(value, n)
+    return threshold.size_of(test.psi_corrected) if test.breaches else Verdict.OK
 
 
 def _defined(value: float) -> float | Undefined:

@@ -1,8 +1,9 @@
 """How long a window's answers took, and whether more of them are over the SLA than may be: effect and evidence, both.
 
 Effect: the share over the SLA is above 1 - quantile ("p99 within 250 ms" allows 1 %). Evidence: enough answers, and
-the exact test on their count says that chance alone makes so many in fewer than `level` of the windows of a service
-that just keeps its SLA. A window beyond the limit without the evidence neither begins an alert nor ends one.
+the beta-binomial test on their count says that a service that just keeps its SLA has so many in fewer than `level` of
+its windows; the level is what the false-alarm budget gives. A window beyond the limit without the evidence neither
+begins an alert nor ends one.
 `rule: threshold` asks for the effect alone: the plain "p99 > SLA".
 
 Measured over 120 simulated days of independent answers, windows of 60 panes of 10 / 100 / 1,000, episodes in 30 days: a
@@ -15,8 +16,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from detectors import Undefined, Verdict
-from detectors.over_limit import over_limit_p_value
-from stream.alerts.rules import LATENCY_SLA, THRESHOLD, LatencyRule
+from detectors.rates import RateTest, minimum_detectable_rate, rate_over_limit
+from stream.alerts.rules import FIXED_LEVEL, LATENCY_SLA, THRESHOLD, LatencyRule
 from stream.baselines.latency_counters import LatencyCounters
 from stream.baselines.layout import Counts, Layout
 
@@ -36,6 +37,9 @@ class LatencyCheck:
     critical: float
     allowed: float  # share that may be over the SLA
     p_value: float | Undefined  # of "no more than the allowed share", by chance alone
+    level: float  # that the p-value must be below; of the rule `budget`
+    detectable: float | Undefined  # the share over the SLA at which half of the windows of so many answers would alarm
+    provisional: bool  # how alike the answers of healthy windows are is not known: they are taken as independent
     verdict: Verdict
     reason: str | None  # why the verdict is undefined
 
@@ -65,7 +69,7 @@ class LatencyWindow:
 
 
 def evaluate_latency(
-    layout: Layout, counts: Counts, rule: LatencyRule | None, *, complete: bool
+    layout: Layout, counts: Counts, rule: LatencyRule | None, *, complete: bool, overdispersion: float | None = None
 ) -> LatencyWindow | None:
     """Judge the latencies of one window.
 
@@ -74,6 +78,8 @@ def evaluate_latency(
         counts: the window's sum, shape (layout.width,).
         rule: of the model; None: none is judged.
         complete: whether every pane of the window was counted; if not, no verdict is given.
+        overdispersion: how alike the answers of healthy windows are (`detectors.rates`); None: not known,
+            they are taken as independent.
 
     Returns:
         None if the window was counted without latencies.
@@ -93,40 +99,44 @@ def evaluate_latency(
         p50_ms=sketch.quantile(bins, 0.5),
         p95_ms=sketch.quantile(bins, 0.95),
         p99_ms=sketch.quantile(bins, 0.99),
-        check=None if rule is None else _check(counters, bins, rule, complete=complete),
+        check=None if rule is None else _check(counters, bins, rule, overdispersion, complete=complete),
     )
 
 
-def _check(counters: LatencyCounters, bins: Counts, rule: LatencyRule, *, complete: bool) -> LatencyCheck:
+def _check(
+    counters: LatencyCounters, bins: Counts, rule: LatencyRule, overdispersion: float | None, *, complete: bool
+) -> LatencyCheck:
     n, violations = int(bins.sum()), counters.sketch.above(bins, counters.sla_ms)
     share = violations / n if n else Undefined("empty")
-    p_value = over_limit_p_value(violations, n, rule.allowed) if n else Undefined("empty")
+    level, alike = FIXED_LEVEL if rule.level is None else rule.level, overdispersion or 0.0
+    test = rate_over_limit(violations, n, rule.allowed, alike)
     by_quantile = rule.rule == THRESHOLD
-    found = _verdict(share, n, p_value, rule, complete=complete)
+    found = _verdict(test, n, rule, level, complete=complete)
     return LatencyCheck(
         rule=rule,
         value=counters.sketch.quantile(bins, rule.quantile) if by_quantile else share,
         warning=counters.sla_ms if by_quantile else rule.allowed,
         critical=counters.sla_ms if by_quantile else TIMES_CRITICAL * rule.allowed,
         allowed=rule.allowed,
-        p_value=p_value,
+        p_value=test if isinstance(test, Undefined) else test.p_value,
+        level=level,
+        detectable=minimum_detectable_rate(n, rule.allowed, level, alike),
+        provisional=rule.rule != THRESHOLD and overdispersion is None,
         verdict=found if isinstance(found, Verdict) else Verdict.UNDEFINED,
         reason=None if isinstance(found, Verdict) else found,
     )
 
 
-def _verdict(
-    share: float | Undefined, n: int, p_value: float | Undefined, rule: LatencyRule, *, complete: bool
-) -> Verdict | str:
+def _verdict(test: RateTest | Undefined, n: int, rule: LatencyRule, level: float, *, complete: bool) -> Verdict | str:
     """The verdict, or why there is none. "The quantile is over the SLA" and "the share is" are one and the same."""
-    if isinstance(share, Undefined) or isinstance(p_value, Undefined):
-        return "empty"
+    if isinstance(test, Undefined):
+        return test.reason
     if not complete:
         return "window filling"
     if n < rule.min_count:
         return "too few"
-    if share <= rule.allowed:
+    if test.rate <= rule.allowed:
         return Verdict.OK
-    if rule.rule != THRESHOLD and p_value >= rule.level:
+    if rule.rule != THRESHOLD and test.p_value >= level:
         return "sampling noise"
-    return Verdict.CRITICAL if share > TIMES_CRITICAL * rule.allowed else Verdict.WARNING
+    return Verdict.CRITICAL if test.rate > TIMES_CRITICAL * rule.allowed else Verdict.WARNING

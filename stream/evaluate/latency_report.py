@@ -38,6 +38,9 @@ def latency_evidence(found: LatencyWindow, check: LatencyCheck) -> dict[str, Any
         "quantile": check.rule.quantile,
         "allowed_share": check.allowed,
         "p_value": number(check.p_value),
+        "level": check.level,
+        "minimum_detectable": _detectable(check),
+        "provisional": check.provisional,
     }
 
 
@@ -64,6 +67,10 @@ def latency_description(found: LatencyWindow, check: LatencyCheck) -> str:
     chance = ""
     if not isinstance(check.p_value, Undefined):
         chance = f"; chance alone makes so many or more over the limit with p = {check.p_value:.2g}"
+    if check.rule.rule != THRESHOLD:
+        chance += f", the budget allows {check.level:.2g}"
+    if check.provisional:
+        chance += "; provisional: how alike the answers of healthy windows are is not known"
     return f"{quantiles}{chance}{unusable}{missing}"
 
 
@@ -83,10 +90,17 @@ def _check(check: LatencyCheck | None) -> dict[str, Any] | None:
         "value": number(check.value),
         "threshold": {"warning": check.warning, "critical": check.critical, "min_count": check.rule.min_count},
         "p_value": number(check.p_value),
-        "level": check.rule.level,
+        "level": check.level,
+        "minimum_detectable": _detectable(check),
+        "provisional": check.provisional,
         "verdict": str(check.verdict),
         "reason": check.reason,
     }
+
+
+def _detectable(check: LatencyCheck) -> dict[str, Any] | None:
+    """The smallest share over the SLA that would be told of; null where answers are too few for any."""
+    return None if isinstance(check.detectable, Undefined) else {"share": check.detectable}
 
 
 def _duration(duration_ms: float) -> str:

@@ -1,20 +1,23 @@
 """Whether a window's labels say that the model has become worse: effect and evidence, both.
 
 Effect: worse than the baseline by more than the tolerance. Evidence: enough labels, and a p-value of
-"no worse than the baseline" below the level. A window that is beyond the tolerance without the evidence
-says nothing: it neither begins an alert nor ends one.
+"no worse than the baseline" below the level that the false-alarm budget gives. A window that is beyond the
+tolerance without the evidence says nothing: it neither begins an alert nor ends one.
 
 Measured on a healthy model (AUC 0.78, 3,000 windows each of 200, 500 and 2,000 labels, baselines of 1,000 and
 10,000): at most 1 window in 1,000 breaches at the default tolerances and level.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from detectors import Auc, BinaryMetrics, RegressionMetrics, Undefined, Verdict, auc_drop_p_value, rise_p_value
+from detectors.drop import detectable_auc, detectable_rise
 from detectors.multiclass import MulticlassMetrics
-from stream.alerts.rules import AUC, BRIER, MAE, PerformanceRules, WorseRule
+from stream.alerts.rules import AUC, BRIER, FIXED_LEVEL, MAE, THRESHOLD, PerformanceRules, WorseRule
 from stream.baselines.baseline import LabelledValues
 from stream.evaluate.labelled_baseline import KnownLabels
 from stream.evaluate.performance_classes import ClassPerformance, KnownClasses, comparable
@@ -43,6 +46,8 @@ class PerformanceCheck:
     warning: float | None  # the limits, in the statistic's own unit; None: there is none
     critical: float | None
     p_value: float | Undefined  # of "no worse than the baseline"
+    level: float  # that the p-value must be below; of the rule `budget`
+    detectable: float | Undefined  # the value at which half of the windows of so many labels would alarm
     verdict: Verdict
     reason: str | None  # why the verdict is undefined
 
@@ -61,6 +66,7 @@ class _Compared:
     baseline: float | Undefined
     p_value: float | Undefined
     enough: bool = True  # rows of each class, where there are classes
+    reach: Callable[[float], float] | None = None  # by level: the value that a test would see; None: there is no test
 
 
 def binary_checks(
@@ -103,12 +109,17 @@ def _macro(found: ClassPerformance | Undefined, before: MulticlassMetrics | Unde
     other: Auc | Undefined = NO_BASELINE
     if not isinstance(before, Undefined):
         area, other = comparable(found.metrics.auc, before.auc, FEWEST_OF_A_CLASS)
+    p_value: float | Undefined = NO_BASELINE
+    reach = None
+    if isinstance(area, Auc) and isinstance(other, Auc):
+        p_value, reach = auc_drop_p_value(area, other), partial(detectable_auc, area, other)
     return _Compared(
         value=area.value if isinstance(area, Auc) else area,
         se=area.se if isinstance(area, Auc) else area,
         n=found.metrics.n,
         baseline=other.value if isinstance(other, Auc) else other,
-        p_value=auc_drop_p_value(area, other) if isinstance(area, Auc) and isinstance(other, Auc) else NO_BASELINE,
+        p_value=p_value,
+        reach=reach,
     )
 
 
@@ -127,6 +138,7 @@ def _auc(found: BinaryMetrics | Undefined, known: KnownLabels | None) -> _Compar
         baseline=of_baseline,
         p_value=before if isinstance(before, Undefined) else auc_drop_p_value(area, before),
         enough=min(area.negatives, area.positives) >= FEWEST_OF_A_CLASS,
+        reach=None if isinstance(before, Undefined) else partial(detectable_auc, area, before),
     )
 
 
@@ -134,10 +146,17 @@ def _brier(found: BinaryMetrics | Undefined, known: KnownLabels | None) -> _Comp
     baseline = NO_BASELINE if known is None else known.metrics.brier
     if isinstance(found, Undefined):
         return _Compared(value=found, se=found, n=0, baseline=baseline, p_value=found)
-    p_value: float | Undefined = NO_BASELINE
-    if known is not None:
-        p_value = rise_p_value(found.brier, found.brier_se, known.metrics.brier, known.metrics.brier_se)
-    return _Compared(value=found.brier, se=found.brier_se, n=found.n, baseline=baseline, p_value=p_value)
+    if known is None:
+        return _Compared(value=found.brier, se=found.brier_se, n=found.n, baseline=baseline, p_value=NO_BASELINE)
+    before, before_se = known.metrics.brier, known.metrics.brier_se
+    return _Compared(
+        value=found.brier,
+        se=found.brier_se,
+        n=found.n,
+        baseline=baseline,
+        p_value=rise_p_value(found.brier, found.brier_se, before, before_se),
+        reach=partial(detectable_rise, found.brier_se, before, before_se),
+    )
 
 
 def _mae(found: RegressionMetrics | Undefined, known: LabelledValues | None) -> _Compared:
@@ -146,9 +165,12 @@ def _mae(found: RegressionMetrics | Undefined, known: LabelledValues | None) -> 
     if isinstance(found, Undefined):
         return _Compared(value=found, se=found, n=0, baseline=baseline, p_value=found)
     p_value: float | Undefined = NO_BASELINE if usable is None else Undefined(TOO_FEW)
+    reach = None
     if usable is not None and not isinstance(found.mae_se, Undefined):
-        p_value = rise_p_value(found.mae, found.mae_se, usable.mae, usable.abs_error_deviation / math.sqrt(usable.n))
-    return _Compared(value=found.mae, se=found.mae_se, n=found.n, baseline=baseline, p_value=p_value)
+        before_se = usable.abs_error_deviation / math.sqrt(usable.n)
+        p_value = rise_p_value(found.mae, found.mae_se, usable.mae, before_se)
+        reach = partial(detectable_rise, found.mae_se, usable.mae, before_se)
+    return _Compared(value=found.mae, se=found.mae_se, n=found.n, baseline=baseline, p_value=p_value, reach=reach)
 
 
 def _judged(
@@ -159,7 +181,10 @@ def _judged(
     if rule is not None and not isinstance(compared.baseline, Undefined):
         warning = compared.baseline + tolerance
         critical = compared.baseline + 2 * tolerance if check in HAVE_CRITICAL else None
-    found = OFF if rule is None else _verdict(compared, rule, warning, critical, less_is_worse=tolerance < 0)
+    level = FIXED_LEVEL if rule is None or rule.level is None else rule.level
+    found: Verdict | str = OFF
+    if rule is not None:
+        found = _verdict(compared, replace(rule, level=level), warning, critical, less_is_worse=tolerance < 0)
     if isinstance(compared.value, Undefined):
         found = compared.value.reason
     return PerformanceCheck(
@@ -173,6 +198,8 @@ def _judged(
         warning=warning,
         critical=critical,
         p_value=compared.p_value,
+        level=level,
+        detectable=_detectable(compared, rule, warning, level, less_is_worse=tolerance < 0),
         verdict=found if isinstance(found, Verdict) else Verdict.UNDEFINED,
         reason=None if isinstance(found, Verdict) else found,
     )
@@ -191,10 +218,26 @@ def _verdict(
         return TOO_FEW
     if not _beyond(value, warning, less_is_worse=less_is_worse):
         return Verdict.OK
-    if p_value >= rule.level:
+    if rule.rule != THRESHOLD and p_value >= (rule.level or 0.0):
         return NOISE
     is_critical = critical is not None and _beyond(value, critical, less_is_worse=less_is_worse)
     return Verdict.CRITICAL if is_critical else Verdict.WARNING
+
+
+def _detectable(
+    compared: _Compared, rule: WorseRule | None, warning: float | None, level: float, *, less_is_worse: bool
+) -> float | Undefined:
+    """The value that half of the windows like this one would alarm at."""
+    if rule is None:
+        return Undefined("off")
+    if warning is None:
+        return NO_BASELINE
+    if rule.rule == THRESHOLD:
+        return warning
+    if compared.reach is None or compared.n < rule.min_samples or not compared.enough:
+        return Undefined(TOO_FEW)
+    seen = compared.reach(level)
+    return min(seen, warning) if less_is_worse else max(seen, warning)
 
 
 def _beyond(value: float, limit: float, *, less_is_worse: bool) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from stream.alerts.episode import Episode
+from stream.alerts.rules import PerformanceRules
 from stream.baselines.baseline import Baseline
 from stream.errors import CallerError
 from stream.evaluate.label_coverage import coverage_of
@@ -152,10 +153,15 @@ class PerformanceCourse:
             track.definition,
             self.counts(end_ms, by),
             baseline,
-            self.settings.performance,
+            self.rules(track),
             span=Span(start_ms, end_ms, complete=first_ms is not None and first_ms <= start_ms),
             coverage=coverage_of(cohort_sum, track.sections, cohorts, baseline.bands),
         )
+
+    def rules(self, track: Track) -> PerformanceRules:
+        """What its windows are judged by, with the budget's level."""
+        baseline = self.baseline_of(track).of
+        return self.settings.performance_at(baseline, track.definition.pane_ms)
 
     def counts(self, end_ms: int, by: WindowSum | None = None) -> Counts:
         """The sum of the window that ends at `end_ms`, shape (width,); the caller must not change it."""

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from detectors import Auc, BinaryMetrics, RegressionMetrics, Undefined, Verdict
 from stream.alerts.performance_evidence import classes_evidence, classes_in_words
-from stream.alerts.rules import AUC, BRIER, MAE
+from stream.alerts.rules import AUC, BRIER, MAE, THRESHOLD
 from stream.evaluate.alert_message import AlertWindow, Content, window_record
 from stream.evaluate.class_report import Reasons, areas_in_words, class_metrics_record
 from stream.evaluate.performance_checks import PerformanceCheck
@@ -109,7 +109,7 @@ def _content(judged: JudgedPerformance, check: PerformanceCheck, severity: Verdi
     area = evaluation.auc if check.check == AUC and isinstance(evaluation.auc, Auc) else None
     return Content(
         _summary(check, evaluation, limit, resolved=resolved),
-        _in_words(evaluation, bins),
+        _in_words(evaluation, bins) + _evidence_in_words(check),
         _plain(check.value),
         limit,
         {
@@ -118,7 +118,7 @@ def _content(judged: JudgedPerformance, check: PerformanceCheck, severity: Verdi
             "low": area.low if area else None,
             "high": area.high if area else None,
             "baseline_value": _plain(check.baseline),
-            "p_value": _plain(check.p_value),
+            **_test(check),
             "coverage": _plain(evaluation.coverage.ratio),
             "bins": bins,
             "outcomes": offsets,
@@ -152,6 +152,12 @@ def _in_words(evaluation: PerformanceEvaluation, bins: dict[str, Any] | None) ->
     if isinstance(evaluation.classes, ClassPerformance):
         return areas_in_words(evaluation.classes)
     return _regression_in_words(evaluation)
+
+
+def _evidence_in_words(check: PerformanceCheck) -> str:
+    if isinstance(check.p_value, Undefined) or check.rule is None or check.rule.rule == THRESHOLD:
+        return ""
+    return f"; chance alone makes it so much worse with p = {check.p_value:.2g}, the budget allows {check.level:.2g}"
 
 
 def _regression_in_words(evaluation: PerformanceEvaluation) -> str:
@@ -265,15 +271,26 @@ def _check(check: PerformanceCheck) -> dict[str, Any]:
         "value": _plain(check.value),
         "n": check.n,
         "baseline": _plain(check.baseline),
-        "p_value": _plain(check.p_value),
+        **_test(check),
         "threshold": {
             "warning": check.warning,
             "critical": check.critical,
             "min_samples": check.rule.min_samples if check.rule else 0,
-            "level": check.rule.level if check.rule else None,
         },
         "verdict": str(check.verdict),
         "reason": check.reason,
+    }
+
+
+def _test(check: PerformanceCheck) -> dict[str, Any]:
+    """By what rule it was judged, and what its test said."""
+    detectable = _plain(check.detectable)
+    return {
+        "rule": check.rule.rule if check.rule else None,
+        "p_value": _plain(check.p_value),
+        "level": check.level if check.rule else None,
+        "minimum_detectable": None if detectable is None else {"value": detectable},
+        "provisional": False,  # labels are taken as independent, always
     }
 
 

@@ -1,5 +1,6 @@
 """Reports as they lie on their topic: JSON, plain values only."""
 
+import math
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -7,7 +8,7 @@ import orjson
 from detectors import EstimatedPerformance, Undefined
 from stream.baselines.definition import Definition
 from stream.evaluate.alert_message import window_record
-from stream.evaluate.evaluator import Check, Evaluation
+from stream.evaluate.evaluator import Check, Evaluation, SeriesTest
 from stream.evaluate.latency_report import latency_record
 from stream.records.prediction import ModelKey
 
@@ -80,6 +81,7 @@ def _check(check: Check) -> dict[str, Any]:
         "value": _number(check.value),
         "n": check.n,
         "threshold": {
+            "notice": check.threshold.notice,
             "warning": check.threshold.warning,
             "critical": check.threshold.critical,
             "min_count": check.threshold.min_count,
@@ -88,8 +90,29 @@ def _check(check: Check) -> dict[str, Any]:
         "reason": check.reason,
         "kl_nats": _number(check.kl_nats),
         "js_nats": _number(check.js_nats),
+        **test_record(check),
         "evidence": {"baseline": check.baseline.tolist(), "current": check.current.tolist()},
     }
+
+
+def test_record(check: Check) -> dict[str, Any]:
+    """By what rule a series was judged, and what its test said; null where there was none."""
+    test = check.test
+    return {
+        "rule": check.rule,
+        "p_value": test and test.p_value,
+        "level": test and test.level,
+        "psi_corrected": test and test.psi_corrected,
+        "minimum_detectable": test and _detectable(test),
+        "provisional": check.provisional,
+    }
+
+
+def _detectable(test: SeriesTest) -> dict[str, Any] | None:
+    """The smallest PSI that would be told of; null for a series that is switched off."""
+    if math.isinf(test.detectable_psi):
+        return None
+    return {"psi": test.detectable_psi, "psi_along_wander": test.detectable_along_psi}
 
 
 def _number(value: float | Undefined) -> float | None:

@@ -12,9 +12,11 @@ from stream.evaluate.evaluator import Check, Evaluation
 from stream.evaluate.latency_evaluator import LatencyCheck
 from stream.evaluate.latency_report import latency_description, latency_evidence, latency_summary, number
 from stream.evaluate.panes import Span
-from stream.evaluate.report import Judged
+from stream.evaluate.report import Judged, test_record
 from stream.evaluate.sources_evidence import sources_evidence
 from stream.records.times import duration_words
+
+PROVISIONAL: Final = "provisional: how much healthy windows differ is not known yet"
 
 SpansOf = Callable[[int, int], Mapping[str, Span]]
 """By source, where the rows of the window [start, end) lie; asked for only if an alert moves."""
@@ -94,12 +96,13 @@ def _drift(judged: Judged, check: Check, severity: Verdict, resolved: bool) -> C
     limit = check.threshold.limit_of(severity)
     return Content(
         _drift_summary(check, judged.evaluation, limit, resolved=resolved),
-        moved_in_words(series, check.baseline, check.current),
+        moved_in_words(series, check.baseline, check.current) + _evidence_in_words(check),
         number(check.value),
         limit,
         {
             "kl_nats": number(check.kl_nats),
             "js_nats": number(check.js_nats),
+            **test_record(check),
             "bins": bins_evidence(series, check.baseline, check.current),
         },
     )
@@ -109,8 +112,18 @@ def _drift_summary(check: Check, evaluation: Evaluation, limit: float | None, *,
     value = "undefined" if isinstance(check.value, Undefined) else f"{check.value:.3g}"
     over = duration_words(evaluation.end_ms - evaluation.start_ms)
     against = "no limit any more" if limit is None else f"limit {limit:g}"
-    what = f"{check.check.upper()} {value} ({against}) over {over}, {evaluation.n} rows"
+    corrected = f", {check.test.psi_corrected:.3g} beyond what is healthy" if check.test else ""
+    what = f"{check.check.upper()} {value}{corrected} ({against}) over {over}, {evaluation.n} rows"
     return f"{check.subject} is back: {what}" if resolved else f"{check.subject} drifted: {what}"
+
+
+def _evidence_in_words(check: Check) -> str:
+    """How sure it is; empty for the rule `threshold`, which does not ask."""
+    test = check.test
+    if test is None:
+        return ""
+    sure = f"; healthy windows differ as much with p = {test.p_value:.2g}, the budget allows {test.level:.2g}"
+    return sure + (f"; {PROVISIONAL}" if check.provisional else "")
 
 
 def _latency(judged: Judged, check: LatencyCheck, severity: Verdict, resolved: bool) -> Content:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from detectors import Smoothing
-from stream.alerts.rules import alert_rules_of, latency_rule_of, performance_rules_of, rules_of
 from stream.config import Config
 from stream.count.counter import CountFold, CountOutputs, partials_partition
 from stream.durable.fold import Fold
@@ -21,7 +20,7 @@ from stream.durable.owner import Owner
 from stream.errors import CallerError
 from stream.evaluate.fold import EvaluateFold
 from stream.evaluate.publisher import EvaluateOutputs
-from stream.evaluate.settings import ModelSettings
+from stream.evaluate.settings import ModelSettings, model_settings
 from stream.ingest.plan import Plan, PlannedModel
 from stream.ingest.settings import IngestSettings
 from stream.join.emission import JoinOutputs
@@ -210,16 +209,7 @@ def ingest_settings(config: Config) -> IngestSettings:
 
 def settings_of(config: Config, model: str) -> ModelSettings:
     """How a model's windows are judged."""
-    of_model = config.model(model)
-    psi = of_model.checks.psi
-    return ModelSettings(
-        window_ms=of_model.windows.length,
-        psi=rules_of(psi),
-        smoothing=Smoothing.parse(config.smoothing),
-        performance=performance_rules_of(of_model.checks),
-        latency=latency_rule_of(of_model.checks),
-        alerts=alert_rules_of(of_model.alerts, of_model.windows.length),
-    )
+    return model_settings(config.model(model), Smoothing.parse(config.smoothing))
 
 
 def longest_window_ms(config: Config) -> int:

@@ -23,6 +23,7 @@ from stream.evaluate.evaluator import evaluate_window
 from stream.evaluate.report import Judged
 from stream.evaluate.settings import ModelSettings
 from stream.evaluate.traffic_alerts import traffic_window
+from stream.evaluate.yardstick import yardstick_of
 from stream.ingest.settings import IngestSettings
 from stream.records.times import epoch_ms
 from stream.verify.claim import Cannot, Claim, NothingClaimed, claim_of
@@ -99,9 +100,8 @@ def _remade(
 ) -> dict[str, Any] | Cannot:
     """The message as it is made of the recount."""
     evaluation = evaluate_window(
-        definition.layout_of(claim.segment),
+        yardstick_of(definition, settings, claim.end_ms - claim.start_ms, claim.segment),
         found.counts,
-        settings,
         start_ms=claim.start_ms,
         end_ms=claim.end_ms,
         complete=True,  # only complete windows move alerts

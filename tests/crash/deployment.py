@@ -32,6 +32,7 @@ from tests.crash.scenario import (
 MIN_COUNT: Final = 50
 MIN_LABELS: Final = 100
 TOLERANCE: Final = 0.15  # of AUC and Brier: no healthy window comes near, so that chance decides nothing
+LEVEL: Final = 0.001  # panes are seconds long here: what a month's budget gives to one of them, no hundred labels show
 REPOSITORY: Final = Path(__file__).parents[2]
 
 
@@ -76,9 +77,9 @@ class Deployment:
             "models": {
                 name: {
                     "checks": {
-                        "psi": {"min_count": MIN_COUNT},
-                        "auc": {"tolerance": TOLERANCE, "min_samples": MIN_LABELS},
-                        "brier": {"tolerance": TOLERANCE, "min_samples": MIN_LABELS},
+                        "psi": {"rule": "threshold", "min_count": MIN_COUNT},
+                        "auc": {"tolerance": TOLERANCE, "min_samples": MIN_LABELS, "level": LEVEL},
+                        "brier": {"tolerance": TOLERANCE, "min_samples": MIN_LABELS, "level": LEVEL},
                     }
                 }
                 for name in sorted({m.name for m in make_models(scenario.models)})

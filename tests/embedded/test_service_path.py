@@ -26,7 +26,10 @@ MODELS = [("fraud", "1"), ("fraud", "2"), ("spam", "0"), ("shifted", "0"), ("lon
 def service(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service with one worker; each test has models and hours of its own."""
     folder = tmp_path_factory.mktemp("path")
-    models = {name: {"checks": {"psi": {"min_count": MIN_COUNT}}} for name, _ in [*MODELS, ("renewed", "0")]}
+    models = {
+        name: {"checks": {"psi": {"rule": "threshold", "min_count": MIN_COUNT}}}
+        for name, _ in [*MODELS, ("renewed", "0")]
+    }
     with Service.deployed(broker, folder, partitions=PARTITIONS, models=models) as deployed:
         for model, version in MODELS:
             deployed.create_baseline(model, version, BASELINE)

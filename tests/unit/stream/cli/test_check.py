@@ -37,10 +37,11 @@ def test_each_models_labels_and_checks_are_shown(told: Any) -> None:
     }  # fmt: skip
     assert models["ads"]["labels"] == "off"
     checks = models["fraud"]["checks"]
-    assert checks["auc"] == {"tolerance": 0.1, "min_samples": 200, "level": 0.001}
+    assert checks["auc"] == {"tolerance": 0.1, "min_samples": 200, "level": None, "rule": "budget"}
     assert (checks["brier"], checks["mae"]["tolerance"]) == ("off", 0.1)
     text = told()
     assert "labels within 10d" in text
+    assert "1 per 30d false alarms" in text
     assert "no labels" in text
     assert "memory" not in text
 
@@ -88,10 +89,10 @@ def test_the_sla_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     path = tmp_path / "driftline.yaml"
     path.write_text("models: {fraud: {checks: {latency: {sla: 250ms, quantile: 0.95}}}, ads: {}}", encoding="utf-8")
     assert main(["check", "-c", str(path)]) == 0
-    assert "95% of the answers within 250ms (p < 0.001, from 200 answers)" in capsys.readouterr().out
+    assert "95% of the answers within 250ms (a share of the false alarms, from 200 answers)" in capsys.readouterr().out
     assert main(["check", "-c", str(path), "--json"]) == 0
     models = json.loads(capsys.readouterr().out)["models"]
     assert models["fraud"]["checks"]["latency"] == {
-        "sla": "250ms", "quantile": 0.95, "min_count": 200, "level": 0.001, "rule": "budget",
+        "sla": "250ms", "quantile": 0.95, "min_count": 200, "level": None, "rule": "budget",
     }  # fmt: skip
     assert models["ads"]["checks"]["latency"] == "off"

@@ -112,7 +112,10 @@ def test_check_as_json_has_every_key_with_what_it_inherits(tmp_path: Path, capsy
     assert shown["windows"]["length"] == "1h"
     model = shown["models"]["m"]
     assert (model["windows"]["length"], model["windows"]["pane"]) == ("2h", "1m")
-    assert model["checks"]["psi"]["features"] == {"f": {"warning": 0.1, "critical": 0.5, "min_count": 200}, "g": "off"}
+    assert model["checks"]["psi"]["features"] == {
+        "f": {"notice": 0.02, "warning": 0.1, "critical": 0.5, "min_count": 200},
+        "g": "off",
+    }
 
 
 def test_check_tells_each_refused_key_in_a_line_of_its_own(tmp_path: Path, capsys: Capture) -> None:

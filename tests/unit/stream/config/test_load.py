@@ -44,9 +44,9 @@ def test_the_contract_example_is_read_to_the_letter(tmp_path: Path) -> None:
     model = load(tmp_path, CONTRACT).model("flight-delay")
     assert (model.windows.pane, model.windows.length) == (3_600_000, 86_400_000)
     assert model.windows.allowed_lateness == 30_000, "what a model does not say it takes from `windows`"
-    assert model.checks.psi.limits_of("wind_speed") == PsiLimits(warning=0.1, critical=0.5, min_count=200)
+    assert model.checks.psi.limits_of("wind_speed") == PsiLimits(notice=0.02, warning=0.1, critical=0.5, min_count=200)
     assert model.checks.psi.limits_of("note") is None, "YAML's `off` switches the check off"
-    assert model.checks.psi.limits_of("distance") == PsiLimits(warning=0.1, critical=0.25, min_count=200)
+    assert model.checks.psi.limits_of("distance") == PsiLimits(notice=0.02, warning=0.1, critical=0.25, min_count=200)
 
 
 def test_a_model_that_is_not_listed_has_the_defaults(tmp_path: Path) -> None:
@@ -58,7 +58,8 @@ def test_a_model_that_is_not_listed_has_the_defaults(tmp_path: Path) -> None:
 def test_one_limit_of_a_feature_can_be_switched_off(tmp_path: Path) -> None:
     text = "models: {m: {checks: {psi: {features: {wind: {warning: off}, rain: {warning: false}}}}}}"
     psi = load(tmp_path, text).model("m").checks.psi
-    assert psi.limits_of("wind") == psi.limits_of("rain") == PsiLimits(warning=None, critical=0.25, min_count=200)
+    assert psi.limits_of("wind") == psi.limits_of("rain")
+    assert psi.limits_of("wind") == PsiLimits(notice=0.02, warning=None, critical=0.25, min_count=200)
 
 
 def test_names_are_what_the_file_says_even_where_yaml_would_read_something_else(tmp_path: Path) -> None:

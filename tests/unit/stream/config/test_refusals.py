@@ -106,8 +106,6 @@ CASES = [
     ("kafka: {ssl_keyfile: k}", "kafka.ssl_certfile", "is needed beside the other one"),
     # what a later version will know
     ("unknown_models: learn", "unknown_models", "learned baselines are not in this version yet; try dead-letter"),
-    ("models: {m: {rule: budget}}", "models.m.rule", "the false-alarm budget is not in this version yet"),
-    ("models: {m: {false_alarms: 1 per 30d}}", "models.m.false_alarms", "not in this version yet; try without it"),
     # segments
     ("models: {m: {segments: [a]}}", "models.m.segments", "must be a section with keys of its own"),
     ("models: {m: {segments: {origin: }}}", "models.m.segments.origin", "`values` and `top`; try {values:"),

@@ -10,6 +10,7 @@ from stream.alerts.rules import NEVER, Rules
 from stream.baselines.definition import Definition
 from stream.evaluate.evaluator import Check, evaluate_window
 from stream.evaluate.settings import ModelSettings
+from stream.evaluate.yardstick import Yardstick
 from tests.small_model import baseline, settings
 from tests.unit.stream.evaluate.partials import judging, limits, row_counts
 
@@ -17,8 +18,12 @@ LAYOUT = Definition(baseline(), settings()).layout
 SPREAD = LAYOUT.baseline_counts  # as in the baseline
 
 
+def yardstick(of: ModelSettings | None = None) -> Yardstick:
+    return Yardstick(layout=LAYOUT, settings=of or judging(), pane_ms=1_000)
+
+
 def checks(counts: "np.ndarray", of: ModelSettings | None = None, *, complete: bool = True) -> dict[str, Check]:
-    evaluation = evaluate_window(LAYOUT, counts, of or judging(), start_ms=0, end_ms=3_000, complete=complete)
+    evaluation = evaluate_window(yardstick(of), counts, start_ms=0, end_ms=3_000, complete=complete)
     return {c.subject: c for c in evaluation.checks}
 
 
@@ -81,8 +86,7 @@ def test_each_check_carries_the_histograms_that_it_compared() -> None:
 
 
 def test_breaches_are_the_warnings_and_the_critical_ones() -> None:
-    evaluation = evaluate_window(
-        LAYOUT, row_counts(baseline(), 100), judging(), start_ms=0, end_ms=3_000, complete=True
-    )
+    counts = row_counts(baseline(), 100)
+    evaluation = evaluate_window(yardstick(), counts, start_ms=0, end_ms=3_000, complete=True)
     assert [c.subject for c in evaluation.breaches] == ["x", "c", "score"]
     assert not math.isnan(sum(c.value for c in evaluation.breaches if isinstance(c.value, float)))

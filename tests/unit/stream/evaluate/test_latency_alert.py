@@ -44,7 +44,7 @@ def evaluate_of(rule: LatencyRule | None = None) -> Evaluate:
     evaluate.judging = replace(
         evaluate.judging,
         psi=replace(of_psi, default=replace(of_psi.default, warning=None, critical=None)),
-        latency=rule or LatencyRule(),
+        latency=rule or LatencyRule(level=0.001),
     )
     return evaluate
 

@@ -1,0 +1,105 @@
+"""What the windows of one layout and length are judged with: limits, levels, and how much healthy windows differ.
+
+Made once for a baseline and a window's length, and read only: what depends on the window alone is in `evaluator`.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors import Threshold
+from detectors.budget import level_of_rows
+from detectors.evidence import INDEPENDENT_ROWS, Evidence, EvidenceTable, minimum_detectable_psi
+from stream.alerts.budget_plan import FEATURES, LATENCY, SCORE
+from stream.alerts.rules import BUDGET, LatencyRule
+from stream.baselines.definition import Definition
+from stream.baselines.layout import Layout
+from stream.evaluate.settings import ModelSettings
+
+PerSeries = npt.NDArray[np.float64]  # shape (series,)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Yardstick:
+    """Of one layout and window's length."""
+
+    layout: Layout
+    settings: ModelSettings
+    pane_ms: int
+    evidence: tuple[Evidence, ...] | None = None  # one per series; None: not known, rows are taken as independent
+    parts: int = 1  # of the traffic that are judged apart: the whole, and each segment
+
+    @cached_property
+    def limits(self) -> list[Threshold]:
+        """Of each series."""
+        return [self.settings.psi.limits(name) for name in self.layout.names]
+
+    @cached_property
+    def levels(self) -> dict[str, float]:
+        """How often one test may alarm by chance, by kind of check."""
+        return self.settings.levels(self.layout.baseline, self.pane_ms, self.parts)
+
+    @property
+    def by_budget(self) -> bool:
+        """Whether a series is judged by evidence and effect; if not, by the plain limits."""
+        return self.settings.psi.rule == BUDGET
+
+    @cached_property
+    def table(self) -> EvidenceTable:
+        """The evidence beside the baseline."""
+        evidence = self.evidence or (INDEPENDENT_ROWS,) * len(self.layout.series)
+        return EvidenceTable(evidence, self.layout.baseline_coarse, self.layout.series_coarse_starts)
+
+    @cached_property
+    def provisional(self) -> list[bool]:
+        """Of each series: whether how much healthy windows differ is not known yet, or from too few of them."""
+        return [one.provisional for one in self.evidence or (INDEPENDENT_ROWS,) * len(self.layout.series)]
+
+    @cached_property
+    def effects(self) -> PerSeries:
+        """Corrected PSI below which a series is not told of, in nats; infinite where it is switched off."""
+        return np.array([np.inf if one.least is None else one.least for one in self.limits])
+
+    @cached_property
+    def latency(self) -> LatencyRule | None:
+        """The rule on latency, with its level."""
+        rule, level = self.settings.latency, self.levels.get(LATENCY)
+        return rule if rule is None or level is None else rule.at(level)
+
+    def level(self, rows: int) -> PerSeries:
+        """Of each series' test in a window of so many rows; smaller where rows are few."""
+        return level_of_rows(self._level, np.array(float(rows)), self.table.freedom + 1)
+
+    def detectable(self, rows: int) -> tuple[PerSeries, PerSeries]:
+        """The PSI that half of the windows of so many rows would alarm at: of any shift, of one like healthy wander."""
+        held = self._detectable.get(rows)
+        if held is None:
+            self._detectable.clear()  # traffic that does not change is worth remembering, and no more
+            n = np.full(len(self.limits), float(rows))
+            held = self._detectable[rows] = minimum_detectable_psi(self.table, n, self.level(rows), self.effects)
+        return held
+
+    @cached_property
+    def _detectable(self) -> dict[int, tuple[PerSeries, PerSeries]]:
+        return {}
+
+    @cached_property
+    def _level(self) -> PerSeries:
+        answers = self.layout.baseline.answers
+        of_features = self.levels.get(FEATURES, 1.0)  # without a test of the kind every effect is infinite
+        of_answers = self.levels.get(SCORE, 1.0)
+        return np.array([of_features] * (len(self.limits) - answers) + [of_answers] * answers)
+
+
+def yardstick_of(definition: Definition, settings: ModelSettings, window_ms: int, segment: str = "") -> Yardstick:
+    """With what the baseline knows of windows of this length; of a segment's windows it knows nothing."""
+    known = None if segment else definition.baseline.evidence_for(window_ms)
+    return Yardstick(
+        layout=definition.layout_of(segment),
+        settings=settings,
+        pane_ms=definition.settings.pane_ms,
+        evidence=None if known is None else known.series,
+        parts=1 + len(definition.segmentation.names),
+    )

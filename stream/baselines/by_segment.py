@@ -5,7 +5,7 @@ What lies in `other` follows by subtraction, whichever values have a segment of 
 Size: about 1 KB for each value of a key with 50 features of ten bins.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -59,7 +59,7 @@ class SegmentedBaseline(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def segmented(
-    key: str, codes: npt.NDArray[np.int32], values: Sequence[str], bins: Counts, *, width: int
+    key: str, codes: npt.NDArray[np.int32], values: Sequence[str], series: Iterable[tuple[Counts, int]]
 ) -> SegmentedBaseline:
     """The rows of a baseline by one key.
 
@@ -67,18 +67,25 @@ def segmented(
         key: its name.
         codes: index into `values` of each row, shape (rows,); below 0: none.
         values: without repeats, in any order.
-        bins: for each series of each row the bin that PSI compares, of those of all series, shape (rows, series).
-        width: how many of them there are.
+        series: of each the bin that PSI compares in which each row lies, shape (rows,), and how many bins there are.
     """
     times = np.bincount(codes[codes >= 0], minlength=len(values)).tolist()
     found = sorted((-n, value, code) for code, (n, value) in enumerate(zip(times, values, strict=True)) if n)
     kept = found[:MOST_VALUES]
-
-    def packed(rows: npt.NDArray[np.bool_]) -> bytes:
-        return pack_counts(np.bincount(bins[rows].ravel(), minlength=width))
-
+    place = np.full(len(values) + 1, -1, np.int64)  # the last one is that of no value
+    place[[code for _, _, code in kept]] = np.arange(len(kept))
+    of_row = place[np.where(codes >= 0, codes, len(values))]
+    stored = of_row >= 0
+    counts = [
+        np.bincount(of_row[stored] * width + bins[stored], minlength=len(kept) * width).reshape(len(kept), width)
+        for bins, width in series
+    ]
+    by_value = np.hstack(counts) if counts else np.empty((len(kept), 0), np.int64)
     return SegmentedBaseline(
         key=key,
-        values=tuple(SegmentValue(value=value, rows=-n, packed=packed(codes == code)) for n, value, code in kept),
+        values=tuple(
+            SegmentValue(value=value, rows=-n, packed=pack_counts(own))
+            for (n, value, _), own in zip(kept, by_value, strict=True)
+        ),
         rows_beyond=sum(-n for n, _, _ in found[MOST_VALUES:]),
     )

@@ -75,6 +75,7 @@ class PredictionColumns:
     labels: npt.NDArray[np.float64] | None = None  # shape (rows,), the truth of each answer; NaN: not known
     classes: tuple[str, ...] = ()  # of a multiclass model; a label is the place of its class
     class_columns: tuple[NumericColumn, ...] = ()  # P(class), one per class
+    segments: tuple[CategoricalColumn, ...] = ()  # by whose values the rows are kept apart, named by their keys
 
     @property
     def series(self) -> tuple[Column, ...]:
@@ -212,6 +213,7 @@ def read_columns(table: pa.Table, assigned: Assigned) -> PredictionColumns:
         labels=_labels(table, assigned, classes),
         classes=classes,
         class_columns=tuple(numeric_column(name, table.column(name)) for name in assigned.score_columns),
+        segments=tuple(categorical_column(key, table.column(name)) for key, name in assigned.segments),
     )
 
 

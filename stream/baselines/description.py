@@ -6,11 +6,13 @@ import numpy as np
 
 from detectors import Auc, BinaryMetrics, Undefined, binary_metrics
 from stream.baselines.baseline import Baseline, CategoricalSeries, ClassScores, NumericSeries
+from stream.baselines.by_segment import SegmentedBaseline
 from stream.baselines.class_metrics import baseline_metrics
 from stream.baselines.sight import WindowSight
 
 MOST_ATOMS_SHOWN = 3
 MOST_CATEGORIES_SHOWN = 5
+MOST_VALUES_SHOWN = 10
 
 
 def describe(baseline: Baseline, sights: Sequence[WindowSight] = ()) -> str:
@@ -25,6 +27,7 @@ def describe(baseline: Baseline, sights: Sequence[WindowSight] = ()) -> str:
         ("created", f"{made.created_at}, commit {made.git_hash or 'none'}, seed {made.seed}"),
         ("with", ", ".join(f"{name} {version}" for name, version in made.libraries.items())),
     ]
+    facts += [("segments", segment_words(one)) for one in baseline.segments]
     facts += performance_facts(baseline)
     width = max([len(s.name) for s in baseline.series], default=0)
     series = [f"  {s.name:<{width}}  {describe_series(s, baseline.rows)}" for s in baseline.series]
@@ -32,6 +35,23 @@ def describe(baseline: Baseline, sights: Sequence[WindowSight] = ()) -> str:
         line for sight in sights for line in (sight.words, *(f"  {s.name:<{width}}  {s.words}" for s in sight.series))
     ]
     return "\n".join([*(f"{name:<8}  {fact}" for name, fact in facts), "series", *series, *shown])
+
+
+def segment_words(one: SegmentedBaseline) -> str:
+    """What is known of the values of one segment key.
+
+    >>> values = tuple(SegmentValue(value=v, rows=n, packed=b"") for v, n in (("EWR", 1200), ("JFK", 800)))
+    >>> segment_words(SegmentedBaseline(key="origin", values=values, rows_beyond=7))
+    'origin: EWR 1,200 rows, JFK 800; 7 rows of other values'
+    """
+    if not one.values:
+        return f"{one.key}: no row has a value"
+    first, *others = one.values
+    shown = [f"{first.value} {first.rows:,} rows", *(f"{v.value} {v.rows:,}" for v in others[: MOST_VALUES_SHOWN - 1])]
+    more = len(one.values) - len(shown)
+    beyond = [f"{more} values more"] if more else []
+    beyond += [f"{one.rows_beyond:,} rows of other values"] if one.rows_beyond else []
+    return f"{one.key}: {'; '.join([', '.join(shown), *beyond])}"
 
 
 def performance_facts(baseline: Baseline) -> list[tuple[str, str]]:

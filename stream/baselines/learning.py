@@ -136,7 +136,7 @@ def _season(
     layout = Layout(baseline)
     widths, number = layout.series_widths, season.kind.slots
     counts = [
-        np.bincount(slots * widths[j] + layout.compared_bins(j, _values(column, layout.series[j])),
+        np.bincount(slots * widths[j] + layout.compared_bins(j, values_of(column, layout.series[j])),
                     minlength=number * widths[j]).reshape(number, widths[j])
         for j, column in enumerate(columns.series)
     ]  # fmt: skip
@@ -229,11 +229,12 @@ def _learn_window(
 def _series(layout: Layout, columns: PredictionColumns, stretch: _Stretch) -> Iterator[tuple[Counts, Values]]:
     """Of each series the counts in its compared bins, shape (panes, bins), and the values in order of time."""
     for j, (column, series) in enumerate(zip(columns.series, layout.series, strict=True)):
-        values = _values(column, series)
+        values = values_of(column, series)
         yield stretch.counts(layout.compared_bins(j, values), layout.series_widths[j]), values[stretch.order]
 
 
-def _values(column: Column, series: Series) -> Values:
+def values_of(column: Column, series: Series) -> Values:
+    """A column as `compared_bins` takes it: numbers, or codes of the series' categories."""
     if isinstance(column, NumericColumn):
         return column.values
     assert isinstance(series, CategoricalSeries), "columns and series must be of the same kinds"

@@ -40,6 +40,7 @@ class Selection:
     from_ms: int | None = None  # event time, [from, to)
     to_ms: int | None = None
     own_shape: OwnShape = field(default=lambda message: message)
+    segments: tuple[str, ...] = ()  # keys by whose values the rows are kept apart, too
 
     def includes(self, event_time_ms: int) -> bool:
         """Whether the event time lies in the range asked for."""
@@ -76,11 +77,11 @@ async def read_live(log: Log, sources: Sequence[Source], selection: Selection) -
             f"there is no prediction of {selection.key} in topic {topics}; check --model and --version, "
             "or make the baseline from a FILE"
         )
-    return columns_of(rows), _provenance(rows)
+    return columns_of(rows, selection.segments), _provenance(rows)
 
 
-def columns_of(rows: Sequence[LiveRow]) -> PredictionColumns:
-    """The rows' features, in the order of their first appearance, and their answer."""
+def columns_of(rows: Sequence[LiveRow], segments: Sequence[str] = ()) -> PredictionColumns:
+    """The rows' features, in the order of their first appearance, their answer, and the values of segment keys."""
     predictions = [row.prediction for row in rows]
     features = [_features(p) for p in predictions]
     names = list(dict.fromkeys(name for one in features for name in one))
@@ -93,6 +94,9 @@ def columns_of(rows: Sequence[LiveRow]) -> PredictionColumns:
         answer_column=_numeric(answer, [p.get(answer) for p in predictions]) if answer else None,
         answer=answer,
         time_ms=np.array([row.event_time_ms for row in rows], np.int64),
+        segments=tuple(
+            _categorical(key, [_segment_value(p, key, columns.get(key)) for p in predictions]) for key in segments
+        ),
         notes=tuple(
             f"feature {name!r} holds neither numbers nor text and is left out"
             for name, column in columns.items()
@@ -156,6 +160,19 @@ def _event_time_ms(ts: object, timestamp_ms: int) -> int | None:
 def _features(prediction: Prediction) -> Mapping[str, Any]:
     features = prediction.get("features")
     return features if isinstance(features, dict) else {}
+
+
+def _segment_value(prediction: Prediction, key: str, feature: Column | None) -> object:
+    """The value of a key, as counting reads it: of the categorical feature of that name, else of `segment`."""
+    if isinstance(feature, CategoricalColumn):
+        return _features(prediction).get(key)
+    segment = prediction.get("segment")
+    value = segment.get(key) if isinstance(segment, dict) else None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value) if isinstance(value, int | float) else value
 
 
 def _column(name: str, values: list[Any]) -> Column | None:

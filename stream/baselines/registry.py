@@ -124,7 +124,7 @@ def complaint(baseline: Baseline) -> str | None:
         wrong = _numeric_complaint(series) if isinstance(series, NumericSeries) else _categorical_complaint(series)
         if wrong is not None:
             return f"series {series.name!r}: {wrong}"
-    return _performance_complaint(baseline) or _evidence_complaint(baseline)
+    return _performance_complaint(baseline) or _evidence_complaint(baseline) or _segments_complaint(baseline)
 
 
 def _answer_complaint(baseline: Baseline) -> str | None:
@@ -179,6 +179,20 @@ def _evidence_complaint(baseline: Baseline) -> str | None:
             return f"the evidence: {why}"
     if season is not None and (why := season_complaint(season, len(layout.coarse_starts))) is not None:
         return f"the season: {why}"
+    return None
+
+
+def _segments_complaint(baseline: Baseline) -> str | None:
+    keys = [one.key for one in baseline.segments]
+    if len(set(keys)) != len(keys):
+        return "segment keys must differ"
+    width = len(Layout(baseline).coarse_starts) if keys else 0
+    for one in baseline.segments:
+        values = [known.value for known in one.values]
+        if len(set(values)) != len(values):
+            return f"the values of segment key {one.key!r} must differ"
+        if any(len(known.counts) != width for known in one.values):
+            return f"segment key {one.key!r} must have one count per bin of each value"
     return None
 
 
@@ -239,10 +253,11 @@ def _check_entry(baseline: Baseline) -> None:
     size = len(baseline.to_bytes())
     if size > MAX_ENTRY_BYTES:
         features = baseline.series[: len(baseline.series) - baseline.answers] or baseline.series
+        hint = ", or keep fewer --segments" if baseline.segments else ""
         largest = max(features, key=lambda s: len(msgspec.json.encode(s)))
         raise InputError(
             f"the baseline takes {size} bytes, a topic takes {MAX_ENTRY_BYTES}; the largest series is "
-            f"{largest.name!r}: leave it out with --ignore (an id or free text is no category)"
+            f"{largest.name!r}: leave it out with --ignore (an id or free text is no category){hint}"
         )
     wrong = complaint(baseline)
     if wrong is not None:

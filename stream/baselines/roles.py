@@ -1,7 +1,7 @@
 """Which column of a table is what: given by name, or found by its name."""
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,7 @@ TIME_NAMES: Final = ("ts", "timestamp", "time")
 ID_NAME: Final = "prediction_id"
 LABEL_NAME: Final = "label"
 ENVELOPE_NAMES: Final = ("model", "version", "model_version", "latency", "latency_ms")
+SEGMENT_PREFIX: Final = "segment."  # a column of the messages' `segment`, and no feature
 INDEX_NAMES: Final = ("", "Unnamed: 0", "__index_level_0__")  # a data frame's row names
 
 
@@ -32,6 +33,7 @@ class Roles:
     id: str | None = None
     ignore: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()  # features to count by their text although they are numbers
+    segments: tuple[str, ...] = ()  # keys by whose values the rows are kept apart, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,7 @@ class Assigned:
     label: str | None
     notes: tuple[str, ...]  # what was left out and why, one sentence each
     score_columns: tuple[str, ...] = ()  # of a multiclass model, in the order of its classes
+    segments: tuple[tuple[str, str], ...] = ()  # segment key and the column that holds its values
 
 
 def assign_roles(table: pa.Table, roles: Roles) -> Assigned:
@@ -69,16 +72,31 @@ def assign_roles(table: pa.Table, roles: Roles) -> Assigned:
         _check_types(table, features, roles.categorical)
     if not features and answer is None:
         raise InputError(f"no feature and no score among the columns {_listed(table.column_names)}; name one")
+    by_text = frozenset(n for n in features if n in roles.categorical or _is_text(table, n))
     return Assigned(
         features=features,
-        categorical=frozenset(n for n in features if n in roles.categorical or _is_text(table, n)),
+        categorical=by_text,
         answer_column=answer_column,
         answer=answer,
         time=time,
         label=label,
         notes=tuple(notes),
         score_columns=roles.scores or (),
+        segments=tuple((key, _segment_column(table, key, by_text)) for key in roles.segments),
     )
+
+
+def has_segment_column(table: pa.Table, key: str) -> bool:
+    """Whether a column holds the values of a segment key."""
+    return key in table.column_names or f"{SEGMENT_PREFIX}{key}" in table.column_names
+
+
+def _segment_column(table: pa.Table, key: str, by_text: Collection[str]) -> str:
+    """The column of a key: the categorical feature, as in counting; else `segment.KEY`, or the one of its name."""
+    if not has_segment_column(table, key):
+        raise no_such_column(key, table.column_names)
+    own = f"{SEGMENT_PREFIX}{key}"
+    return own if own in table.column_names and key not in by_text else key
 
 
 def _check_names(table: pa.Table, roles: Roles) -> None:
@@ -139,6 +157,8 @@ def _may_be_time(column: pa.ChunkedArray) -> bool:
 def _rest(table: pa.Table, names: Sequence[str], categorical: Sequence[str], notes: list[str]) -> tuple[str, ...]:
     features = []
     for name in names:
+        if name.startswith(SEGMENT_PREFIX):
+            continue
         if name in INDEX_NAMES:
             notes.append(f"column {name!r} is taken for row names and left out")
         elif name in ENVELOPE_NAMES and name not in categorical:

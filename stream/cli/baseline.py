@@ -19,8 +19,9 @@ from stream.baselines.learning import Windows, learn
 from stream.baselines.live import Selection, read_live
 from stream.baselines.provenance import provenance, sha256_of_files
 from stream.baselines.registry import Registry, read_registry, register
-from stream.baselines.roles import Roles, assign_roles
+from stream.baselines.roles import Roles, assign_roles, has_segment_column
 from stream.baselines.season import Season, SeasonKind, timezone_complaint
+from stream.baselines.segment_learning import with_segments
 from stream.baselines.sight import Levels, sights
 from stream.cli import config_option, json_option
 from stream.cli.options import duration, durations
@@ -35,6 +36,7 @@ from stream.records.prediction import ModelKey
 from stream.records.source import Source
 
 DEFAULT_LAST: Final = 100_000
+NO_SEGMENT: Final = "what is normal in the segments of {key} is not known and their drift gets no verdict"
 _Found = TypeVar("_Found")
 
 
@@ -98,6 +100,7 @@ class Wanted:
     roles: Roles
     windows: Windows
     season: Season | None
+    segments: tuple[str, ...] | None  # keys; None: those of the configuration that the rows have
 
 
 @command.command(name="create")
@@ -128,6 +131,12 @@ class Wanted:
     help="Compare windows with the same hours. Default: the configuration's, or none.",
 )
 @click.option("--timezone", metavar="ZONE", help="By whose clock, Europe/Berlin. Default: the configuration's, or UTC.")
+@click.option(
+    "--segments",
+    metavar="A,B",
+    callback=names,
+    help="Keep the rows apart by these keys, too: columns KEY or segment.KEY. Default: the configuration's.",
+)
 @click.option("--output", metavar="FILE", type=click.Path(path_type=Path), help="Write the entry to a file as well.")
 @click.option("--dry-run", is_flag=True, help="Make it and show it, but register nothing.")
 @config_option
@@ -232,6 +241,7 @@ def _wanted(options: dict[str, Any], config: Config) -> Wanted:
         files=options["files"],
         last=options["last"] or DEFAULT_LAST,
         roles=roles_of(options),
+        segments=options["segments"],
         windows=_windows(config.model(key.model).windows, options["lengths_ms"], options["pane_ms"]),
         season=_season(config.model(key.model), options["season"], options["timezone"]),
     )
@@ -257,10 +267,14 @@ def _windows(configured: WindowKeys, lengths_ms: tuple[int, ...], pane_ms: int |
 
 
 def _make(config: Config, wanted: Wanted, binning: Binning, *, live: bool) -> tuple[Baseline, tuple[str, ...]]:
-    columns, made = _live(config, wanted) if live else _from_files(wanted)
+    configured = tuple(config.model(wanted.key.model).segments)
+    columns, made = _live(config, wanted, configured) if live else _from_files(wanted, configured)
     check_answer(columns)
-    learned = learn(baseline_of(columns, wanted.key, made, binning), columns, wanted.windows, wanted.season)
-    notes = columns.notes + _notes_on_labels(columns, learned.baseline, binning) + learned.notes
+    baseline = with_segments(baseline_of(columns, wanted.key, made, binning), columns)
+    learned = learn(baseline, columns, wanted.windows, wanted.season)
+    unknown = tuple(key for key in wanted.segments or configured if baseline.by_segment(key) is None)
+    notes = tuple(f"the rows have no column {key!r}, so {NO_SEGMENT.format(key=key)}" for key in unknown)
+    notes += columns.notes + _notes_on_labels(columns, learned.baseline, binning) + learned.notes
     return learned.baseline, notes
 
 
@@ -277,9 +291,10 @@ def _notes_on_labels(columns: PredictionColumns, baseline: Baseline, binning: Bi
     return tuple(notes)
 
 
-def _from_files(wanted: Wanted) -> tuple[PredictionColumns, Any]:
+def _from_files(wanted: Wanted, configured: tuple[str, ...]) -> tuple[PredictionColumns, Any]:
     table = read_tables(wanted.files)
-    columns = read_columns(table, assign_roles(table, wanted.roles))
+    segments = wanted.segments or tuple(key for key in configured if has_segment_column(table, key))
+    columns = read_columns(table, assign_roles(table, replace(wanted.roles, segments=segments)))
     made = provenance(
         rows=columns.rows,
         files=[str(f) for f in wanted.files],
@@ -289,11 +304,13 @@ def _from_files(wanted: Wanted) -> tuple[PredictionColumns, Any]:
     return columns, made
 
 
-def _live(config: Config, wanted: Wanted) -> tuple[PredictionColumns, Any]:
+def _live(config: Config, wanted: Wanted, configured: tuple[str, ...]) -> tuple[PredictionColumns, Any]:
     if wanted.roles != Roles():
         raise InputError("messages say what their fields are; leave --score, --features and the like out")
     shape = ForeignShape(config.fields, config.constants)
-    selection = Selection(key=wanted.key, last=wanted.last, own_shape=shape.prediction)
+    selection = Selection(
+        key=wanted.key, last=wanted.last, own_shape=shape.prediction, segments=wanted.segments or configured
+    )
 
     async def read(log: Any) -> tuple[PredictionColumns, Any]:
         return await read_live(log, await log.sources(config.topics.predictions), selection)

@@ -103,10 +103,10 @@ def test_without_segments_a_definition_has_the_id_that_it_had_before_there_were_
 
 def by_plan(codes: list[int], bins: list[int]) -> Baseline:
     """A baseline whose rows have these plans (of free, pro, max) and lie in these bins of x; its own counts agree."""
-    coarse = np.array([[at, 6 + 0, 12 + at] for at in bins], np.int64)  # x: 4 bins + 2, c: 2 + 4, score: 4 + 2
+    coarse = [(np.array(bins), 6), (np.zeros(len(bins), np.int64), 6), (np.array(bins), 6)]  # 4 + 2, 2 + 4, 4 + 2
     layout = Definition(ONE, settings()).layout
     assert layout.series_coarse_starts.tolist() == [0, 6, 12]
-    known = segmented("plan", np.array(codes, np.int32), ("free", "pro", "max"), coarse, width=18)
+    known = segmented("plan", np.array(codes, np.int32), ("free", "pro", "max"), coarse)
     x, c, score = ONE.series
     in_bins = tuple(np.bincount(bins, minlength=4).tolist())
     series = (
@@ -153,7 +153,7 @@ def test_the_top_values_of_a_field_are_those_of_the_baseline() -> None:
 def test_a_baseline_keeps_the_most_frequent_values_only_and_says_what_lies_beyond() -> None:
     values = [f"v{i:03}" for i in range(MOST_VALUES + 2)]
     codes = np.array([*range(MOST_VALUES + 2), MOST_VALUES + 1], np.int32)  # the last one twice
-    known = segmented("k", codes, values, np.zeros((len(codes), 1), np.int64), width=1)
+    known = segmented("k", codes, values, [(np.zeros(len(codes), np.int64), 1)])
     assert len(known.values) == MOST_VALUES
     assert (known.values[0].value, known.values[0].rows) == (values[-1], 2)
     assert known.rows_beyond == 2

@@ -106,6 +106,20 @@ def test_the_season_is_the_commands_or_the_configurations(tmp_path: Path, capsys
     assert made("-c", str(config), "--timezone", "Asia/Tokyo") == ("hour-of-day", "Asia/Tokyo")
 
 
+def test_rows_are_kept_apart_by_the_keys_asked_for_or_configured(
+    file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["baseline", "create", "--model", "m", "--version", "1", "--dry-run", file]
+    assert main([*command, "--segments", "c"]) == 0
+    assert "segments  c: a 1 rows, b 1" in capsys.readouterr().out
+    config = tmp_path / "driftline.yaml"
+    config.write_text("models: {m: {segments: {c: {top: 1}, plan: {top: 1}}}}")
+    assert main([*command, "-c", str(config)]) == 0
+    captured = capsys.readouterr()
+    assert "segments  c: a 1 rows, b 1" in captured.out
+    assert "the rows have no column 'plan', so what is normal in the segments of plan is not known" in captured.err
+
+
 @pytest.mark.parametrize(("options", "message"), [
     ([], "give one or more FILEs"),
     (["FILE", "--from-topic"], "not from both"),
@@ -113,6 +127,7 @@ def test_the_season_is_the_commands_or_the_configurations(tmp_path: Path, capsys
     (["--from-topic", "--score", "x"], "messages say what their fields are"),
     (["--from-topic", "--last", "0"], "--last"),
     (["none.csv"], "none.csv cannot be read: No such file"),
+    (["FILE", "--segments", "y"], "there is no column 'y'; the columns are x, c, score, day, ts"),
     (["FILE", "--score", "y"], "there is no column 'y'; the columns are x, c, score, day, ts"),
     (["FILE", "--scores", "score"], "2 to 32 classes, --scores names 1 columns"),
     (["FILE", "--scores", "score,x"], "column 'x', row 1: a score must be in [0, 1], got 2"),

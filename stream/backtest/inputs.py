@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from stream.backtest.evidence import with_evidence
 from stream.backtest.labels import FileLabels, label_times_ms
+from stream.backtest.rule_sets import Hop
 from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries
 from stream.baselines.columns import CategoricalColumn, Kind, NumericColumn, kind_of, numeric_column, time_column_ms
 from stream.baselines.create import (
@@ -33,6 +35,27 @@ BACKTEST_KEY: Final = ModelKey("backtest", "0")  # a file's baseline is register
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnNames:
+    """What the caller says of the columns."""
+
+    roles: Roles  # of both files' columns; time and id need to be in the judged file only, the label in either:
+    # without it in the baseline nothing is known to compare with, without it in the judged file there is the estimate
+    label_time: str | None = None  # the judged file's column that says when a label became known
+    latency: str | None = None  # its column that says how long an answer took, in ms; compared with no baseline
+
+    def checked(self) -> Roles:
+        """The roles; the columns that are the judged file's alone are no features.
+
+        Raises:
+            InputError: times of labels, but no labels.
+        """
+        if self.label_time is not None and self.roles.label is None:
+            raise InputError("--label-time says when the labels came; name their column with --label, too")
+        own = tuple(name for name in (self.label_time, self.latency) if name is not None)
+        return replace(self.roles, ignore=(*self.roles.ignore, *own))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BacktestInput:
     """A baseline and the rows to judge, in the order of the baseline's series."""
 
@@ -40,6 +63,7 @@ class BacktestInput:
     columns: ModelColumns
     time_ms: npt.NDArray[np.int64] | None  # shape (rows,), event time; None: the file has none
     notes: tuple[str, ...]  # what was left out and why
+    evidence_notes: tuple[str, ...] = ()  # why how much healthy windows differ is not known, or not well
     labels: FileLabels | None = None  # None: nobody asked for them
 
     @property
@@ -56,35 +80,23 @@ class BacktestInput:
 
 
 def read_input(
-    baseline_path: Path,
-    path: Path,
-    roles: Roles,
-    binning: Binning,
-    label_time: str | None = None,
-    latency: str | None = None,
+    baseline_path: Path, path: Path, named: ColumnNames, binning: Binning, hops: Sequence[Hop]
 ) -> BacktestInput:
-    """Read both files and cut the bins.
+    """Read both files, cut the bins, and learn how much healthy windows differ.
 
     Args:
         baseline_path: the rows that count as normal.
         path: the rows to judge.
-        roles: of both files' columns; time and id need to be in `path` only, the label in either: without it in
-            the baseline nothing is known to compare with, without it in `path` there is the estimate only.
+        named: what the columns are.
         binning: how finely the baseline is cut.
-        label_time: the column of `path` that says when a label became known.
-        latency: the column of `path` that says how long an answer took, in ms; it is compared with no baseline.
+        hops: how the rows to judge are cut: the evidence is learned for windows of these lengths.
 
     Raises:
         InputError: a file cannot be read, or the two do not go together.
     """
     normal, judged = _of_one_type(read_table(baseline_path), read_table(path))
-    if label_time is not None:
-        if roles.label is None:
-            raise InputError("--label-time says when the labels came; name their column with --label, too")
-        roles = replace(roles, ignore=(*roles.ignore, label_time))
-    if latency is not None:
-        roles = replace(roles, ignore=(*roles.ignore, latency))
-    _check_given(roles, normal, judged, path, (label_time, latency))
+    roles = named.checked()
+    _check_given(roles, normal, judged, path, (named.label_time, named.latency))
     assigned = assign_roles(normal, _within(roles, normal))
     if roles.label is not None and assigned.answer is None:
         raise InputError("labels are the truth about answers; name the column of these with --score or --value, too")
@@ -98,17 +110,19 @@ def read_input(
         span_ms=span_ms(columns),
     )
     baseline = baseline_of(columns, BACKTEST_KEY, made, binning, answer_name=assigned.answer_column)
+    baseline, evidence_notes = with_evidence(baseline, columns, normal, assigned.time, hops)
     return BacktestInput(
         baseline=msgspec.structs.replace(baseline, number=1),
-        columns=_with_latency(_judged_columns(judged, assigned, baseline), judged, latency, path),
+        columns=_with_latency(_judged_columns(judged, assigned, baseline), judged, named.latency, path),
         time_ms=None if time is None else time_column_ms(time, judged.column(time)),
         notes=assigned.notes + _left_out(judged, normal, roles, time),
-        labels=_labels(judged, assigned, roles, label_time, path),
+        evidence_notes=evidence_notes,
+        labels=_labels(judged, assigned, roles, named.label_time, path),
     )
 
 
 def _normal_columns(normal: pa.Table, assigned: Assigned, roles: Roles, path: Path) -> PredictionColumns:
-    """Of the baseline's file: its times say nothing, and labels are read only where they are asked for."""
+    """Of the baseline's file, without its times; labels are read only where they are asked for."""
     named = roles.label if roles.label in normal.column_names else None
     try:
         columns = read_columns(normal, replace(assigned, time=None, label=named))

@@ -8,7 +8,7 @@ import click
 from click.core import ParameterSource
 
 from stream.backtest.incidents import read_incidents
-from stream.backtest.inputs import BacktestInput, read_input
+from stream.backtest.inputs import BacktestInput, ColumnNames, read_input
 from stream.backtest.page import page
 from stream.backtest.remarks import label_remarks, window_remarks
 from stream.backtest.result import BacktestResult, beside
@@ -19,7 +19,7 @@ from stream.baselines.create import Binning
 from stream.baselines.roles import Roles
 from stream.cli import EXIT_DRIFT, EXIT_FINE, json_option
 from stream.cli.baseline import names
-from stream.config.durations import parse_duration_ms
+from stream.cli.options import duration
 from stream.errors import InputError
 
 LATER: Final = {
@@ -28,15 +28,6 @@ LATER: Final = {
 }
 
 THRESHOLD_HELP: Final = "From which score on the model says positive; for precision and recall. Default: 0.5."
-
-
-def _duration(context: click.Context, option: click.Parameter, value: str | None) -> int | None:
-    if value is None:
-        return None
-    try:
-        return parse_duration_ms(value)
-    except ValueError as problem:
-        raise click.BadParameter(f"{value!r} {problem}", context, option) from problem
 
 
 def _later(_context: click.Context, option: click.Parameter, value: str | None) -> None:
@@ -57,15 +48,15 @@ def _path(*flags: str, text: str, multiple: bool = False) -> Callable[[Callable[
     type=click.IntRange(min=1),
     help="Windows of N rows in the file's order; a shorter rest never alerts.",
 )
-@click.option("--window", "window_ms", metavar="24h", callback=_duration, help="Windows by event time.")
-@click.option("--pane", "pane_ms", metavar="1h", callback=_duration, help="How far windows move on. Default: a window.")
+@click.option("--window", "window_ms", metavar="24h", callback=duration, help="Windows by event time.")
+@click.option("--pane", "pane_ms", metavar="1h", callback=duration, help="How far windows move on. Default: a window.")
 @click.option("--score", metavar="COL", help="The model's score. By name: score.")
 @click.option("--value", metavar="COL", help="A regression's estimate, instead of a score.")
 @click.option("--threshold", type=click.FloatRange(0, 1, min_open=True), metavar="X", help=THRESHOLD_HELP)
 @click.option("--label", metavar="COL", help="The truth, of --score: 0, 1, false, true; empty: not known yet.")
 @click.option("--label-time", metavar="COL", help="When it became known. Default: at the row's own time.")
 @click.option("--latency", metavar="COL", help="How long the answer took, in ms; needs an SLA.")
-@click.option("--sla", "sla_ms", metavar="250ms", callback=_duration, help="Of latency. Default: the configuration's.")
+@click.option("--sla", "sla_ms", metavar="250ms", callback=duration, help="Of latency. Default: the configuration's.")
 @click.option("--features", metavar="A,B,C", callback=names, help="The features. Default: all the other columns.")
 @click.option("--time", metavar="COL", help="Event time. By name: ts, timestamp, time. UTC without a zone.")
 @click.option("--ignore", metavar="A,B", callback=names, help="Columns to leave out.")
@@ -93,8 +84,8 @@ def command(**options: Any) -> int:
         raise InputError("--baseline FILE is needed: the rows that count as normal")
     sets = rule_sets(options["config"], _asked(options))
     binning = _binning(options["bins"], options["threshold"])
-    roles, label_time = _roles(options), options["label_time"]
-    given = read_input(options["baseline_path"], options["file"], roles, binning, label_time, options["latency"])
+    named = ColumnNames(roles=_roles(options), label_time=options["label_time"], latency=options["latency"])
+    given = read_input(options["baseline_path"], options["file"], named, binning, [one.hop for one in sets])
     path = options["incidents_path"]
     incidents = None if path is None else read_incidents(path, timed=given.time_ms is not None)
     results = [BacktestResult.of(given.baseline, s, list(judge_windows(given, s)), incidents) for s in sets]

@@ -17,9 +17,10 @@ import pyarrow as pa
 from detectors import BinaryMetrics, Undefined, binary_metrics
 from detectors.divergence import divergences
 from stream.baselines.baseline import Baseline, CategoricalSeries
-from stream.baselines.create import create_baseline
+from stream.baselines.create import create_baseline, read_columns
 from stream.baselines.layout import Layout
-from stream.baselines.roles import Roles
+from stream.baselines.learning import Windows, learn
+from stream.baselines.roles import Roles, assign_roles
 from stream.demo.delay_model import DAY_MS, DAY_START_MS, days
 from stream.demo.flights import CATEGORICAL, NUMERIC, Flights, Floats, Integers, Words
 from stream.demo.messages import MODEL, VERSION
@@ -30,6 +31,8 @@ from stream.records.prediction import CODE_UNSEEN, ModelColumns
 
 SCORE: Final = "score"
 LABEL: Final = "label"
+TIME: Final = "ts"
+ROLES: Final = Roles(score=SCORE, label=LABEL, time=TIME, features=(*NUMERIC, *CATEGORICAL))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +46,19 @@ class ControlDay:
 
 def baseline(flights: Flights, scores: Floats) -> Baseline:
     """The baseline of these flights, their scores and labels, as `driftline baseline create` makes it."""
+    return create_baseline(_table(flights, scores), model=MODEL, version=VERSION, roles=ROLES)
+
+
+def with_evidence(flights: Flights, scores: Floats, windows: Windows) -> Baseline:
+    """The same, and how much their windows differ, as `driftline baseline create --time` learns it."""
+    table = _table(flights, scores)
+    return learn(baseline(flights, scores), read_columns(table, assign_roles(table, ROLES)), windows).baseline
+
+
+def _table(flights: Flights, scores: Floats) -> pa.Table:
     columns = {name: flights.numeric[name] for name in NUMERIC} | {"carrier": flights.carrier.tolist(), SCORE: scores}
     labels = pa.array(flights.arrived_late, from_pandas=True)  # diverted: null, not NaN
-    roles = Roles(score=SCORE, label=LABEL, features=(*NUMERIC, *CATEGORICAL))
-    return create_baseline(pa.table(columns | {LABEL: labels}), model=MODEL, version=VERSION, roles=roles)
+    return pa.table(columns | {TIME: pa.array(flights.event_time_ms, pa.timestamp("ms")), LABEL: labels})
 
 
 def odd_days_against_even(flights: Flights, scores: Floats) -> list[PsiSeries]:

@@ -11,13 +11,12 @@ if TYPE_CHECKING:
 
 INK: Final = "#1f2933"
 LINE: Final = "#1f5fa8"
-GREY: Final = "#a3acb5"
 FAINT: Final = "#66707a"
 SHADE: Final = "#f3f5f7"
 FAULT: Final = "#7b2d8b"
 ESTIMATE: Final = "#2a9d6f"
 DOUBT: Final = "#c2185b"
-SEVERITY_COLOUR: Final = {"warning": "#e69f00", "critical": "#d1242f"}
+SEVERITY_COLOUR: Final = {"info": "#5b8dc9", "warning": "#e69f00", "critical": "#d1242f"}
 
 
 def date(at_ms: int) -> float:

@@ -15,7 +15,7 @@ from stream.demo.fault import STUCK
 from stream.demo.flights import HOUR_MS
 from stream.demo.performance import AUC, Cohort, Performance, PerformanceSeries
 from stream.demo.replayed import Replayed, rows_in
-from stream.demo.results import Change, Episode, Results
+from stream.demo.results import PSI, Change, Episode, Results
 from stream.demo.settings import AUC_TOLERANCE, LONGEST_FLIGHT_HOURS, WINDOW_HOURS
 from stream.demo.times import utc
 
@@ -159,9 +159,12 @@ def _psi(results: Results) -> list[str]:
     after = series.psi[series.window_end_ms >= STUCK.start_ms + WINDOW_HOURS * HOUR_MS]
     if not len(before) or not len(after):
         return []
+    alerted = [e.begins.at_ms for e in results.episodes(PSI) if e.subject == STUCK.feature]
+    later = [at_ms for at_ms in alerted if at_ms > STUCK.start_ms]
+    said = f"alerted at {utc(later[0])}, without a label" if later else "NO ALERT"
     return [
-        f"  PSI of {STUCK.feature}, which is drawn and not alerted: at most {np.nanmax(before):.2f} before it, at "
-        f"least {np.nanmin(after):.2f} with stuck values only."
+        f"  PSI of {STUCK.feature}: at most {np.nanmax(before):.2f} before it, at "
+        f"least {np.nanmin(after):.2f} with stuck values only; {said}."
     ]
 
 

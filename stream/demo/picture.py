@@ -3,11 +3,11 @@
 January to March shows the control (a dot per odd day against the even days), from April on the lines
 are what the service reported for each window, drawn at the window's end. On top AUC and coverage
 (`performance_panels`), then one panel per series over one shared, logarithmic PSI axis, so that panels
-compare at a glance. Series that wander by themselves are grey and carry no alerts. What the service
-did not report is a gap, not a zero.
+compare at a glance. Dashed: the effect that an alert needs beside its evidence, so a line may well lie above.
+What the service did not report is a gap, not a zero.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +20,7 @@ from stream.demo.control import ControlDay
 from stream.demo.delay_model import DAY_MS
 from stream.demo.fault import FAULTS
 from stream.demo.flights import REPLAY_START_MS
-from stream.demo.ink import FAINT, FAULT, GREY, INK, LINE, SEVERITY_COLOUR, SHADE, date, mark_episodes
+from stream.demo.ink import FAINT, FAULT, INK, LINE, SEVERITY_COLOUR, SHADE, date, mark_episodes
 from stream.demo.performance import AUC, PerformanceResults
 from stream.demo.results import PSI, Episode, PsiSeries
 
@@ -32,10 +32,9 @@ YEAR_START_MS: Final = 1_356_998_400_000  # 2013-01-01T00:00:00Z
 LOWEST_PSI: Final = 0.001  # drawn here at least; healthy windows of 900 rows read about 0.003 and more
 HIGHEST_PSI: Final = 100.0
 BAR_PSI: Final = 40.0  # where in a panel the bar of a firing alert lies
-CRITICAL_PSI: Final = 0.25  # the default limit, with which the control is compared in words
+CRITICAL_PSI: Final = 0.25  # the rule of thumb, with which the control is compared in words
 INCHES_WIDE: Final = 14.0
-INCHES_ALERTED: Final = 1.75
-INCHES_WANDERING: Final = 1.1
+INCHES_OF_SERIES: Final = 1.5
 INCHES_AROUND: Final = 1.9
 DOTS_PER_INCH: Final = 110
 
@@ -50,7 +49,7 @@ class Shown:
     performance: PerformanceResults
     estimates: tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]  # ends of windows, AUC by scores alone
     episodes: Mapping[str, Sequence[Episode]]  # by check; each is marked in its panel
-    limits: Mapping[str, dict[str, float]]  # series -> severity -> limit, for those that are alerted; others are grey
+    limits: Mapping[str, float]  # by severity: the corrected PSI that an alert needs
     window_hours: int  # the windows' length, for the title
 
 
@@ -59,10 +58,7 @@ def draw(path: Path, shown: Shown) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    heights = [
-        *performance_panels.INCHES,
-        *(INCHES_ALERTED if s.name in shown.limits else INCHES_WANDERING for s in shown.replayed),
-    ]
+    heights = [*performance_panels.INCHES, *([INCHES_OF_SERIES] * len(shown.replayed))]
     height = sum(heights) + INCHES_AROUND
     figure = Figure(figsize=(INCHES_WIDE, height), dpi=DOTS_PER_INCH, facecolor="white")
     FigureCanvasAgg(figure)
@@ -77,43 +73,39 @@ def draw(path: Path, shown: Shown) -> None:
     )
     _draw_psi(panels[first:], shown)
     _draw_around(panels, shown)
-    _draw_words(figure, panels, shown.window_hours, height)
+    _draw_words(figure, panels, shown, height)
     figure.savefig(path)
 
 
 def _draw_psi(panels: Any, shown: Shown) -> None:
     by_name = {series.name: series for series in shown.control}
     for panel, series in zip(panels, shown.replayed, strict=True):
-        _draw_panel(panel, series, by_name.get(series.name), shown.limits.get(series.name))
         mine = [e for e in shown.episodes.get(PSI, ()) if e.subject == series.name]
+        _draw_panel(panel, series, by_name.get(series.name), shown.limits)
+        _name_panel(panel, series.name, by_name.get(series.name), len(mine))
         mark_episodes(panel, mine, BAR_PSI, int(series.window_end_ms[-1]))
     panels[len(panels) // 2].set_ylabel("PSI (nats, logarithmic)", fontsize=9, color=FAINT)
 
 
-def _draw_panel(panel: "Axes", series: PsiSeries, control: PsiSeries | None, limits: dict[str, float] | None) -> None:
-    alerted = limits is not None
-    colour = LINE if alerted else GREY
+def _draw_panel(panel: "Axes", series: PsiSeries, control: PsiSeries | None, limits: Mapping[str, float]) -> None:
     panel.set_yscale("log")
     panel.set_ylim(LOWEST_PSI, HIGHEST_PSI)
     panel.set_yticks([0.001, 0.01, 0.1, 1, 10], ["0.001", "0.01", "0.1", "1", "10"])
     panel.yaxis.minorticks_off()
     if control is not None:
         panel.plot(
-            control.window_end_ms / DAY_MS, _drawn(control), ".", color=colour, markersize=4.5, alpha=0.8, zorder=3
+            control.window_end_ms / DAY_MS, _drawn(control), ".", color=LINE, markersize=4.5, alpha=0.8, zorder=3
         )
-    panel.plot(series.window_end_ms / DAY_MS, _drawn(series), color=colour, linewidth=1.1, zorder=3)
-    for severity, limit in (limits or {}).items():
+    panel.plot(series.window_end_ms / DAY_MS, _drawn(series), color=LINE, linewidth=1.1, zorder=3)
+    for severity, limit in limits.items():
         panel.axhline(limit, color=SEVERITY_COLOUR[severity], linewidth=0.9, linestyle=(0, (5, 3)), zorder=2)
-    _name_panel(panel, series.name, control, alerted)
 
 
-def _name_panel(panel: "Axes", name: str, control: PsiSeries | None, alerted: bool) -> None:
-    panel.tick_params(colors=INK if alerted else FAINT, labelsize=8)
-    weight, colour = ("bold", INK) if alerted else ("normal", FAINT)
-    panel.set_title(f"PSI of {name}", loc="left", fontsize=11, fontweight=weight, color=colour, pad=4)
-    if not alerted:
-        words = "wanders by itself: drawn, not alerted yet"
-        panel.set_title(words, loc="right", fontsize=8.5, fontstyle="italic", color=FAINT, pad=4)
+def _name_panel(panel: "Axes", name: str, control: PsiSeries | None, alerts: int) -> None:
+    panel.tick_params(colors=INK, labelsize=8)
+    panel.set_title(f"PSI of {name}", loc="left", fontsize=11, fontweight="bold", color=INK, pad=4)
+    words = f"{alerts or 'no'} alert{'' if alerts == 1 else 's'}"
+    panel.set_title(words, loc="right", fontsize=8.5, fontstyle="italic", color=FAINT, pad=4)
     if control is not None:
         above = f"{int((control.psi > CRITICAL_PSI).sum())} of {len(control.psi)} days above {CRITICAL_PSI}"
         words = f"control: median {np.nanmedian(control.psi):.2g}, {above}"
@@ -136,7 +128,7 @@ def _draw_around(panels: Any, shown: Shown) -> None:
     last.set_xlabel("event time, 2013 (UTC)", fontsize=9, color=FAINT)
 
 
-def _draw_words(figure: "Figure", panels: Any, window_hours: int, height_inches: float) -> None:
+def _draw_words(figure: "Figure", panels: Any, shown: Shown, height_inches: float) -> None:
     figure.subplots_adjust(
         left=0.06, right=0.985, bottom=0.62 / height_inches, top=1 - 1.45 / height_inches, hspace=0.42
     )
@@ -152,8 +144,8 @@ def _draw_words(figure: "Figure", panels: Any, window_hours: int, height_inches:
     figure.text(
         0.06,
         1 - 0.62 / height_inches,
-        f"{window_hours} h windows, one an hour, drawn at their end: labels by arrival, PSI by departure. Shaded: the "
-        "control, odd days of January to March against even days (no fault, no season).",
+        f"{shown.window_hours} h windows, one an hour, drawn at their end: labels by arrival, PSI by departure. "
+        "Shaded: the control, odd days of January to March against even days (no fault, no season).",
         fontsize=10,
         color=FAINT,
         va="center",
@@ -171,7 +163,7 @@ def _draw_words(figure: "Figure", panels: Any, window_hours: int, height_inches:
             fontweight="bold",
         )
     figure.legend(
-        handles=_handles(),
+        handles=_handles(shown.limits),
         loc="upper left",
         bbox_to_anchor=(0.052, 1 - 0.74 / height_inches),
         ncols=8,
@@ -183,14 +175,17 @@ def _draw_words(figure: "Figure", panels: Any, window_hours: int, height_inches:
     )
 
 
-def _handles() -> list[Any]:
+def _handles(limits: Iterable[str]) -> list[Any]:
     from matplotlib.lines import Line2D
 
     return [
         Line2D([], [], color=LINE, linewidth=1.4, label="replayed"),
         Line2D([], [], color=LINE, marker=".", linestyle="", label="control"),
         *performance_panels.handles(),
-        *(Line2D([], [], color=c, linestyle=(0, (5, 3)), label=f"{s} limit") for s, c in SEVERITY_COLOUR.items()),
+        *(
+            Line2D([], [], color=c, linestyle=(0, (5, 3)), label=f"{s}: least effect")
+            for s, c in SEVERITY_COLOUR.items()
+        ),
         Line2D([], [], color=SEVERITY_COLOUR["critical"], marker="v", linewidth=5, label="alert"),
     ]
 

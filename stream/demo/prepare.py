@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stream.baselines.baseline import Baseline
+from stream.baselines.learning import Windows
 from stream.demo import control, delay_model, messages
 from stream.demo.control import ControlDay
 from stream.demo.fault import STUCK, broken, stuck_from
-from stream.demo.flights import REPLAY_START_MS, load_flights
+from stream.demo.flights import HOUR_MS, REPLAY_START_MS, load_flights
 from stream.demo.replay import Published, merged
 from stream.demo.replayed import Truth
 from stream.demo.results import PsiSeries
+from stream.demo.settings import WINDOW_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +20,7 @@ class Prepared:
     """What the demo replays, and what it compares it with."""
 
     trained_on: int  # flights of January to March
-    baseline: Baseline  # of those flights, with their out-of-fold scores; not numbered yet
+    baseline: Baseline  # of those flights, with their out-of-fold scores and evidence; not numbered
     control: Sequence[PsiSeries]
     control_days: Sequence[ControlDay]
     published: Published  # from April on, the faults included
@@ -41,7 +43,7 @@ def prepare() -> Prepared:
     scores = delay_model.train(winter).scores(replayed)
     return Prepared(
         trained_on=len(winter),
-        baseline=control.baseline(winter, winter_scores),
+        baseline=control.with_evidence(winter, winter_scores, Windows((WINDOW_MS,), HOUR_MS)),
         control=control.odd_days_against_even(winter, winter_scores),
         control_days=control.labels_of_odd_days(winter, winter_scores),
         published=merged(messages.predictions(replayed, scores), messages.labels(replayed)),

@@ -17,6 +17,7 @@ from stream.records.times import epoch_ms
 
 PSI: Final = "psi"
 IN_WORDS: Final = {PSI: "PSI", AUC: "AUC"}
+SEVERITIES: Final = ("info", "warning", "critical")  # verdicts that alert, the lowest first
 PERFORMANCE_SCHEMA: Final = "driftline.performance/1"
 
 
@@ -39,6 +40,7 @@ class Report:
     n: int  # rows in the window
     complete: bool  # False: the window began before counting did, and is not judged
     psi: dict[str, float]  # by series, NaN where it is undefined
+    breaches: frozenset[str]  # series with a verdict that alerts
     auc_estimated: float  # by the scores of these rows alone, before any label; NaN where it is undefined
 
 
@@ -48,24 +50,30 @@ class AlertMessage:
 
     id: str
     status: str  # firing | resolved
-    severity: str  # warning | critical
+    severity: str  # info | warning | critical
     check: str  # psi | auc
     subject: str
     window_end_ms: int  # of the window that the message is about
     value: float
     threshold: float
     n: int  # rows, or labels, in that window
+    p_value: float | None = None  # None: of the rule `threshold`
+    level: float | None = None  # what the budget gave to the test
+    current: tuple[int, ...] = ()  # of PSI: the window's rows in the bins that it compares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """A severity that an alert reached."""
 
-    severity: str  # warning | critical
+    severity: str  # info | warning | critical
     at_ms: int  # end of the window that reached it
     value: float
     threshold: float
     n: int  # rows, or labels, in that window
+    p_value: float | None = None
+    level: float | None = None
+    current: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,10 +139,10 @@ class Results:
         """The newest report of each window that was counted from its start, in order of time."""
         return [self.reports[end_ms] for end_ms in sorted(self.reports) if self.reports[end_ms].complete]
 
-    def episodes(self, check: str) -> list[Episode]:
-        """The alerts of one check, in the order in which they began to fire."""
+    def episodes(self, check: str | None = None) -> list[Episode]:
+        """The alerts of one check, or all, in the order in which they began to fire."""
         messages: dict[str, list[AlertMessage]] = {}
-        for alert in (a for a in self.alerts if a.check == check):
+        for alert in (a for a in self.alerts if check in (None, a.check)):
             messages.setdefault(alert.id, []).append(alert)
         return sorted((_episode(of_one) for of_one in messages.values()), key=lambda e: (e.begins.at_ms, e.subject))
 
@@ -149,6 +157,7 @@ def parse_report(message: dict[str, Any]) -> Report:
         n=message["n"],
         complete=message["complete"],
         psi={name: np.nan if value is None else value for name, value in psi.items()},
+        breaches=frozenset(c["subject"] for c in message["checks"] if c["verdict"] in SEVERITIES),
         auc_estimated=np.nan if estimated is None else estimated,
     )
 
@@ -156,16 +165,21 @@ def parse_report(message: dict[str, Any]) -> Report:
 def parse_alert(value: bytes) -> AlertMessage:
     """The part of an alert that the demo shows."""
     message: dict[str, Any] = orjson.loads(value)
+    evidence = message["evidence"]
+    bins = evidence.get("bins") or {}
     return AlertMessage(
         id=message["id"],
         status=message["status"],
         severity=message["severity"],
         check=message["labels"]["check"],
         subject=message["labels"]["subject"],
-        window_end_ms=epoch_ms(message["evidence"]["window"]["end"]),
+        window_end_ms=epoch_ms(evidence["window"]["end"]),
         value=message["value"],
         threshold=message["threshold"],
-        n=message["evidence"]["n"],
+        n=evidence["n"],
+        p_value=evidence.get("p_value"),
+        level=evidence.get("level"),
+        current=tuple(bins.get("current", ())),
     )
 
 
@@ -180,6 +194,9 @@ def _episode(messages: list[AlertMessage]) -> Episode:
                     value=message.value,
                     threshold=message.threshold,
                     n=message.n,
+                    p_value=message.p_value,
+                    level=message.level,
+                    current=message.current,
                 )
             )
     last = messages[-1]

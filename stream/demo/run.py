@@ -25,11 +25,11 @@ from stream.demo.replayed import Replayed
 from stream.demo.results import PSI
 from stream.demo.screen import Screen
 from stream.demo.settings import (
-    ALERTED,
     AUC_TOLERANCE,
+    FALSE_ALARMS,
     LIMITS,
     PARTITIONS,
-    WANDERING,
+    SERIES,
     WINDOW_HOURS,
     DemoSettings,
     config_text,
@@ -104,9 +104,9 @@ def introduction(prepared: Prepared, bootstrap_servers: str) -> str:
         f"Now {len(published.predicted_ms):,} predictions, April to December, and {len(published.labelled_ms):,} "
         f"labels, each when its plane lands, go through Kafka ({bootstrap_servers}, embedded) and the service.\n"
         f"{announced}\n"
-        f"Alerts: {', '.join(ALERTED)}, PSI over {WINDOW_HOURS} h windows, limits {LIMITS['warning']} and "
-        f"{LIMITS['critical']}; AUC of the labels that arrived in {WINDOW_HOURS} h, {AUC_TOLERANCE:g} below the "
-        f"baseline's and beyond chance. Drawn only, because they wander by themselves: {', '.join(WANDERING)}."
+        f"Alerts: at most {FALSE_ALARMS} that chance explains, over all checks: PSI of {', '.join(SERIES)} over "
+        f"{WINDOW_HOURS} h windows, held against how much the days of January to March differ from each other; AUC "
+        f"of the labels that arrived in {WINDOW_HOURS} h, {AUC_TOLERANCE:g} below the baseline's and beyond chance."
     )
 
 
@@ -120,18 +120,18 @@ def _leave_behind(folder: Path, prepared: Prepared, found: Found) -> str:
         cancelled=prepared.cancelled,
         dead_letters=found.dead_letters,
     )
-    text = summary(results, replayed, prepared.control, prepared.control_days)
+    text = summary(results, replayed, prepared.baseline, prepared.control, prepared.control_days)
     (folder / SUMMARY_FILE).write_text(text, encoding="utf-8")
     picture.draw(
         folder / PICTURE_FILE,
         picture.Shown(
-            replayed=results.series([*ALERTED, *WANDERING]),
+            replayed=results.series(SERIES),
             control=prepared.control,
             control_days=prepared.control_days,
             performance=results.performance,
             estimates=results.estimates(),
             episodes={check: results.episodes(check) for check in (AUC, PSI)},
-            limits=dict.fromkeys(ALERTED, LIMITS),
+            limits=LIMITS,
             window_hours=WINDOW_HOURS,
         ),
     )

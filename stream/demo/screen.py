@@ -11,11 +11,11 @@ from rich.text import Text
 from stream.demo.flights import HOUR_MS
 from stream.demo.performance import AUC, Performance
 from stream.demo.results import IN_WORDS, AlertMessage, Report
-from stream.demo.settings import ALERTED, WANDERING
+from stream.demo.settings import SHOWN
 from stream.demo.times import utc
 
 HOURS_PER_LINE: Final = 7 * 24  # of event time, between two evaluations that are printed
-STYLE: Final = {"warning": "yellow", "critical": "bold red", "resolved": "green"}
+STYLE: Final = {"info": "cyan", "warning": "yellow", "critical": "bold red", "resolved": "green"}
 
 
 class Screen:
@@ -83,12 +83,12 @@ class Screen:
 def evaluation_line(report: Report) -> str:
     """One evaluation on one line.
 
-    >>> psi = {"distance": 0.021, "hour": float("nan")}
+    >>> psi = {"distance": 0.021, "temp": float("nan")}
     >>> evaluation_line(Report(window_start_ms=0, window_end_ms=86_400_000, n=953, complete=True, psi=psi,
-    ...                        auc_estimated=0.9))
+    ...                        breaches=frozenset(), auc_estimated=0.9))
     '1970-01-02 00:00   953 rows    PSI distance 0.021'
     """
-    shown = [(name, report.psi.get(name, np.nan)) for name in (*ALERTED, WANDERING[0])]
+    shown = [(name, report.psi.get(name, np.nan)) for name in SHOWN]
     values = "  ".join(f"{name} {psi:.3f}" for name, psi in shown if not np.isnan(psi))
     return f"{utc(report.window_end_ms)} {report.n:5,} rows    PSI {values or 'not defined yet'}"
 

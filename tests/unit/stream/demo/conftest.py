@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 
+from stream.baselines.baseline import Baseline
+from stream.baselines.learning import Windows
+from stream.demo.control import with_evidence
 from stream.demo.delay_model import DAY_MS, DAY_START_MS
-from stream.demo.flights import NUMERIC, Flights
+from stream.demo.flights import HOUR_MS, NUMERIC, Flights
+from stream.demo.settings import WINDOW_MS
 
 
 def make_flights(rows: int, days: int, seed: int) -> Flights:
@@ -29,3 +33,9 @@ def make_flights(rows: int, days: int, seed: int) -> Flights:
 def flights() -> Flights:
     """2,000 flights in 10 days."""
     return make_flights(2_000, days=10, seed=7)
+
+
+@pytest.fixture
+def healthy(flights: Flights) -> Baseline:
+    """The baseline of the ten days, with what their windows of 24 h say of each other."""
+    return with_evidence(flights, np.full(len(flights), 0.5), Windows((WINDOW_MS,), HOUR_MS))

@@ -1,5 +1,7 @@
 """What the summary says of labels and of the second fault, also when that is bad news."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from stream.demo.labels_summary import doubt_since, exact_auc_within_bounds, lab
 from stream.demo.performance import Cohort, Performance
 from stream.demo.replayed import Replayed, Truth
 from stream.demo.results import AlertMessage, Report, Results
-from stream.demo.settings import ALERTED, WANDERING
+from stream.demo.settings import SERIES
 from tests.unit.stream.demo.made import performance
 
 DAY_MS = 24 * HOUR_MS
@@ -28,10 +30,10 @@ def results_with(auc: dict[int, float], *, doubted: tuple[int, ...] = ()) -> Res
     for hours, value in auc.items():
         end_ms = START_MS + hours * HOUR_MS
         results.performance.add(performance(end_ms, value, reliable=hours not in doubted))
-        psi = dict.fromkeys([*ALERTED, *WANDERING], 0.5 if hours <= 0 else 12.0)
+        psi = dict.fromkeys(SERIES, 0.5 if hours <= 0 else 12.0)
         results.reports[end_ms] = Report(
             window_start_ms=end_ms - DAY_MS, window_end_ms=end_ms, n=24, complete=True, psi=psi,
-            auc_estimated=0.9 if hours <= 0 else 0.6,
+            breaches=frozenset(), auc_estimated=0.9 if hours <= 0 else 0.6,
         )  # fmt: skip
     return results
 
@@ -95,7 +97,13 @@ def test_what_the_estimate_alone_would_have_said_stands_beside_it() -> None:
     said = said_of(results_with(FOUND))
     assert "median 0.900 before, 0.600 after" in said
     assert "first below the limit at 2013-11-01 12:00" in said
-    assert "PSI of dep_delay, which is drawn and not alerted: at most 0.50 before it, at least 12.00" in said
+    assert "PSI of dep_delay: at most 0.50 before it, at least 12.00 with stuck values only; NO ALERT" in said
+
+
+def test_that_drift_showed_it_without_a_label_is_said() -> None:
+    results = results_with(FOUND)
+    results.alerts += [replace(alert_at(h), id=str(h), check="psi", subject="dep_delay") for h in (-3, 8)]
+    assert "stuck values only; alerted at 2013-11-01 12:00, without a label" in said_of(results)
 
 
 def test_the_control_says_how_much_a_doubt_means() -> None:

@@ -15,7 +15,7 @@ from stream.demo.results import Change, Episode, PsiSeries
 from tests.unit.stream.demo.made import performance
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-LIMITS = {"distance": {"warning": 0.1, "critical": 0.25}}
+LIMITS = {"warning": 0.1, "critical": 0.25}
 DAY_MS = 24 * HOUR_MS
 STILL = np.full(270, 0.02)
 GOOD = np.full(270, 0.9)

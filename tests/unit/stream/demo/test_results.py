@@ -14,7 +14,13 @@ START = "2013-10-01T00:00:00Z"
 
 
 def report(end: str, value: float | None, *, n: int = 900, complete: bool = True) -> bytes:
-    check = {"check": "psi", "subject": "distance", "value": value, "n": n}
+    check = {
+        "check": "psi",
+        "subject": "distance",
+        "value": value,
+        "n": n,
+        "verdict": "undefined" if value is None else "warning",
+    }
     return orjson.dumps(
         {
             "schema": "driftline.report/1",
@@ -76,6 +82,22 @@ def test_an_episode_keeps_each_change_of_severity_and_its_end() -> None:
     assert [c.severity for c in episode.changes] == ["warning", "critical"]
     assert episode.begins.at_ms == epoch_ms("2013-10-02T01:00:00Z")
     assert episode.resolved_at_ms == epoch_ms("2013-10-02T05:00:00Z")
+
+
+def test_a_report_says_which_series_are_in_breach() -> None:
+    results = Results()
+    results.add_report(report("2013-10-02T01:00:00Z", None))
+    results.add_report(report("2013-10-02T02:00:00Z", 0.5))
+    assert [w.breaches for w in results.complete_windows()] == [frozenset(), {"distance"}]
+
+
+def test_an_alert_brings_its_evidence() -> None:
+    message = orjson.loads(alert("2013-10-02T00:00:00Z", "warning"))
+    message["evidence"] |= {"p_value": 1e-9, "level": 1e-4, "bins": {"current": [1, 2]}}
+    results = Results()
+    results.add_alert(orjson.dumps(message))
+    (episode,) = results.episodes()
+    assert (episode.begins.p_value, episode.begins.level, episode.begins.current) == (1e-9, 1e-4, (1, 2))
 
 
 def test_a_repeated_message_changes_nothing() -> None:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from stream.alerts.rules import BUDGET, budget_of
 from stream.config import load_config
 from stream.demo.replay import AS_FAST_AS_IT_GOES
-from stream.demo.settings import ALERTED, AUC_TOLERANCE, LIMITS, WANDERING, DemoSettings, config_text
+from stream.demo.settings import AUC_TOLERANCE, FALSE_ALARMS, LIMITS, SERIES, DemoSettings, config_text
 
 HOUR_MS = 3_600_000
 
@@ -25,8 +26,9 @@ def test_the_service_reads_what_the_demo_writes(tmp_path: Path) -> None:
     assert model.checks.auc is not None
     assert model.checks.auc.tolerance == AUC_TOLERANCE
     assert model.checks.brier is None
-    assert {name: model.checks.psi.limits_of(name) for name in WANDERING} == dict.fromkeys(WANDERING)
-    for name in ALERTED:
+    assert str(budget_of(model.false_alarms).budget) == FALSE_ALARMS
+    assert model.rule == BUDGET
+    for name in SERIES:
         limits = model.checks.psi.limits_of(name)
         assert limits is not None
         assert {"warning": limits.warning, "critical": limits.critical} == LIMITS

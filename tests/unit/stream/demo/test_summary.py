@@ -1,14 +1,18 @@
 """The summary says what the messages say, also when that is bad news."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from stream.baselines.baseline import Baseline
 from stream.demo.fault import KILOMETRES
 from stream.demo.flights import HOUR_MS
 from stream.demo.replayed import Replayed, Truth
 from stream.demo.results import AlertMessage, PsiSeries, Report, Results
-from stream.demo.settings import ALERTED, WANDERING
-from stream.demo.summary import alerts, counted, first_fault, summary
+from stream.demo.settings import SERIES
+from stream.demo.summary import alerts, counted, first_fault, plain_rule, summary
 
 START_MS = KILOMETRES.start_ms
 DAY_MS = 24 * HOUR_MS
@@ -18,13 +22,19 @@ REPLAYED = Replayed(event_time_ms=EVENTS, truth=TRUTH, stuck_at=-3.0, cancelled=
 
 
 def results_with(distance_psi: dict[int, float], *, n: int = 24) -> Results:
-    """Reports of windows that end so many hours after the fault began."""
+    """Reports of windows that end so many hours after the fault began; above 0.1 they are in breach."""
     results = Results()
     for hours, value in distance_psi.items():
         end_ms = START_MS + hours * HOUR_MS
-        psi = dict.fromkeys([*ALERTED, *WANDERING], 0.01) | {"distance": value}
+        psi = dict.fromkeys(SERIES, 0.01) | {"distance": value}
         results.reports[end_ms] = Report(
-            window_start_ms=end_ms - DAY_MS, window_end_ms=end_ms, n=n, complete=True, psi=psi, auc_estimated=0.9
+            window_start_ms=end_ms - DAY_MS,
+            window_end_ms=end_ms,
+            n=n,
+            complete=True,
+            psi=psi,
+            breaches=frozenset({"distance"} if value > 0.1 else ()),
+            auc_estimated=0.9,
         )
     return results
 
@@ -36,7 +46,7 @@ def alert_at(hours: int, severity: str = "warning") -> AlertMessage:
     )  # fmt: skip
 
 
-def test_found_in_the_first_window_above_the_limit() -> None:
+def test_found_in_the_first_window_in_breach() -> None:
     results = results_with({0: 0.03, 6: 0.09, 7: 0.2, 24: 0.8})
     results.alerts.append(alert_at(7))
     said = "\n".join(first_fault(results, REPLAYED))
@@ -72,21 +82,35 @@ def test_the_rows_of_each_window_are_compared_with_what_was_published(n: int, ex
     assert f"in {exact} of them the service counted exactly" in said
 
 
-def test_an_alert_of_a_switched_off_series_is_said() -> None:
+def test_each_alert_has_its_cause_and_they_are_counted(healthy: Baseline) -> None:
     results = results_with({0: 0.03})
-    results.alerts.append(
-        AlertMessage(id="b", status="firing", severity="critical", check="psi", subject="visib",
-                     window_end_ms=START_MS, value=9.0, threshold=0.25, n=24)
-    )  # fmt: skip
-    assert "visib: alerted, although it is switched off" in "\n".join(alerts(results))
-
-
-def test_the_control_tells_which_alerts_say_little() -> None:
-    names = [*ALERTED, *WANDERING]
-    control = [
-        PsiSeries(name=n, window_end_ms=np.arange(4), psi=np.full(4, 3.0 if n == "temp" else 0.01), n=np.full(4, 900))
-        for n in names
+    results.alerts += [
+        replace(alert_at(-30), id="a"),
+        replace(alert_at(7), id="b"),
+        replace(alert_at(7), id="c", check="auc", subject="score"),
     ]
-    said = summary(results_with({0: 0.03, 6: 0.2}), REPLAYED, control, [])
-    assert "So does temp, in 100% of the control's days" in said
-    assert "So does distance" not in said
+    said = "\n".join(alerts(results, healthy))
+    assert "PSI of distance: 2" in said
+    assert said.index("cause: NOT KNOWN") < said.index("cause: the injected fault: distance in kilometres\n")
+    assert "AUC of score: 1" in said
+    assert "In all 3: 2 of the injected faults, 0 with another true cause, 1 without a known one." in said
+
+
+def test_no_alert_is_said(healthy: Baseline) -> None:
+    assert alerts(results_with({0: 0.03}), healthy)[1:] == ["  none"]
+
+
+def test_the_rule_of_thumb_is_counted_until_the_fault() -> None:
+    #                      in alarm    in alarm         in alarm, but the fault is there
+    results = results_with({-9: 0.3, -8: 0.1, -7: 0.3, -6: 0.3, 0: 0.2, 1: 0.3})
+    results.alerts += [alert_at(-7), replace(alert_at(1), id="b")]
+    said = "\n".join(plain_rule(results))
+    assert re.search(r"distance +2 +60.0% +1\n", said)
+    assert re.search(r"temp +0 +0.0% +0\n", said)
+    assert re.search(r"in all +2 +1$", said)
+
+
+def test_the_control_stands_beside_the_replay(healthy: Baseline) -> None:
+    control = [PsiSeries(name=n, window_end_ms=np.arange(4), psi=np.full(4, 3.0), n=np.full(4, 900)) for n in SERIES]
+    said = summary(results_with({0: 0.03, 6: 0.2}), REPLAYED, healthy, control, [])
+    assert re.search(r"distance +3.000 +3.000 +100.0% +0.030 +0.030 +0.0%", said)

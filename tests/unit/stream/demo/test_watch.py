@@ -9,7 +9,9 @@ from tests.unit.stream.demo.made import performance
 
 
 def report(end_ms: int) -> Report:
-    return Report(window_start_ms=0, window_end_ms=end_ms, n=1, complete=True, psi={}, auc_estimated=0.9)
+    return Report(
+        window_start_ms=0, window_end_ms=end_ms, n=1, complete=True, psi={}, breaches=frozenset(), auc_estimated=0.9
+    )
 
 
 def test_both_the_last_window_of_predictions_and_that_of_labels_are_waited_for() -> None:

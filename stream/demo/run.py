@@ -9,6 +9,7 @@ import asyncio
 import logging
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -34,8 +35,9 @@ from stream.demo.settings import (
     DemoSettings,
     config_text,
 )
-from stream.demo.summary import summary
+from stream.demo.summary import Healthy, summary
 from stream.demo.times import utc
+from stream.demo.verification import Verification, verify_all
 from stream.demo.watch import ALERTS_FILE, PERFORMANCE_FILE, REPORTS_FILE, Found, Watch
 from stream.errors import InputError
 from stream.records.source import Source
@@ -68,8 +70,10 @@ def run(settings: DemoSettings, console: Console) -> None:
         config_file = settings.folder / CONFIG_FILE
         config_file.write_text(config_text(settings, broker.bootstrap_servers), encoding="utf-8")
         found = asyncio.run(_serve(settings, prepared, load_config(config_file, environment={}), console))
+        with console.status("Verifying every alert: its rows are read, counted and judged again ..."):
+            verified = verify_all(config_file)
     with console.status("Drawing ..."):
-        text = _leave_behind(settings.folder, prepared, found)
+        text = _leave_behind(settings.folder, prepared, found, verified)
     console.print(f"\n{text}", soft_wrap=True, highlight=False, markup=False)
     took_s = time.monotonic() - started_s
     console.print(f"Took {took_s:.0f} s. Picture, alerts, reports and logs: {settings.folder}", soft_wrap=True)
@@ -110,7 +114,7 @@ def introduction(prepared: Prepared, bootstrap_servers: str) -> str:
     )
 
 
-def _leave_behind(folder: Path, prepared: Prepared, found: Found) -> str:
+def _leave_behind(folder: Path, prepared: Prepared, found: Found, verified: Mapping[str, Verification]) -> str:
     """Write the picture and the summary; returns the summary."""
     results = found.results
     replayed = Replayed(
@@ -120,7 +124,8 @@ def _leave_behind(folder: Path, prepared: Prepared, found: Found) -> str:
         cancelled=prepared.cancelled,
         dead_letters=found.dead_letters,
     )
-    text = summary(results, replayed, prepared.baseline, prepared.control, prepared.control_days)
+    healthy = Healthy(baseline=prepared.baseline, control=prepared.control, control_days=prepared.control_days)
+    text = summary(results, replayed, healthy, verified)
     (folder / SUMMARY_FILE).write_text(text, encoding="utf-8")
     picture.draw(
         folder / PICTURE_FILE,

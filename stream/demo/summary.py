@@ -4,7 +4,8 @@ Every window's row count is compared with what was published for that window, so
 summary also says whether the service counted exactly.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -20,26 +21,30 @@ from stream.demo.replayed import Replayed, rows_in
 from stream.demo.results import IN_WORDS, PSI, Change, Episode, PsiSeries, Report, Results
 from stream.demo.settings import FALSE_ALARMS, PLAIN_LIMIT, SERIES, WINDOW_HOURS
 from stream.demo.times import utc
+from stream.demo.verification import EQUAL, UNEQUAL, Verification
 
 MOST_ALERTS_LISTED: Final = 60
 
 
-def summary(
-    results: Results,
-    replayed: Replayed,
-    baseline: Baseline,
-    control: Sequence[PsiSeries],
-    control_days: Sequence[ControlDay],
-) -> str:
-    """All paragraphs."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Healthy:
+    """What is known of healthy days."""
+
+    baseline: Baseline
+    control: Sequence[PsiSeries]
+    control_days: Sequence[ControlDay]
+
+
+def summary(results: Results, replayed: Replayed, healthy: Healthy, verified: Mapping[str, Verification]) -> str:
+    """All paragraphs; `verified` are the alerts by their ids."""
     parts = [
         counted(results, replayed),
         labels(results, replayed),
         first_fault(results, replayed),
-        second_fault(results, replayed, control_days),
-        alerts(results, baseline),
+        second_fault(results, replayed, healthy.control_days),
+        alerts(results, healthy.baseline, verified),
         plain_rule(results),
-        comparison(results, control),
+        comparison(results, healthy.control),
     ]
     return "\n\n".join("\n".join(lines) for lines in parts) + "\n"
 
@@ -87,8 +92,8 @@ def first_fault(results: Results, replayed: Replayed) -> list[str]:
     return shown
 
 
-def alerts(results: Results, baseline: Baseline) -> list[str]:
-    """Every alert with its first time and its cause, check by check and series by series."""
+def alerts(results: Results, baseline: Baseline, verified: Mapping[str, Verification]) -> list[str]:
+    """Every alert with its first time, its cause and what `verify` says, check by check and series by series."""
     episodes = results.episodes()
     lines = [f"Alerts by the budget of {FALSE_ALARMS} (times: the end of the window, UTC)"]
     if not episodes:
@@ -97,7 +102,9 @@ def alerts(results: Results, baseline: Baseline) -> list[str]:
         mine = [e for e in episodes if (e.check, e.subject) == (check, subject)]
         lines.append(f"  {_words(check)} of {subject}: {len(mine)}")
         for episode in mine[:MOST_ALERTS_LISTED]:
+            checked = verified[episode.id].in_words if episode.id in verified else "NOT IN THE TOPIC"
             lines += [f"    {_episode(episode)}", f"      cause: {_cause(cause_of(episode, baseline))}"]
+            lines.append(f"      verify: {checked}")
         if len(mine) > MOST_ALERTS_LISTED:
             lines.append(f"    and {len(mine) - MOST_ALERTS_LISTED} more in alerts.jsonl")
     causes = [cause_of(e, baseline) for e in episodes]
@@ -106,6 +113,7 @@ def alerts(results: Results, baseline: Baseline) -> list[str]:
         *lines,
         f"  In all {len(episodes)}: {injected} of the injected faults, {sum(c is not None for c in causes) - injected} "
         f"with another true cause, {causes.count(None)} without a known one.",
+        f"  `driftline verify` reads, counts and judges again what they say: {_verified(episodes, verified)}.",
     ]
 
 
@@ -168,6 +176,12 @@ def _change(change: Change, check: str = PSI) -> str:
         f"{change.severity} at {utc(change.at_ms)}, {_words(check)} {change.value:.3f} "
         f"(limit {change.threshold:.3g}{sure}), {change.n:,} {'labels' if check == AUC else 'rows'}"
     )
+
+
+def _verified(episodes: Sequence[Episode], verified: Mapping[str, Verification]) -> str:
+    found = [verified[e.id].result for e in episodes if e.id in verified]
+    equal, unequal = found.count(EQUAL), found.count(UNEQUAL)
+    return f"{equal} equal, {unequal} unequal, {len(episodes) - equal - unequal} that cannot be verified"
 
 
 def _words(check: str) -> str:

@@ -12,13 +12,19 @@ from stream.demo.flights import HOUR_MS
 from stream.demo.replayed import Replayed, Truth
 from stream.demo.results import AlertMessage, PsiSeries, Report, Results
 from stream.demo.settings import SERIES
-from stream.demo.summary import alerts, counted, first_fault, plain_rule, summary
+from stream.demo.summary import Healthy, alerts, counted, first_fault, plain_rule, summary
+from stream.demo.verification import Verification
 
 START_MS = KILOMETRES.start_ms
 DAY_MS = 24 * HOUR_MS
 EVENTS = START_MS + np.arange(-2 * DAY_MS, 2 * DAY_MS, HOUR_MS)  # one row an hour
 TRUTH = Truth(landed_ms=EVENTS[:0], departed_ms=EVENTS[:0], scores=np.empty(0), late=np.empty(0))
 REPLAYED = Replayed(event_time_ms=EVENTS, truth=TRUTH, stuck_at=-3.0, cancelled=3, dead_letters=0)
+
+VERIFIED = {
+    "a": Verification(result="equal", messages=2, reason=""),
+    "b": Verification(result="unequal", messages=1, reason=""),
+}
 
 
 def results_with(distance_psi: dict[int, float], *, n: int = 24) -> Results:
@@ -89,15 +95,18 @@ def test_each_alert_has_its_cause_and_they_are_counted(healthy: Baseline) -> Non
         replace(alert_at(7), id="b"),
         replace(alert_at(7), id="c", check="auc", subject="score"),
     ]
-    said = "\n".join(alerts(results, healthy))
+    said = "\n".join(alerts(results, healthy, VERIFIED))
     assert "PSI of distance: 2" in said
     assert said.index("cause: NOT KNOWN") < said.index("cause: the injected fault: distance in kilometres\n")
     assert "AUC of score: 1" in said
+    assert re.search(r"verify: equal in 2 messages\n.*\n.*\n +verify: UNEQUAL\n", said)
+    assert "verify: NOT IN THE TOPIC" in said
+    assert "1 equal, 1 unequal, 1 that cannot be verified" in said
     assert "In all 3: 2 of the injected faults, 0 with another true cause, 1 without a known one." in said
 
 
 def test_no_alert_is_said(healthy: Baseline) -> None:
-    assert alerts(results_with({0: 0.03}), healthy)[1:] == ["  none"]
+    assert alerts(results_with({0: 0.03}), healthy, {})[1:] == ["  none"]
 
 
 def test_the_rule_of_thumb_is_counted_until_the_fault() -> None:
@@ -112,5 +121,6 @@ def test_the_rule_of_thumb_is_counted_until_the_fault() -> None:
 
 def test_the_control_stands_beside_the_replay(healthy: Baseline) -> None:
     control = [PsiSeries(name=n, window_end_ms=np.arange(4), psi=np.full(4, 3.0), n=np.full(4, 900)) for n in SERIES]
-    said = summary(results_with({0: 0.03, 6: 0.2}), REPLAYED, healthy, control, [])
+    known = Healthy(baseline=healthy, control=control, control_days=[])
+    said = summary(results_with({0: 0.03, 6: 0.2}), REPLAYED, known, {})
     assert re.search(r"distance +3.000 +3.000 +100.0% +0.030 +0.030 +0.0%", said)

@@ -1,11 +1,12 @@
 """What each check says of one window, in a backtest's words: its verdict, and the alert if it is beyond a limit."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from detectors import Undefined, Verdict
 from stream.alerts.episode import SEVERITIES
+from stream.alerts.rules import THRESHOLD
 from stream.backtest.windows import JudgedWindow
 from stream.evaluate.evaluator import Check
 from stream.evaluate.latency_evaluator import LatencyCheck
@@ -22,7 +23,11 @@ class AlertResult(msgspec.Struct, frozen=True, kw_only=True):
     severity: str  # "info" | "warning" | "critical"
     value: float
     threshold: float | None
-    p_value: float | None = None  # of "no worse than the baseline", or "no more over the SLA than may"; not of PSI
+    rule: str = THRESHOLD  # "budget" | "threshold"
+    p_value: float | None = None  # of "healthy windows are as bad"; None: there was no test
+    level: float | None = None  # that the budget, or the configuration, gave to the test
+    psi_corrected: float | None = None  # of PSI: less what sampling and healthy wander explain; limits are for this one
+    provisional: bool = False  # how much healthy windows differ is not known, or not well
 
 
 class WindowVerdict(NamedTuple):
@@ -55,12 +60,35 @@ def _verdict(check: AnyCheck, subject: str) -> WindowVerdict:
 
 def _alert(check: AnyCheck, subject: str) -> AlertResult:
     assert not isinstance(check.value, Undefined), "a breach has a value"
-    limits, p_value = (check.threshold, None) if isinstance(check, Check) else (check, check.p_value)
+    limits = check.threshold if isinstance(check, Check) else check
     return AlertResult(
         check=check.check,
         subject=subject,
         severity=str(Verdict(check.verdict)),
         value=check.value,
         threshold=limits.limit_of(check.verdict),
-        p_value=None if isinstance(p_value, Undefined) else p_value,
+        **(_of_series(check) if isinstance(check, Check) else _of_count(check)),
     )
+
+
+def _of_series(check: Check) -> dict[str, Any]:
+    """What a test of drift says."""
+    if check.test is None:
+        return {"rule": check.rule}
+    return {
+        "rule": check.rule,
+        "p_value": check.test.p_value,
+        "level": check.test.level,
+        "psi_corrected": check.test.psi_corrected,
+        "provisional": check.provisional,
+    }
+
+
+def _of_count(check: LatencyCheck | PerformanceCheck) -> dict[str, Any]:
+    """What a test of latency or of labels says."""
+    p_value = None if isinstance(check.p_value, Undefined) else check.p_value
+    rule = THRESHOLD if check.rule is None else check.rule.rule
+    if rule == THRESHOLD:
+        return {"p_value": p_value}
+    provisional = isinstance(check, LatencyCheck) and check.provisional
+    return {"rule": rule, "p_value": p_value, "level": check.level, "provisional": provisional}

@@ -43,6 +43,7 @@ def summary_table(results: Sequence[BacktestResult]) -> Table:
     """The counts of each set of rules, one column a set."""
     head = ["", *(r.rules.name for r in results)]
     lines = [
+        ["rule", *(_rule(r) for r in results)],
         ["windows", *(_windows(r) for r in results)],
         ["windows in alert", *(str(sum(bool(w.alerts) for w in r.windows)) for r in results)],
         ["episodes", *(str(len(r.episodes)) for r in results)],
@@ -80,6 +81,11 @@ def _delay(delay: float, incidents: Sequence[IncidentResult]) -> str:
 
 def _limit(episode: EpisodeResult) -> str:
     return NONE if episode.threshold is None else f"{episode.threshold:.3g}"
+
+
+def _rule(result: BacktestResult) -> str:
+    rules = result.rules
+    return rules.rule if rules.false_alarms is None else f"{rules.rule}, {rules.false_alarms}"
 
 
 def _windows(result: BacktestResult) -> str:

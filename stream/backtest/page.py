@@ -40,7 +40,8 @@ def page(result: BacktestResult, settings: ModelSettings, title: str, *, regress
     subjects.sort(key=lambda s: -_highest(result.windows, s))
     bands = incident_bands(result, Axis(len(result.windows), 0.0, 1.0))
     pictures = "\n".join(_series(result.windows, subject, settings, bands) for subject in subjects)
-    legend = "dashed: limits; shaded: incidents" if bands else "dashed: limits"
+    dashed = "limits" if result.rules.false_alarms is None else "the effect that an alert needs beside its evidence"
+    legend = f"dashed: {dashed}; shaded: incidents" if bands else f"dashed: {dashed}"
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head><meta charset="utf-8"><title>{html.escape(title)}</title><style>{STYLE}</style></head>

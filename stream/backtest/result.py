@@ -1,5 +1,6 @@
 """What a backtest prints: one object, its keys as other programs know them."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, Final, Self
 
@@ -50,6 +51,10 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
     psi: dict[str, float | None]  # by column, in nats
     kl: dict[str, float | None]  # KL(current || baseline)
     js: dict[str, float | None]
+    # By the rule `budget`, else empty; by column:
+    p_value: dict[str, float | None] = msgspec.field(default_factory=dict)  # of "healthy windows differ as much"
+    psi_corrected: dict[str, float | None] = msgspec.field(default_factory=dict)  # what the limits are held against
+    minimum_detectable: dict[str, float | None] = msgspec.field(default_factory=dict)  # PSI, at so many rows
     # Of a model with a score:
     auc: float | None = None
     auc_low: float | None = None  # hard bounds of binning
@@ -95,6 +100,7 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
             js={c.subject: _number(c.js_nats) for c in checks},
             latency=LatencyResult.of(window.evaluation.latency),
             alerts=tuple(v.alert for v in verdicts(window, answer) if v.alert is not None),
+            **_tests(window),
             **_performance(window),
         )
 
@@ -131,6 +137,9 @@ class EpisodeResult(msgspec.Struct, frozen=True, kw_only=True):
     value: float  # in the first window of that severity
     threshold: float | None
     p_value: float | None
+    level: float | None
+    psi_corrected: float | None
+    provisional: bool
     incidents: tuple[str, ...] | None  # that it began for; empty: it is false; None: nobody marked incidents
 
     @classmethod
@@ -146,6 +155,9 @@ class EpisodeResult(msgspec.Struct, frozen=True, kw_only=True):
             value=worst.value,
             threshold=worst.threshold,
             p_value=worst.p_value,
+            level=worst.level,
+            psi_corrected=worst.psi_corrected,
+            provisional=worst.provisional,
             incidents=None if incidents is None else tuple(blamed_on(episode, incidents)),
         )
 
@@ -154,8 +166,21 @@ class RulesResult(msgspec.Struct, frozen=True, kw_only=True):
     """Which rules judged."""
 
     name: str  # the configuration's file; "defaults" without one
+    rule: str  # of drift: "budget" | "threshold"
+    false_alarms: str | None  # the budget of all checks together; None: of the rule `threshold`
     window: str | int  # a duration, or so many rows
     pane: str | int
+
+    @classmethod
+    def of(cls, rules: RuleSet) -> Self:
+        """What a set of rules says of itself."""
+        return cls(
+            name=rules.name,
+            rule=rules.settings.psi.rule,
+            false_alarms=str(rules.settings.budget.budget) if rules.by_budget else None,
+            window=rules.hop.words(rules.hop.window),
+            pane=rules.hop.words(rules.hop.pane),
+        )
 
 
 class BacktestResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -184,9 +209,7 @@ class BacktestResult(msgspec.Struct, frozen=True, kw_only=True):
         return cls(
             baseline=BaselineResult.of(baseline),
             windows=tuple(WindowResult.of(i, window, answer) for i, window in enumerate(windows)),
-            rules=RulesResult(
-                name=rules.name, window=rules.hop.words(rules.hop.window), pane=rules.hop.words(rules.hop.pane)
-            ),
+            rules=RulesResult.of(rules),
             judged_days=None if covered is None else covered / DAY_MS,
             episodes=tuple(EpisodeResult.of(episode, incidents) for episode in found),
             episodes_per_month=len(found) * MONTH_MS / covered if covered else None,
@@ -215,6 +238,20 @@ def _number(value: float | Undefined) -> float | None:
 
 def _auc(found: Auc | Undefined) -> float | None:
     return None if isinstance(found, Undefined) else found.value
+
+
+def _tests(window: JudgedWindow) -> dict[str, Any]:
+    """What the tests of drift say; infinite is what no window would show, such as drift of a series that is off."""
+    tested = {c.subject: c.test for c in window.evaluation.checks if c.test is not None}
+    found = {
+        name: [_finite(t.p_value), _finite(t.psi_corrected), _finite(t.detectable_psi)] for name, t in tested.items()
+    }
+    names = ("p_value", "psi_corrected", "minimum_detectable")
+    return {name: {subject: numbers[i] for subject, numbers in found.items()} for i, name in enumerate(names)}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _performance(window: JudgedWindow) -> dict[str, Any]:

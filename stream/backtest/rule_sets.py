@@ -6,19 +6,15 @@ from pathlib import Path
 from typing import Final
 
 from detectors import Smoothing
-from stream.alerts.rules import (
-    THRESHOLD,
-    LatencyRule,
-    alert_rules_of,
-    latency_rule_of,
-    performance_rules_of,
-    rules_of,
-)
-from stream.config import AlertKeys, CheckKeys, Config, load_config
+from detectors.budget import FalseAlarmBudget
+from stream.alerts.rules import BUDGET, LatencyRule, alert_rules_of
+from stream.baselines.baseline import Baseline
+from stream.config import AlertKeys, CheckKeys, Config, LatencyKeys, ModelConfig, PsiKeys, WorseKeys, load_config
+from stream.config.budget_keys import Rule
 from stream.config.durations import format_duration
 from stream.config.key_types import LONGEST_LATENCY_MS
 from stream.errors import InputError
-from stream.evaluate.settings import ModelSettings
+from stream.evaluate.settings import ModelSettings, model_settings
 
 DEFAULTS: Final = "defaults"  # the name of the rules without a configuration
 MOST_SETS: Final = 2
@@ -33,7 +29,8 @@ class Asked:
     pane_ms: int | None
     model: str | None
     smoothing: str | None
-    rule: str | None
+    rule: Rule | None  # of every check
+    false_alarms: FalseAlarmBudget | None
     latency: bool  # whether latencies are judged
     sla_ms: int | None
 
@@ -68,6 +65,24 @@ class RuleSet:
     settings: ModelSettings
     latency_sla_ms: int | None  # None: latencies are not judged
 
+    @property
+    def by_budget(self) -> bool:
+        """Whether drift needs evidence, at a level that the false-alarm budget gives."""
+        return self.settings.psi.rule == BUDGET
+
+    def refuse(self, baseline: Baseline) -> None:
+        """Refuse a budget that the tests of this baseline's series cannot meet.
+
+        Raises:
+            InputError: with the reason, and a budget that would do.
+        """
+        if self.hop.by_rows:
+            return
+        try:
+            self.settings.budget.refuse(self.settings.tests(baseline), self.hop.pane)
+        except ValueError as problem:
+            raise InputError(f"--false-alarms: {problem}") from None
+
 
 def rule_sets(paths: Sequence[Path], asked: Asked) -> list[RuleSet]:
     """One set of rules for each configuration, in their order; without any, that of the defaults.
@@ -84,12 +99,12 @@ def _rule_set(path: Path | None, asked: Asked) -> RuleSet:
     config = load_config(path)
     model = _model(config, asked.model)
     hop = _hop(asked, config, model, configured=path is not None)
-    checks = config.model(model).checks
+    of_model = config.model(model)
     return RuleSet(
         name=DEFAULTS if path is None else str(path),
         hop=hop,
-        settings=_settings(config, model, hop, asked),
-        latency_sla_ms=_sla_ms(checks, asked),
+        settings=_settings(of_model, config.smoothing, hop, asked),
+        latency_sla_ms=_sla_ms(of_model.checks, asked),
     )
 
 
@@ -116,27 +131,31 @@ def _hop(asked: Asked, config: Config, model: str, *, configured: bool) -> Hop:
     return Hop(window=window_ms, pane=pane_ms or window_ms, by_rows=False)
 
 
-def _settings(config: Config, model: str, hop: Hop, asked: Asked) -> ModelSettings:
-    of_model = config.model(model)
-    checks = of_model.checks
+def _settings(of_model: ModelConfig, smoothing: str, hop: Hop, asked: Asked) -> ModelSettings:
     try:
-        smoothing = Smoothing.parse(asked.smoothing or config.smoothing)
+        parsed = Smoothing.parse(asked.smoothing or smoothing)
     except ValueError as problem:
         raise InputError(f"--smoothing: {problem}") from problem
-    return ModelSettings(
-        window_ms=hop.window,
-        psi=rules_of(checks.psi, THRESHOLD),
-        smoothing=smoothing,
-        performance=performance_rules_of(checks),
-        latency=_latency_rule(checks, asked) if asked.latency else latency_rule_of(checks),
-        alerts=alert_rules_of(AlertKeys() if hop.by_rows else of_model.alerts, hop.window),  # holds are no rows
-    )
+    settings = model_settings(_by_rule(of_model, asked.rule), parsed, hop.window)
+    if asked.latency and settings.latency is None:
+        settings = replace(settings, latency=LatencyRule(rule=asked.rule or of_model.rule))
+    if hop.by_rows:  # holds are times, so only what follows from the window is kept
+        settings = replace(settings, alerts=alert_rules_of(AlertKeys(), hop.window))
+    if asked.false_alarms is None:
+        return settings
+    return replace(settings, budget=replace(settings.budget, budget=asked.false_alarms))
 
 
-def _latency_rule(checks: CheckKeys, asked: Asked) -> LatencyRule:
-    """The configuration's, or the default; the caller's kind of rule, if one was named."""
-    rule = latency_rule_of(checks) or LatencyRule()
-    return rule if asked.rule is None else replace(rule, rule=asked.rule)
+def _by_rule(of_model: ModelConfig, rule: Rule | None) -> ModelConfig:
+    """The model with the kind of rule that the caller wants for all of its checks."""
+    if rule is None:
+        return of_model
+    checks = {
+        name: keys.model_copy(update={"rule": rule})
+        for name, keys in of_model.checks
+        if isinstance(keys, PsiKeys | WorseKeys | LatencyKeys)
+    }
+    return replace(of_model, rule=rule, checks=of_model.checks.model_copy(update=checks))
 
 
 def _sla_ms(checks: CheckKeys, asked: Asked) -> int | None:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from click.core import ParameterSource
 
+from detectors.budget import FalseAlarmBudget
 from stream.backtest.incidents import read_incidents
 from stream.backtest.inputs import BacktestInput, ColumnNames, read_input
 from stream.backtest.page import page
@@ -24,10 +24,17 @@ from stream.errors import InputError
 
 LATER: Final = {
     "scores": "a backtest judges one class at a time; name it with --score, and a --label of 0 and 1",
-    "false_alarms": "the false-alarm budget comes in a later version; leave it out",
 }
 
+RULE_HELP: Final = "Of every check: evidence at the false-alarm budget, or plain limits. Default: the configuration's."
 THRESHOLD_HELP: Final = "From which score on the model says positive; for precision and recall. Default: 0.5."
+
+
+def _budget(context: click.Context, option: click.Parameter, value: str | None) -> FalseAlarmBudget | None:
+    try:
+        return None if value is None else FalseAlarmBudget.parse(value)
+    except ValueError as problem:
+        raise click.BadParameter(str(problem), context, option) from problem
 
 
 def _later(_context: click.Context, option: click.Parameter, value: str | None) -> None:
@@ -63,13 +70,15 @@ def _path(*flags: str, text: str, multiple: bool = False) -> Callable[[Callable[
 @click.option("--categorical", metavar="A,B", callback=names, help="Features to count by their text.")
 @click.option("--bins", default="quantile:10", show_default=True, metavar="quantile:N", help="How the baseline is cut.")
 @click.option("--smoothing", metavar="half|epsilon:X", help="Of empty bins. Default: the configuration's, or half.")
-@click.option("--rule", type=click.Choice(["threshold", "budget"]), default="threshold", show_default=True)
+@click.option("--rule", type=click.Choice(["budget", "threshold"]), help=RULE_HELP)
+@click.option(
+    "--false-alarms", metavar="'1 per 30d'", callback=_budget, help="The budget. Default: the configuration's."
+)
 @_path("-c", "--config", multiple=True, text="Limits and windows (YAML); twice: old rules beside new ones.")
 @click.option("--model", metavar="NAME", help="Whose limits in a configuration. Default: the only one listed.")
 @_path("--incidents", "incidents_path", text="Marked incidents (CSV, YAML, JSON): start, end, name[, check, subject].")
 @_path("--html", "html_path", text="Also write a page with pictures over the windows.")
 @click.option("--scores", hidden=True, callback=_later, expose_value=False)
-@click.option("--false-alarms", hidden=True, callback=_later, expose_value=False)
 @json_option
 def command(**options: Any) -> int:
     """Judge the rows of FILE window by window against those of a baseline file.
@@ -78,14 +87,15 @@ def command(**options: Any) -> int:
 
     Exit code 1 if any window alerts, 0 if none does, 2 if the two files or the options do not fit.
     """
-    if options["rule"] == "budget":
-        raise InputError("--rule budget: the false-alarm budget comes in a later version; use --rule threshold")
     if options["baseline_path"] is None:
         raise InputError("--baseline FILE is needed: the rows that count as normal")
     sets = rule_sets(options["config"], _asked(options))
     binning = _binning(options["bins"], options["threshold"])
     named = ColumnNames(roles=_roles(options), label_time=options["label_time"], latency=options["latency"])
     given = read_input(options["baseline_path"], options["file"], named, binning, [one.hop for one in sets])
+    if options["false_alarms"] is not None:
+        for rules in sets:
+            rules.refuse(given.baseline)
     path = options["incidents_path"]
     incidents = None if path is None else read_incidents(path, timed=given.time_ms is not None)
     results = [BacktestResult.of(given.baseline, s, list(judge_windows(given, s)), incidents) for s in sets]
@@ -101,14 +111,14 @@ def command(**options: Any) -> int:
 
 
 def _asked(options: dict[str, Any]) -> Asked:
-    said = click.get_current_context().get_parameter_source("rule") is ParameterSource.COMMANDLINE
     return Asked(
         chunk_rows=options["chunk_rows"],
         window_ms=options["window_ms"],
         pane_ms=options["pane_ms"],
         model=options["model"],
         smoothing=options["smoothing"],
-        rule=options["rule"] if said else None,
+        rule=options["rule"],
+        false_alarms=options["false_alarms"],
         latency=options["latency"] is not None,
         sla_ms=options["sla_ms"],
     )
@@ -135,7 +145,8 @@ def _binning(bins: str, threshold: float | None) -> Binning:
 
 def _remark(given: BacktestInput, rules: RuleSet, result: BacktestResult, *, named: bool) -> None:
     """Say on stderr what the numbers do not say themselves."""
-    remarks = [*given.notes, *window_remarks(result, rules.settings.psi.default.min_count)]
+    evidence = given.evidence_notes if rules.by_budget else ()
+    remarks = [*given.notes, *evidence, *window_remarks(result, rules.settings.psi.default.min_count)]
     remarks += label_remarks(given, rules.hop, result, rules.settings.performance)
     for remark in remarks:
         click.echo(f"driftline: {rules.name}: {remark}" if named else f"driftline: {remark}", err=True)

@@ -46,7 +46,8 @@ def file(tmp_path: Path) -> str:
     (["--chunk-rows", "2", "--time", "x"], "must be epoch milliseconds"),
     (["--chunk-rows", "2", "--score", "c"], "'c' shall be the score but holds string"),
     (["--chunk-rows", "2", "--scores", "a,b"], "--scores: a backtest judges one class at a time; name it with --score"),
-    (["--chunk-rows", "2", "--rule", "budget"], "the false-alarm budget comes in a later version"),
+    (["--chunk-rows", "2", "--rule", "plain"], "'plain' is not one of 'budget', 'threshold'"),
+    (["--chunk-rows", "2", "--false-alarms", "few"], "must be written as '1 per 30d', got 'few'"),
     (["--chunk-rows", "2", "--label", "nope"], "there is no column 'nope'"),
     (["--chunk-rows", "2", "--label", "x", "--label-time", "nope"], "there is no column 'nope'"),
     (["--chunk-rows", "2", "--label-time", "x"], "name their column with --label, too"),
@@ -160,4 +161,4 @@ def test_a_time_that_only_the_judged_file_has_is_not_said_to_be_left_out(
 
     said = capsys.readouterr().err
     assert "column y is not in the baseline and left out" in said
-    assert "ts" not in said
+    assert "column ts" not in said

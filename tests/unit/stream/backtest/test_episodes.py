@@ -28,7 +28,7 @@ HOUR_MS = 3_600_000
 ROWS = 200  # in an hour
 OFF = (5, 6, 7, 12)
 
-RULES = "models: {m: {windows: {pane: 1h, length: 2h}, checks: {psi: {warning: %s, critical: %s}}}}\n"
+RULES = "rule: threshold\nmodels: {m: {windows: {pane: 1h, length: 2h}, checks: {psi: {warning: %s, critical: %s}}}}\n"
 MARKED = """\
 - {start: 2020-01-01T05:00:00Z, end: 2020-01-01T08:00:00Z, name: wrong unit}
 - {start: 2020-01-01T18:00:00Z, end: 2020-01-01T20:00:00Z, name: nobody saw}
@@ -89,7 +89,9 @@ def test_windows_in_breach_that_follow_each_other_are_one_episode(run: Run) -> N
     result = run("--window", "2h", "--pane", "1h")
     assert spans(result) == [(at(6), at(11)), (at(13), at(16))]
     assert {(e["check"], e["subject"], e["severity"]) for e in result["episodes"]} == {("psi", "x", "critical")}
-    assert result["rules"] == {"name": "defaults", "window": "2h", "pane": "1h"}
+    assert result["rules"] == {
+        "name": "defaults", "rule": "budget", "false_alarms": "1 per 30d", "window": "2h", "pane": "1h",
+    }  # fmt: skip
     # 23 windows, an hour apart: two episodes in 23 hours.
     assert result["judged_days"] == pytest.approx(23 / 24)
     assert result["episodes_per_month"] == pytest.approx(2 * 30 * 24 / 23)

@@ -1,0 +1,132 @@
+"""The false-alarm budget over a file: evidence from the baseline's file, and what is told without it.
+
+The traffic: hours of 300 rows. One series has a level of its own in each hour, as weather has, so windows differ from
+the whole by far more than sampling explains, and are healthy all the same. The other never changes, but for a
+day of the judged week.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from stream.cli import main
+
+START_MS = 1_577_836_800_000
+HOUR_MS = 3_600_000
+ROWS = 300  # in an hour
+MOVED = range(72, 96)  # hours of the judged week
+
+Run = Callable[..., tuple[dict[str, Any], str]]
+
+
+def hours(path: Path, count: int, seed: int, *, timed: bool = True, moved: range = range(0)) -> str:
+    rng = np.random.default_rng(seed)
+    hour = np.repeat(np.arange(count), ROWS)
+    level = rng.normal(0, 0.7, count)
+    columns: dict[str, Any] = {
+        "clumped": rng.normal(size=len(hour)) + level[hour],
+        "calm": rng.normal(size=len(hour)) + 0.8 * np.isin(hour, moved),
+    }
+    if timed:
+        columns["ts"] = START_MS + hour * HOUR_MS
+    pyarrow.parquet.write_table(pa.table(columns), path)
+    return str(path)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    return hours(tmp_path / "file.parquet", 168, seed=2, moved=MOVED)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    def backtest(*options: object) -> tuple[dict[str, Any], str]:
+        code = main(["backtest", *map(str, options), "--json"])
+        captured = capsys.readouterr()
+        assert code in (0, 1), captured.err
+        return json.loads(captured.out), captured.err
+
+    return backtest
+
+
+def test_learned_from_the_times_of_the_baseline_only_what_moved_alerts(run: Run, tmp_path: Path, file: str) -> None:
+    base = hours(tmp_path / "base.parquet", 336, seed=1)
+    result, said = run("--baseline", base, file, "--window", "1h")
+    assert {e["subject"] for e in result["episodes"]} == {"calm"}
+    assert [w["index"] for w in result["windows"] if w["alerts"]] == list(MOVED)
+    alert = result["windows"][MOVED[0]]["alerts"][0]
+    assert (alert["rule"], alert["provisional"]) == ("budget", False)
+    assert alert["p_value"] <= alert["level"] < 1e-3
+    assert alert["psi_corrected"] < alert["value"]
+    assert "provisional" not in said
+
+    plain, _ = run("--baseline", base, file, "--window", "1h", "--rule", "threshold")
+    assert sum(bool(w["alerts"]) for w in plain["windows"]) > 100  # in alarm most of a healthy week
+    assert plain["windows"][0]["p_value"] == {}
+    assert plain["rules"]["false_alarms"] is None
+
+
+def test_without_times_rows_are_taken_as_independent_and_that_is_said(run: Run, tmp_path: Path, file: str) -> None:
+    base = hours(tmp_path / "base.parquet", 336, seed=1, timed=False)
+    result, said = run("--baseline", base, file, "--window", "1h")
+    assert "how much healthy windows differ is not known and alerts are provisional" in said
+    alerts = [a for w in result["windows"] for a in w["alerts"]]
+    assert alerts
+    assert all(a["provisional"] for a in alerts)
+    # By the plain rule nobody asks how much they differ.
+    assert "provisional" not in run("--baseline", base, file, "--window", "1h", "--rule", "threshold")[1]
+
+
+def test_a_baseline_of_a_few_windows_is_provisional(run: Run, tmp_path: Path, file: str) -> None:
+    base = hours(tmp_path / "base.parquet", 12, seed=1)
+    result, said = run("--baseline", base, file, "--window", "1h")
+    assert "is known from 12 of them only: provisional" in said
+    assert all(a["provisional"] for w in result["windows"] for a in w["alerts"])
+
+
+def test_windows_of_rows_are_provisional(run: Run, tmp_path: Path, file: str) -> None:
+    base = hours(tmp_path / "base.parquet", 336, seed=1)
+    result, said = run("--baseline", base, file, "--chunk-rows", ROWS)
+    assert "windows are cut by rows, so how much healthy windows differ is not learned" in said
+    assert all(a["provisional"] for w in result["windows"] for a in w["alerts"])
+
+
+def test_times_of_the_baseline_that_cannot_be_read_are_said(run: Run, tmp_path: Path, file: str) -> None:
+    base = str(tmp_path / "base.parquet")
+    rng = np.random.default_rng(1)
+    unknown = pa.array([None, *[START_MS] * 999], pa.int64())
+    pyarrow.parquet.write_table(pa.table({"clumped": rng.normal(size=1_000), "calm": rng.normal(size=1_000),
+                                          "ts": unknown}), base)  # fmt: skip
+    _, said = run("--baseline", base, file, "--window", "1h", "--time", "ts")
+    assert "the baseline's time column 'ts' has no value in 1 rows" in said
+
+
+@pytest.mark.parametrize("least", [True, False])
+def test_the_budget_decides_how_sure_an_alert_must_be(run: Run, tmp_path: Path, file: str, least: bool) -> None:
+    base = hours(tmp_path / "base.parquet", 336, seed=1)
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("false_alarms: 2 per 30d\n", encoding="utf-8")
+    options = ["--false-alarms", "0.02 per 30d"] if least else []
+    result, _ = run("--baseline", base, file, "--window", "1h", "--config", rules, *options)
+    assert result["rules"]["false_alarms"] == ("0.02 per 30d" if least else "2 per 30d")
+    alert = next(a for w in result["windows"] for a in w["alerts"])
+    # Two features share it, an hour of 720: half of it each.
+    assert alert["level"] == pytest.approx((0.02 if least else 2) / 720 / 2)
+
+
+@pytest.mark.parametrize(("budget", "said"), [
+    ("100 per 1d", "which is no evidence (at most 0.01); try 0.4 per 1d"),
+    ("0.0000001 per 9999d", "which no data can show"),
+])  # fmt: skip
+def test_a_budget_that_cannot_be_met_is_refused(
+    tmp_path: Path, file: str, capsys: pytest.CaptureFixture[str], budget: str, said: str
+) -> None:
+    base = hours(tmp_path / "base.parquet", 30, seed=1)
+    assert main(["backtest", "--baseline", base, file, "--window", "1h", "--false-alarms", budget]) == 2
+    assert said in capsys.readouterr().err

@@ -183,8 +183,8 @@ def _handles(limits: Iterable[str]) -> list[Any]:
         Line2D([], [], color=LINE, marker=".", linestyle="", label="control"),
         *performance_panels.handles(),
         *(
-            Line2D([], [], color=c, linestyle=(0, (5, 3)), label=f"{s}: least effect")
-            for s, c in SEVERITY_COLOUR.items()
+            Line2D([], [], color=SEVERITY_COLOUR[severity], linestyle=(0, (5, 3)), label=f"{severity}: least effect")
+            for severity in limits
         ),
         Line2D([], [], color=SEVERITY_COLOUR["critical"], marker="v", linewidth=5, label="alert"),
     ]

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+import msgspec
+
 from detectors import Verdict
 from stream.alerts.episode import SEVERITIES, Episode, Holds, name_of
 from stream.alerts.lifecycle import Reading, step
@@ -77,7 +79,9 @@ def _follow(episode: FileEpisode | None, life: Episode, window: JudgedWindow, sa
     episode.end_at = None
     if not episode.told or SEVERITIES.index(life.severity) > SEVERITIES.index(Verdict(episode.worst.severity)):
         assert said.alert is not None, "what fires or gets worse is a breach"
-        episode.told.append(Told(window=window, alert=said.alert))
+        # It may be milder than what was held before it fired; the message says the worse of the two.
+        alert = msgspec.structs.replace(said.alert, severity=str(life.severity))
+        episode.told.append(Told(window=window, alert=alert))
 
 
 def judged_ms(windows: list[JudgedWindow], pane_ms: int) -> int | None:

@@ -85,6 +85,15 @@ def test_holds_and_the_cooldown_are_the_configurations(run: Run, tmp_path: Path)
     assert under("{resolve: 0s, pending: 1h}") == [(at(7), at(10)), (at(14), at(15))]
 
 
+def test_an_alert_that_fires_while_it_gets_better_keeps_the_worst_of_its_hold(run: Run, tmp_path: Path) -> None:
+    # [5h, 7h) and [6h, 8h) are wholly off, [7h, 9h) is half off: critical, critical, warning, and then nothing.
+    psi = {w["end"]: w["psi"]["x"] for w in run("--window", "2h", "--pane", "1h")["windows"]}
+    between = (psi[at(6)] + psi[at(7)]) / 2
+    rules = put(tmp_path / "rules.yaml", RULES % (0.1, between) + "alerts: {pending: 3h, resolve: 4h}\n")
+    episode = run("--config", rules)["episodes"][0]
+    assert (episode["start"], episode["end"], episode["severity"]) == (at(9), at(18), "critical")
+
+
 def test_windows_in_breach_that_follow_each_other_are_one_episode(run: Run) -> None:
     result = run("--window", "2h", "--pane", "1h")
     assert spans(result) == [(at(6), at(11)), (at(13), at(16))]

@@ -70,7 +70,6 @@ models:
         min_samples: 200
       brier: off  # wanders with the day's share of late flights
       psi:
-        rule: threshold  # the baseline's evidence is not learned here
         warning: {LIMITS["warning"]}
         critical: {LIMITS["critical"]}
         min_count: 200

@@ -27,7 +27,7 @@ def test_the_service_reads_what_the_demo_writes(tmp_path: Path) -> None:
     assert model.checks.auc.tolerance == AUC_TOLERANCE
     assert model.checks.brier is None
     assert str(budget_of(model.false_alarms).budget) == FALSE_ALARMS
-    assert model.rule == BUDGET
+    assert (model.rule, model.checks.psi.rule) == (BUDGET, None)
     for name in SERIES:
         limits = model.checks.psi.limits_of(name)
         assert limits is not None

@@ -127,7 +127,7 @@ class EvidenceTable:
         self.baseline_spreads = (1 / block_rows + self.spreads) * per_block
         self._compare_with(baseline)
 
-    def against(self, baseline: Shares) -> Self:
+    def against(self, baseline: Counts | Shares) -> Self:
         """The same evidence beside another baseline of the same series: the one of a window's own hours.
 
         Raises:

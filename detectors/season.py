@@ -51,5 +51,6 @@ class SlotShares:
             there, weights = np.array([len(self.rows) - 1]), np.ones(1)
         else:
             weights = rows[there] / rows.sum()
-        known: Shares = weights @ self.shares[there] / (weights**2 / self.rows[there]).sum()
+        mixture = (weights[:, None] * self.shares[there]).sum(axis=0)  # in one order, so that a replay gives the same
+        known: Shares = mixture / (weights**2 / self.rows[there]).sum()
         return known

@@ -193,6 +193,7 @@ class _FileCourse:
                 yield evaluate_window(
                     yardstick,
                     total.of(candidate, start, end),
+                    hours=yardstick.hours(total.rows_by_pane),
                     start_ms=start,
                     end_ms=end,
                     complete=end <= self.full_to,

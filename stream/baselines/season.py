@@ -57,6 +57,11 @@ class Season:
     kind: SeasonKind
     timezone: str = "UTC"
 
+    @property
+    def name(self) -> str:
+        """`hour-of-day Europe/Berlin`."""
+        return f"{self.kind} {self.timezone}"
+
     def slots_of(self, times_ms: Integers) -> Integers:
         """The slot of each event time, any shape."""
         quarters, which = np.unique(np.floor_divide(times_ms, QUARTER_MS), return_inverse=True)

@@ -92,6 +92,13 @@ class RunningSum:
         self._start_ms, self._end_ms = start_ms, end_ms
         return self._total
 
+    def rows_by_pane(self) -> dict[int, int]:
+        """How many rows each pane of the window that was summed last has, by its start."""
+        if self._candidate is None:
+            return {}
+        first = slice(0, int(self._candidate.definition.layout.starts[1]))  # each row has one entry in every series
+        return {start: int(counts[first].sum()) for start, counts in self._held.items()}
+
     def pane_changed(self, pane_start: int) -> None:
         """If the pane lies inside, sum anew next time; one that is yet to come is added when it is due."""
         if self._start_ms <= pane_start < self._end_ms:

@@ -213,9 +213,11 @@ class Course:
         start_ms = end_ms - self.window_ms(candidate)
         first_ms = self.progress.first_ms
         counted_from = max(candidate.whole_from_ms(), end_ms if first_ms is None else first_ms)
+        yardstick, total = self.yardstick(candidate, segment), self._sums.setdefault(segment, RunningSum(segment))
         return evaluate_window(
-            self.yardstick(candidate, segment),
-            self._sums.setdefault(segment, RunningSum(segment)).of(candidate, start_ms, end_ms),
+            yardstick,
+            total.of(candidate, start_ms, end_ms),
+            hours=yardstick.hours(total.rows_by_pane),
             start_ms=start_ms,
             end_ms=end_ms,
             complete=self._is_everywhere(candidate)

@@ -10,10 +10,14 @@ import math
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+import numpy as np
+
 from detectors import EstimatedPerformance, Threshold, Undefined, Verdict, divergences
 from detectors.evidence import judge
+from detectors.season import Shares
 from stream.alerts.rules import PSI, THRESHOLD
 from stream.baselines.layout import Counts
+from stream.baselines.season import Season
 from stream.evaluate.latency_evaluator import LatencyWindow, evaluate_latency
 from stream.evaluate.score_estimate import estimate_window
 from stream.evaluate.yardstick import PerSeries, Yardstick
@@ -66,6 +70,7 @@ class Evaluation:
     checks: tuple[Check, ...]
     estimates: EstimatedPerformance | Undefined | None = None  # label-free; None: the baseline cannot tell
     latency: LatencyWindow | None = None  # None: not counted
+    season: Season | None = None  # whose hours it was compared with; None: with the whole baseline
 
     @property
     def breaches(self) -> list[Check]:
@@ -73,7 +78,15 @@ class Evaluation:
         return [c for c in self.checks if c.verdict.is_breach]
 
 
-def evaluate_window(yardstick: Yardstick, counts: Counts, *, start_ms: int, end_ms: int, complete: bool) -> Evaluation:
+def evaluate_window(
+    yardstick: Yardstick,
+    counts: Counts,
+    *,
+    start_ms: int,
+    end_ms: int,
+    complete: bool,
+    hours: Counts | None = None,
+) -> Evaluation:
     """Judge one window.
 
     Args:
@@ -82,14 +95,17 @@ def evaluate_window(yardstick: Yardstick, counts: Counts, *, start_ms: int, end_
         start_ms: of the window, event time.
         end_ms: of the window, not in it.
         complete: whether every pane of the window was counted; if not, no verdict is given.
+        hours: of a season, the window's rows in each slot (`Yardstick.hours`).
     """
     layout, settings = yardstick.layout, yardstick.settings
     n = int(counts[: layout.starts[1]].sum())  # each row has one entry in every series
     coarse = layout.coarsen(counts)
-    statistics = divergences(layout.baseline_coarse, coarse, layout.series_coarse_starts, settings.smoothing)
-    tested = _tested(yardstick, coarse, statistics.psi, n) if yardstick.by_budget and n else _PLAIN
+    normal = yardstick.normal(hours)
+    statistics = divergences(normal, coarse, layout.series_coarse_starts, settings.smoothing)
+    tested = _tested(yardstick, normal, coarse, statistics.psi) if yardstick.by_budget and n else _PLAIN
     # Plain floats and slices from here on: 500 series, so numpy's scalars and splits would cost most of the time.
     values, kls, jss = statistics.psi.tolist(), statistics.kl.tolist(), statistics.js.tolist()
+    baseline = layout.baseline_coarse if hours is None else np.rint(normal).astype(np.int64)
     starts = [*layout.series_coarse_starts.tolist(), len(coarse)]
     checks = []
     for i, subject in enumerate(layout.names):
@@ -108,7 +124,7 @@ def evaluate_window(yardstick: Yardstick, counts: Counts, *, start_ms: int, end_
                 threshold=threshold,
                 verdict=Verdict.UNDEFINED if reason else _verdict(value, n, threshold, test),
                 reason=reason,
-                baseline=layout.baseline_coarse[bins],
+                baseline=baseline[bins],
                 current=coarse[bins],
                 rule=settings.psi.rule,
                 test=test,
@@ -121,15 +137,18 @@ def evaluate_window(yardstick: Yardstick, counts: Counts, *, start_ms: int, end_
         n=n,
         complete=complete,
         checks=tuple(checks),
+        season=None if hours is None or yardstick.season is None else yardstick.season.season,
         estimates=estimate_window(layout, counts),
         latency=evaluate_latency(layout, counts, yardstick.latency, complete=complete),
     )
 
 
-def _tested(yardstick: Yardstick, coarse: Counts, psi: PerSeries, n: int) -> list[SeriesTest]:
+def _tested(yardstick: Yardstick, normal: Counts | Shares, coarse: Counts, psi: PerSeries) -> list[SeriesTest]:
     """Evidence and effect of each series."""
-    found, level = judge(yardstick.table, coarse, psi), yardstick.level(n)
-    beyond = found.breaches(level, yardstick.effects, yardstick.table.guard)
+    n = int(coarse[: yardstick.layout.series_widths[0]].sum())
+    table = yardstick.table if yardstick.season is None else yardstick.table.against(normal)
+    found, level = judge(table, coarse, psi), yardstick.level(n)
+    beyond = found.breaches(level, yardstick.effects, table.guard)
     anywhere, along = yardstick.detectable(n)
     columns = (found.p_value, level, found.psi_corrected, beyond, anywhere, along)
     return [SeriesTest(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]

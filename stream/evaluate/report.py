@@ -44,6 +44,7 @@ def report_record(judged: Judged, *, revision: int, firing: list[str], reliable:
         "revision": revision,
         "baseline": definition.baseline.id,
         "definition": definition.id,
+        "season": None if evaluation.season is None else evaluation.season.name,
         "checks": [_check(c) for c in evaluation.checks],
         "estimates": _estimates(evaluation.estimates, reliable=reliable),
         "latency": latency_record(evaluation.latency),

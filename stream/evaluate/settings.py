@@ -33,6 +33,7 @@ class ModelSettings:
     latency: LatencyRule | None = None  # None: not checked
     alerts: AlertRules = field(default_factory=AlertRules)
     budget: BudgetPlan = field(default_factory=BudgetPlan)
+    season: str | None = None  # "none": never; a season: only that one; None: as the baseline has it
     interval_ms: int | None = None  # from one evaluation to the next; None: a pane
 
     def levels(self, baseline: Baseline, pane_ms: int, parts: int = 1) -> dict[str, float]:
@@ -79,4 +80,5 @@ def model_settings(of_model: ModelConfig, smoothing: Smoothing, window_ms: int |
         latency=latency_rule_of(checks, rule),
         alerts=alert_rules_of(of_model.alerts, window_ms or of_model.windows.length),
         budget=budget_of(of_model.false_alarms),
+        season=of_model.season,
     )

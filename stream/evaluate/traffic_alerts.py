@@ -96,7 +96,7 @@ def _drift(judged: Judged, check: Check, severity: Verdict, resolved: bool) -> C
     limit = check.threshold.limit_of(severity)
     return Content(
         _drift_summary(check, judged.evaluation, limit, resolved=resolved),
-        moved_in_words(series, check.baseline, check.current) + _evidence_in_words(check),
+        moved_in_words(series, check.baseline, check.current) + _hours_in_words(judged) + _evidence_in_words(check),
         number(check.value),
         limit,
         {
@@ -115,6 +115,11 @@ def _drift_summary(check: Check, evaluation: Evaluation, limit: float | None, *,
     corrected = f", {check.test.psi_corrected:.3g} beyond what is healthy" if check.test else ""
     what = f"{check.check.upper()} {value}{corrected} ({against}) over {over}, {evaluation.n} rows"
     return f"{check.subject} is back: {what}" if resolved else f"{check.subject} drifted: {what}"
+
+
+def _hours_in_words(judged: Judged) -> str:
+    season = judged.evaluation.season
+    return "" if season is None else f"; compared with the same {season.kind} ({season.timezone})"
 
 
 def _evidence_in_words(check: Check) -> str:

@@ -3,6 +3,7 @@
 Made once for a baseline and a window's length, and read only: what depends on the window alone is in `evaluator`.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,10 +13,12 @@ import numpy.typing as npt
 from detectors import Threshold
 from detectors.budget import level_of_rows
 from detectors.evidence import INDEPENDENT_ROWS, Evidence, EvidenceTable, minimum_detectable_psi
+from detectors.season import Shares, SlotShares
 from stream.alerts.budget_plan import FEATURES, LATENCY, SCORE
 from stream.alerts.rules import BUDGET, LatencyRule
 from stream.baselines.definition import Definition
-from stream.baselines.layout import Layout
+from stream.baselines.layout import Counts, Layout
+from stream.baselines.season import SeasonBaseline, pane_complaint
 from stream.evaluate.settings import ModelSettings
 
 PerSeries = npt.NDArray[np.float64]  # shape (series,)
@@ -30,6 +33,7 @@ class Yardstick:
     pane_ms: int
     evidence: tuple[Evidence, ...] | None = None  # one per series; None: not known, rows are taken as independent
     parts: int = 1  # of the traffic that are judged apart: the whole, and each segment
+    season: SeasonBaseline | None = None  # None: every window is compared with the whole baseline
 
     @cached_property
     def limits(self) -> list[Threshold]:
@@ -51,6 +55,30 @@ class Yardstick:
         """The evidence beside the baseline."""
         evidence = self.evidence or (INDEPENDENT_ROWS,) * len(self.layout.series)
         return EvidenceTable(evidence, self.layout.baseline_coarse, self.layout.series_coarse_starts)
+
+    def hours(self, rows_by_pane: Callable[[], Mapping[int, int]]) -> Counts | None:
+        """How many rows a window has in each slot of the season; None without a season, and nothing is asked then.
+
+        Args:
+            rows_by_pane: of the window, by the panes' starts.
+        """
+        if self.season is None:
+            return None
+        found = rows_by_pane()
+        slots = self.season.season.slots_of(np.array(list(found), np.int64))
+        rows = np.array(list(found.values()), np.int64)
+        hours = np.zeros(self.season.kind.slots, np.int64)
+        np.add.at(hours, slots, rows)
+        return hours
+
+    def normal(self, hours: Counts | None) -> Counts | Shares:
+        """What is normal in a window, in the bins that PSI compares: the mixture of its hours, or the baseline."""
+        return self.layout.baseline_coarse if hours is None else self._slots.mixed(hours)
+
+    @cached_property
+    def _slots(self) -> SlotShares:
+        assert self.season is not None, "only a season has hours"
+        return SlotShares.of(self.season.counts(len(self.layout.coarse_starts)), np.array(self.season.rows))
 
     @cached_property
     def provisional(self) -> list[bool]:
@@ -95,11 +123,23 @@ class Yardstick:
 
 def yardstick_of(definition: Definition, settings: ModelSettings, window_ms: int, segment: str = "") -> Yardstick:
     """With what the baseline knows of windows of this length; of a segment's windows it knows nothing."""
-    known = None if segment else definition.baseline.evidence_for(window_ms)
+    season = None if segment else _season(definition, settings, window_ms)
+    known = None if segment else definition.baseline.evidence_for(window_ms, seasonal=season is not None)
     return Yardstick(
         layout=definition.layout_of(segment),
         settings=settings,
         pane_ms=definition.settings.pane_ms,
         evidence=None if known is None else known.series,
         parts=1 + len(definition.segmentation.names),
+        season=season,
     )
+
+
+def _season(definition: Definition, settings: ModelSettings, window_ms: int) -> SeasonBaseline | None:
+    """The baseline's season, unless the configuration wants another or none, or only the whole's evidence is known."""
+    baseline = definition.baseline
+    found = baseline.season
+    if found is None or settings.season not in (None, found.kind) or pane_complaint(definition.settings.pane_ms):
+        return None
+    known = baseline.evidence_for(window_ms, seasonal=True) is not None
+    return found if known or baseline.evidence_for(window_ms) is None else None

@@ -36,6 +36,7 @@ class Recount:
     counts: Counts  # of the window, shape (layout.width,)
     messages: int = 0
     rows: int = 0  # counted in the window
+    rows_by_pane: dict[int, int] = field(default_factory=dict)  # by the panes' starts
     late: int = 0  # of the window, but too late for it
     spans: dict[str, Span] = field(default_factory=dict)  # by source: where its rows were found
 
@@ -97,6 +98,9 @@ class _Window:
         layout = self._definition.layout
         self._into.counts += np.bincount(layout.flat_bins(columns)[taken].ravel(), minlength=layout.width)
         self._into.rows += int(taken.sum())
+        starts, rows = np.unique(pane_ends[taken] - counting.pane_ms, return_counts=True)
+        for start, n in zip(starts.tolist(), rows.tolist(), strict=True):
+            self._into.rows_by_pane[start] = self._into.rows_by_pane.get(start, 0) + n
         self._into.late += int((inside & late).sum())
         if taken.any():
             offsets = decoded.offset[columns.row[taken]]

@@ -99,9 +99,11 @@ def _remade(
     alert: Mapping[str, Any], claim: Claim, definition: Definition, found: Recount, settings: ModelSettings
 ) -> dict[str, Any] | Cannot:
     """The message as it is made of the recount."""
+    yardstick = yardstick_of(definition, settings, claim.end_ms - claim.start_ms, claim.segment)
     evaluation = evaluate_window(
-        yardstick_of(definition, settings, claim.end_ms - claim.start_ms, claim.segment),
+        yardstick,
         found.counts,
+        hours=yardstick.hours(lambda: found.rows_by_pane),
         start_ms=claim.start_ms,
         end_ms=claim.end_ms,
         complete=True,  # only complete windows move alerts

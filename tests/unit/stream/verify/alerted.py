@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from stream.alerts.episode import AlertRules
 from stream.alerts.rules import LatencyRule
+from stream.baselines.baseline import Baseline
 from stream.count.counter import CountFold
 from stream.evaluate.settings import ModelSettings
 from stream.ingest.settings import IngestSettings
@@ -92,20 +93,22 @@ def alerted(
     *,
     crash_before: Callable[[int], bool] = lambda _: False,
     alerts: AlertRules | None = None,
+    of: Baseline = ONE,
+    end_ms: int = END_MS,
 ) -> Alerted:
     """The traffic, message by message; before some of them the owner is replaced by one that restores its state."""
-    log, worker = MemoryLog(), Worker(ONE)
-    worker.wants = plan(ONE, counting=COUNTING)
+    log, worker = MemoryLog(), Worker(of)
+    worker.wants = plan(of, counting=COUNTING)
     evaluate = Evaluate(worker=worker, rules=limits(0.01, 0.1), window_ms=WINDOW_MS)
     evaluate.judging = replace(
         evaluate.judging, latency=LatencyRule(min_count=1, rule="threshold"), alerts=alerts or AlertRules()
     )
     folds = [_owner(worker, source) for source in PARTITIONS]
-    for number, (partition, sent) in enumerate([*messages, *((p, Sent(END_MS)) for p in range(len(PARTITIONS)))]):
+    for number, (partition, sent) in enumerate([*messages, *((p, Sent(end_ms)) for p in range(len(PARTITIONS)))]):
         source = PARTITIONS[partition]
         if crash_before(number):
             folds[partition] = _restored(folds[partition], worker)
-        offset = log.put(source, value_of(sent, number), timestamp_ms=START_MS + END_MS)
+        offset = log.put(source, value_of(sent, number), timestamp_ms=START_MS + end_ms)
         folds[partition].fold(log.batch(source, offset, offset + 1))
         for output in folds[partition].outputs():
             if output.to.topic == "partials" and output.value is not None:

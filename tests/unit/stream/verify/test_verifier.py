@@ -14,7 +14,8 @@ from stream.alerts.episode import AlertRules
 from stream.verify.verifier import Result, Verified
 from tests.small_model import baseline
 from tests.unit.stream.evaluate.partials import limits
-from tests.unit.stream.verify.alerted import COUNTING, ONE, PARTITIONS, Alerted, Sent, alerted, traffic
+from tests.unit.stream.evaluate.test_seasons import NEXT_HOUR_MS, seasonal
+from tests.unit.stream.verify.alerted import COUNTING, END_MS, ONE, PARTITIONS, Alerted, Sent, alerted, traffic
 
 # A row every 250 ms on each partition; then some that come when their pane has closed.
 STEADY = [(p, Sent(at)) for at in range(0, 10_000, 250) for p in range(2)]
@@ -40,6 +41,16 @@ async def test_what_is_verified_has_alerts_of_every_kind_that_counts_rows() -> N
     assert {one.alert["status"] for one in found} == {"firing", "resolved"}
     assert max(one.recount.late for one in found if one.recount) > 0
     assert {name for one in found if one.recount for name in one.recount.spans} == {str(p) for p in PARTITIONS}
+
+
+async def test_a_window_over_two_hours_is_compared_with_the_same_mixture_of_them() -> None:
+    # The first window of three seconds that is whole begins a second before the hour.
+    over = [(p, Sent(at)) for at in range(NEXT_HOUR_MS - 1_000, NEXT_HOUR_MS + 8_000, 250) for p in range(2)]
+    found = await alerted(over, of=seasonal(), end_ms=NEXT_HOUR_MS + END_MS).verified()
+    assert results(found) == {"equal"}
+    of_x = [one.alert for one in found if one.alert["labels"]["subject"] == "x"]
+    mixtures = {tuple(alert["evidence"]["bins"]["baseline"][:4]) for alert in of_x}
+    assert any(sum(n > 0 for n in mixture) == 2 for mixture in mixtures)  # of hours with all rows in one bin each
 
 
 async def test_every_subject_of_a_group_is_counted_again() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from stream.config.alert_rules import alert_rules
+from stream.config.budget_rules import budget_rules
 from stream.config.check_keys import PsiKeys, PsiLimits
 from stream.config.durations import format_duration
 from stream.config.key_types import PANE_MINIMUM_MS
@@ -38,6 +39,7 @@ def broken_rules(config: "Config") -> Iterator[ConfigError]:
         yield from _segments(f"models.{name}.segments", model.segments, config.limits.max_segments)
         yield from season_rules(name, model.season, model.windows)
     yield from label_rules(config)
+    yield from budget_rules(config)
     yield from alert_rules(config)
     for name in config.fields.keys() & config.constants.keys():
         yield ConfigError(f"constants.{name}", config.constants[name], "is also in `fields`", fix="one of the two")

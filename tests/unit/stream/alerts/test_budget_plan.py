@@ -44,3 +44,8 @@ def test_a_budget_that_no_data_can_meet_is_refused() -> None:
     with pytest.raises(ValueError, match=r"for score, .* which no data can show .* try "):
         strict.refuse({"score": 1}, MINUTE)
     BudgetPlan().refuse({"features": 500, "score": 1, "performance": 2, "latency": 1}, MINUTE)
+
+
+def test_what_is_not_refused_when_it_cannot_be_known_is_not_used_up() -> None:
+    generous = BudgetPlan(budget=FalseAlarmBudget.parse("100 per 1h"))
+    assert generous.levels({"features": 1}, MINUTE) == {"features": 0.01}

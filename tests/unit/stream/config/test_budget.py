@@ -92,9 +92,19 @@ def test_the_default_notice_gives_way_to_lower_limits(tmp_path: Path) -> None:
     ("models: {m: {checks: {psi: {notice: 0.2}}}}", "models.m.checks.psi.warning", "at least the notice limit (0.2)"),
     ("models: {m: {checks: {psi: {features: {f: {notice: 0.3, warning: off}}}}}}",
      "models.m.checks.psi.features.f.critical", "= 0.25: must be at least the notice limit (0.3)"),
+    ("false_alarms: 1 per 1m", "false_alarms.budget", "= '1 per 1m': allows a false alarm at every evaluation"),
+    ("{windows: {pane: 1h}, models: {m: {false_alarms: 24 per 1d}}}", "models.m.false_alarms.budget", "of 1h: that"),
+    ("models: {m: {windows: {pane: 1h}, false_alarms: 25 per 1d}}", "models.m.false_alarms.budget", "try 1 per 30d"),
+    ("false_alarms: 0.00000001 per 365d", "false_alarms.budget", "cannot be met with panes of 1m: no data can show"),
 ])  # fmt: skip
 def test_a_budget_that_cannot_be_used_is_refused(tmp_path: Path, text: str, key: str, says: str) -> None:
     with pytest.raises(ConfigError) as refused:
         load(tmp_path, text)
     assert refused.value.key == key
     assert says in str(refused.value)
+
+
+def test_a_budget_that_one_test_could_meet_is_taken(tmp_path: Path) -> None:
+    """How many tests there will be, a baseline says; a generous budget is not used up then."""
+    assert load(tmp_path, "{false_alarms: 23 per 1d, windows: {pane: 1h}}").false_alarms.budget == "23 per 1d"
+    assert load(tmp_path, "{false_alarms: 1 per 365d, windows: {pane: 1s, length: 1m}}").false_alarms.budget

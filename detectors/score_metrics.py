@@ -120,14 +120,27 @@ def binary_metrics(
     """
     if bin_scores.shape != negatives.shape:
         raise ShapeMismatch(negatives.shape, bin_scores.shape)
-    area = auc(negatives, positives)
+    area = auc(negatives, positives)  # refuses two of different shapes
+    if not (negatives.any() or positives.any()):
+        return Undefined("empty")
+    reliability = _reliability(negatives, positives, bin_scores, reliability_bins)
+    return _metrics(
+        area, negatives, positives, bin_scores, reliability, _confusion(negatives, positives, threshold_bin)
+    )
+
+
+def _metrics(
+    area: Auc | Undefined,
+    negatives: Counts,
+    positives: Counts,
+    bin_scores: Scores,
+    reliability: tuple[ReliabilityBin, ...],
+    confusion: Confusion,
+) -> BinaryMetrics:
+    """Of at least one row."""
     p = int(positives.sum())
     n = int(negatives.sum()) + p
-    if n == 0:
-        return Undefined("empty")
     brier, brier_se = _brier(negatives, positives, bin_scores, n)
-    reliability = _reliability(negatives, positives, bin_scores, reliability_bins)
-    confusion = _confusion(negatives, positives, threshold_bin)
     return BinaryMetrics(
         n=n,
         positives=p,

@@ -7,6 +7,7 @@ import orjson
 from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries, Provenance
 from stream.baselines.grid import ScoreGrid
 from stream.count.counter import CountFold, CountOutputs
+from stream.ingest.dead_letter import DeadLetterTopic
 from stream.ingest.plan import Plan, PlannedModel
 from stream.ingest.settings import IngestSettings
 from stream.outcomes.covering import OutcomesTopic
@@ -145,9 +146,7 @@ class Worker:
             outputs=CountOutputs(
                 partials="partials",
                 partials_partitions=partials,
-                dead_letters="dead-letters",
-                dead_letters_partitions=1,
-                max_dead_letter_bytes=20,
+                dead_letters=DeadLetterTopic(name="dead-letters", partitions=1, max_bytes=20),
                 outcomes=self.outcomes,
             ),
             wanted=lambda: self.wants,

@@ -13,8 +13,8 @@ from stream.count.plan import Active, ActiveModel, ActivePlan, may_hold
 from stream.count.waiting import WaitingRows
 from stream.durable.fold import Register
 from stream.durable.log import Outgoing
-from stream.ingest.dead_letter import dead_letter
-from stream.ingest.plan import FindBaseline, Plan
+from stream.ingest.dead_letter import DeadLetters, DeadLetterTopic
+from stream.ingest.plan import FindBaseline, Plan, Proposals, not_read_yet
 from stream.ingest.settings import IngestSettings
 from stream.outcomes.covering import NOWHERE, Outbox, OutboxProgress, OutcomesTopic, Said
 from stream.records.ledger import Ledger
@@ -35,9 +35,7 @@ class CountOutputs:
 
     partials: str
     partials_partitions: int
-    dead_letters: str
-    dead_letters_partitions: int
-    max_dead_letter_bytes: int
+    dead_letters: DeadLetterTopic
     outcomes: OutcomesTopic | None = None  # None: nothing waits for labels
 
 
@@ -77,14 +75,13 @@ class CountFold:
         self.panes = Panes()
         self._sources = sources
         self._to = outputs
-        self._wanted = wanted
         self._find = find_baseline
         self.plan = ActivePlan(wanted().ingest, [], find_baseline)
         self._closed: list[PanePart] = []
-        self._dead_letters: list[Outgoing] = []
+        self._dead_letters = DeadLetters(source, outputs.dead_letters)
         self._announced: dict[str, int] = {}  # definition: the watermark's pane when last said
         self._must_announce = False
-        self._considered: Plan | None = None  # the last plan that would have changed nothing
+        self._proposals = Proposals(wanted)
         self._outbox = Outbox(source=source, kind=Kind.PREDICTIONS, sources=sources, to=outputs.outcomes or NOWHERE)
         self._waiting = WaitingRows(self.plan, self._outbox)
 
@@ -101,19 +98,11 @@ class CountFold:
     def needs_to_restore(self, progress: bytes, activations: Sequence[bytes]) -> str | None:
         """A baseline that the partition is counted with and that has not been read yet."""
         state = msgspec.msgpack.decode(progress, type=CountProgress)
-        plans = [msgspec.msgpack.decode(payload, type=Plan) for payload in activations]
-        named = [m.baseline_id for m in state.models] + [m.baseline_id for plan in plans for m in plan.models]
-        return next((baseline_id for baseline_id in named if self._find(baseline_id) is None), None)
+        return not_read_yet(state.models, activations, self._find)
 
     def proposal(self) -> bytes | None:
         """What this worker would count with, if that differs from what is in force."""
-        plan = self._wanted()
-        if plan is self._considered:
-            return None
-        if self.plan.wants(plan):
-            return msgspec.msgpack.encode(plan)
-        self._considered = plan
-        return None
+        return self._proposals.next(self.plan.wants)
 
     def activate(self, payload: bytes) -> None:
         """Count with the plan from the next pane on."""
@@ -135,7 +124,7 @@ class CountFold:
         if self.plan.predecessors:
             again = self.plan.predecessor_decoder.decode(batch)
             self._count_predecessors(again, newest[np.searchsorted(decoded.time_place, again.place)])
-        self._reject(decoded)
+        self._dead_letters.add(decoded.rejections, self.ledger)
         self.ledger.received += decoded.received
         self.ledger.ignored += decoded.ignored
         if len(newest):
@@ -186,7 +175,7 @@ class CountFold:
         self.next_offset = next_offset
         self.newest_event_ms, self.ledger, self.idle = state.newest_event_ms, state.ledger, state.idle
         self.plan = ActivePlan(state.ingest, state.models, self._find)
-        self._considered = None
+        self._proposals.forget()
         self._outbox.restore(state.outcomes)
         self._waiting = WaitingRows(self.plan, self._outbox)
         self.panes.restore(registers)
@@ -198,8 +187,7 @@ class CountFold:
 
     def outputs(self) -> Sequence[Outgoing]:
         """Dead letters, outcomes, and partials when a pane has closed or the watermark has passed a pane's end."""
-        letters, self._dead_letters = self._dead_letters, []
-        letters += self._outcomes()
+        letters = self._dead_letters.take() + self._outcomes()
         boundaries = {a.definition.id: self._watermark_ms(a) // a.model.settings.pane_ms for a in self.plan.active}
         moved = any(at > self._announced.get(definition, NO_TIME) for definition, at in boundaries.items())
         if not (self._closed or self._must_announce or moved):
@@ -275,12 +263,6 @@ class CountFold:
         self.panes.count(definition.id, "", rows, width=layout.width)
         for segment, at in definition.segmentation.parts(columns, taken):
             self.panes.count(definition.id, segment, rows.take(at), width=layout.width)
-
-    def _reject(self, decoded: PredictionBatch) -> None:
-        to = Source(self._to.dead_letters, self.source.partition % self._to.dead_letters_partitions)
-        for rejection in decoded.rejections:
-            self.ledger.dead[rejection.reason] = self.ledger.dead.get(rejection.reason, 0) + 1
-            self._dead_letters.append(dead_letter(rejection, self.source, to, max_bytes=self._to.max_dead_letter_bytes))
 
     def _close_panes(self) -> None:
         self._closed += self.panes.close(

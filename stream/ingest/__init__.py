@@ -1,6 +1,7 @@
 """Bytes to columns, or to rejections: the one place where a message is not trusted.
 
     decode.py          Decoder: a MessageBatch becomes a PredictionBatch; read this first
+    two_routes.py      what both decoders do alike: a batch through the routes, and what became of each message
     routes.py          how messages and elements of arrays find their route
     typed_rows.py      the fast route: well-formed rows straight into columns
     careful_rows.py    the slow route: every rule, one row at a time; alone it refuses

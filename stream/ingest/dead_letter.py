@@ -1,10 +1,43 @@
 """Dead letters: the original bytes, with the reason and where they came from in the headers."""
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from stream.durable.log import Outgoing
+from stream.records.ledger import Ledger
 from stream.records.rejection import Rejection
 from stream.records.source import Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetterTopic:
+    """Where dead letters go."""
+
+    name: str
+    partitions: int
+    max_bytes: int  # of a letter's value; the rest of it is cut off
+
+
+class DeadLetters:
+    """The dead letters of one source on their way out."""
+
+    def __init__(self, source: Source, to: DeadLetterTopic) -> None:
+        self._source = source
+        self._to = Source(to.name, source.partition % to.partitions)
+        self._max_bytes = to.max_bytes
+        self._letters: list[Outgoing] = []
+
+    def add(self, rejections: Sequence[Rejection], ledger: Ledger) -> None:
+        """Take what was rejected, and count it by its reason."""
+        for rejection in rejections:
+            ledger.dead[rejection.reason] = ledger.dead.get(rejection.reason, 0) + 1
+            self._letters.append(dead_letter(rejection, self._source, self._to, max_bytes=self._max_bytes))
+
+    def take(self) -> list[Outgoing]:
+        """What is to be sent since the last call."""
+        letters, self._letters = self._letters, []
+        return letters
 
 
 def dead_letter(rejection: Rejection, source: Source, to: Source, *, max_bytes: int) -> Outgoing:

@@ -11,17 +11,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from stream.ingest.assemble import rejection, with_times
-from stream.ingest.careful_labels import CarefulLabels, Label, LabelRule, Outcome
-from stream.ingest.chunk import Units, message_of
-from stream.ingest.envelope import DEFAULT_VERSION, time_of
-from stream.ingest.fault import Fault
-from stream.ingest.json_text import parse_json
-from stream.ingest.routes import Unit, read_all
+from stream.ingest.assemble import with_times
+from stream.ingest.careful_labels import CarefulLabels, LabelRule
+from stream.ingest.chunk import message_of
+from stream.ingest.envelope import DEFAULT_VERSION
 from stream.ingest.settings import IngestSettings
+from stream.ingest.two_routes import TwoRoutes
 from stream.ingest.typed_labels import LabelChunk, TypedLabels, label_chunks
 from stream.records.label import LabelBatch
-from stream.records.rejection import Rejection
 from stream.records.source import MessageBatch
 
 __all__ = ["LabelDecoder", "LabelRule"]
@@ -37,72 +34,28 @@ class LabelDecoder:
     """
 
     def __init__(self, rules: Mapping[str, LabelRule], settings: IngestSettings, *, only_careful: bool = False) -> None:
-        self._settings = settings
-        self._careful = CarefulLabels(rules, settings)
-        self._typed = TypedLabels({} if only_careful else rules, settings)
+        typed = TypedLabels({} if only_careful else rules, settings)
+        self._routes = TwoRoutes(
+            fast=typed.read,
+            careful=CarefulLabels(rules, settings).read,
+            shaped=lambda parsed: parsed,
+            settings=settings,
+        )
 
     def decode(self, batch: MessageBatch) -> LabelBatch:
-        """Every label of the batch, exactly once; the steps are those of `read_all`."""
-        found = _Found(batch)
-
-        def fast(units: Units) -> list[int]:
-            chunks, rest = self._typed.read(units)
-            found.chunks += chunks
-            return rest
-
-        def slow(unit: Unit, fault: Fault | None) -> None:
-            outcome, event_time_ms = (fault, None) if fault else self._look_at(unit)
-            found.add(unit, outcome, event_time_ms)
-
-        read_all(batch, fast=fast, slow=slow, max_message_bytes=self._settings.max_message_bytes)
-        return found.as_batch()
-
-    def _look_at(self, unit: Unit) -> tuple[Outcome, int | None]:
-        """One label by the slow route; with its event time if it is no row."""
-        parsed = parse_json(unit.value or b"")
-        if isinstance(parsed, Fault):
-            return parsed, None
-        outcome = self._careful.read(parsed, unit.timestamp_ms)
-        if isinstance(outcome, Label):
-            return outcome, None
-        return outcome, time_of(parsed, unit.timestamp_ms, self._settings)
-
-
-class _Found:
-    """What the messages of one batch have become so far."""
-
-    def __init__(self, batch: MessageBatch) -> None:
-        self._batch = batch
-        self.chunks: list[LabelChunk] = []
-        self._labels: list[tuple[int, Label]] = []
-        self._rejections: dict[int, Rejection] = {}
-        self._times: list[tuple[int, int]] = []
-        self._ignored = 0
-
-    def add(self, unit: Unit, outcome: Outcome, event_time_ms: int | None) -> None:
-        """One label, as the slow route judged it; with its event time if it is no row but has one."""
-        if event_time_ms is not None:
-            self._times.append((unit.place, event_time_ms))
-        if isinstance(outcome, Label):
-            self._labels.append((unit.place, outcome))
-        elif isinstance(outcome, Fault):
-            self._rejections[unit.place] = rejection(outcome, unit.place, unit.value, self._batch)
-        else:
-            self._ignored += 1
-
-    def as_batch(self) -> LabelBatch:
-        """All of it in log order."""
-        chunks = [chunk for chunk in (*self.chunks, *label_chunks(self._labels)) if len(chunk.place)]
+        """Every label of the batch, exactly once, in log order."""
+        found = self._routes.read(batch)
+        chunks = [chunk for chunk in (*found.chunks, *label_chunks(found.rows)) if len(chunk.place)]
         models = sorted({chunk.model for chunk in chunks})
         versions = sorted({DEFAULT_VERSION, *(version for chunk in chunks for version in chunk.versions)})
         place = np.concatenate([np.empty(0, np.int64), *(chunk.place for chunk in chunks)])
         order = np.argsort(place, kind="stable")
         place = place[order]
         times = np.concatenate([np.empty(0, np.int64), *(chunk.event_time_ms for chunk in chunks)])[order]
-        time_place, time_ms = with_times(place, times, self._times) if self._times else (place, times)
+        time_place, time_ms = with_times(place, times, found.times) if found.times else (place, times)
         return LabelBatch(
             place=place,
-            offset=self._batch.offsets[message_of(place)],
+            offset=batch.offsets[message_of(place)],
             event_time_ms=times,
             time_place=time_place,
             time_ms=time_ms,
@@ -115,9 +68,9 @@ class _Found:
             score=np.concatenate([np.empty(0), *(chunk.score for chunk in chunks)])[order],
             version=np.concatenate([np.empty(0, np.int32), *(_codes(chunk, versions) for chunk in chunks)])[order],
             versions=versions,
-            rejections=[self._rejections[at] for at in sorted(self._rejections)],
-            ignored=self._ignored,
-            received=len(place) + len(self._rejections) + self._ignored,
+            rejections=[found.rejections[at] for at in sorted(found.rejections)],
+            ignored=found.ignored,
+            received=len(place) + len(found.rejections) + found.ignored,
         )
 
 

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from stream.durable.fold import Register
 from stream.durable.log import Outgoing
 from stream.ingest.careful_labels import UNKNOWN_CLASS
-from stream.ingest.dead_letter import dead_letter
+from stream.ingest.dead_letter import DeadLetters, DeadLetterTopic
 from stream.ingest.id_hash import class_hashes
-from stream.ingest.plan import FindBaseline, Plan, PlannedModel
+from stream.ingest.plan import FindBaseline, Plan, PlannedModel, Proposals, not_read_yet
 from stream.ingest.settings import IngestSettings
 from stream.labels.rules import LabelRules
 from stream.outcomes.covering import Outbox, OutboxProgress, OutcomesTopic, Said, Times, is_sampled
@@ -34,9 +34,7 @@ class LabelOutputs:
     """Where a labels partition sends what it made."""
 
     outcomes: OutcomesTopic
-    dead_letters: str
-    dead_letters_partitions: int
-    max_dead_letter_bytes: int
+    dead_letters: DeadLetterTopic
 
 
 class LabelProgress(msgspec.Struct, frozen=True, array_like=True):
@@ -69,10 +67,9 @@ class LabelFold:
         self.idle = False
         self.incarnation = 0
         self._to = outputs
-        self._wanted = wanted
         self._find = find_baseline
-        self._considered: Plan | None = None  # the last plan that would have changed nothing
-        self._dead_letters: list[Outgoing] = []
+        self._proposals = Proposals(wanted)
+        self._dead_letters = DeadLetters(source, outputs.dead_letters)
         self._outbox = Outbox(source=source, kind=Kind.LABELS, sources=sources, to=outputs.outcomes)
         self._rules = self._rules_of(wanted().ingest, [])
 
@@ -89,19 +86,11 @@ class LabelFold:
     def needs_to_restore(self, progress: bytes, activations: Sequence[bytes]) -> str | None:
         """A baseline that labels are taken by and that has not been read yet."""
         state = msgspec.msgpack.decode(progress, type=LabelProgress)
-        plans = [msgspec.msgpack.decode(payload, type=Plan) for payload in activations]
-        named = [m.baseline_id for models in (state.models, *(p.models for p in plans)) for m in models]
-        return next((baseline_id for baseline_id in named if self._find(baseline_id) is None), None)
+        return not_read_yet(state.models, activations, self._find)
 
     def proposal(self) -> bytes | None:
         """What this worker would take labels by, if that differs from what is in force."""
-        plan = self._wanted()
-        if plan is self._considered:
-            return None
-        if self._rules.wants(plan):
-            return msgspec.msgpack.encode(plan)
-        self._considered = plan
-        return None
+        return self._proposals.next(self._rules.wants)
 
     def activate(self, payload: bytes) -> None:
         """Take labels by the plan from here on."""
@@ -113,7 +102,7 @@ class LabelFold:
         decoded = self._rules.decoder.decode(batch)
         newest = np.maximum.accumulate(np.maximum(decoded.time_ms, self.newest_event_ms))
         self._outbox.add(*self._rows(decoded, newest[np.searchsorted(decoded.time_place, decoded.place)]))
-        self._reject(decoded)
+        self._dead_letters.add(decoded.rejections, self.ledger)
         self.ledger.received += decoded.received
         if len(newest):
             self.newest_event_ms = int(newest[-1])
@@ -158,13 +147,13 @@ class LabelFold:
         state = msgspec.msgpack.decode(progress, type=LabelProgress)
         self.next_offset = next_offset
         self.newest_event_ms, self.ledger, self.idle = state.newest_event_ms, state.ledger, state.idle
-        self._considered = None
+        self._proposals.forget()
         self._rules = self._rules_of(state.ingest, state.models)
         self._outbox.restore(state.outcomes)
 
     def outputs(self) -> Sequence[Outgoing]:
         """Dead letters and covering records."""
-        letters, self._dead_letters = self._dead_letters, []
+        letters = self._dead_letters.take()
         if not self._rules.models:  # it cannot say how early a label may lie, and no label has been taken
             return letters
         self._outbox.begin_at(self.next_offset)
@@ -243,9 +232,3 @@ class LabelFold:
                 model[i], _ = joinings.setdefault(key, (len(joinings), joining))
                 payload[i] = joining.payload(decoded.score[i : i + 1])[0]
         return model, payload, [joining.definition for _, joining in joinings.values()]
-
-    def _reject(self, decoded: LabelBatch) -> None:
-        to = Source(self._to.dead_letters, self.source.partition % self._to.dead_letters_partitions)
-        for rejection in decoded.rejections:
-            self.ledger.dead[rejection.reason] = self.ledger.dead.get(rejection.reason, 0) + 1
-            self._dead_letters.append(dead_letter(rejection, self.source, to, max_bytes=self._to.max_dead_letter_bytes))

@@ -21,6 +21,7 @@ from stream.errors import CallerError
 from stream.evaluate.fold import EvaluateFold
 from stream.evaluate.publisher import EvaluateOutputs
 from stream.evaluate.settings import ModelSettings, model_settings
+from stream.ingest.dead_letter import DeadLetterTopic
 from stream.ingest.plan import Plan, PlannedModel
 from stream.ingest.settings import IngestSettings
 from stream.join.emission import JoinOutputs
@@ -88,14 +89,17 @@ class Topology:
             return self._labels(source)
         return self._evaluate() if source.topic == self.partials else self._join(source)
 
+    @property
+    def _dead_letters(self) -> DeadLetterTopic:
+        name = self.config.topics.dead_letters
+        return DeadLetterTopic(name=name, partitions=self.partitions[name], max_bytes=self.max_dead_letter_bytes)
+
     def _count(self, source: Source) -> CountFold:
         topics = self.config.topics
         outputs = CountOutputs(
             partials=self.partials,
             partials_partitions=self.partitions[self.partials],
-            dead_letters=topics.dead_letters,
-            dead_letters_partitions=self.partitions[topics.dead_letters],
-            max_dead_letter_bytes=self.max_dead_letter_bytes,
+            dead_letters=self._dead_letters,
             outcomes=self.outcomes,
         )
         return CountFold(
@@ -110,9 +114,7 @@ class Topology:
         topics = self.config.topics
         outputs = LabelOutputs(
             outcomes=self.outcomes,
-            dead_letters=topics.dead_letters,
-            dead_letters_partitions=self.partitions[topics.dead_letters],
-            max_dead_letter_bytes=self.max_dead_letter_bytes,
+            dead_letters=self._dead_letters,
         )
         return LabelFold(
             source=source,

@@ -6,7 +6,7 @@ month in a service takes half a minute here, so that predictions expire and the 
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from random import Random
 from typing import Any, Final
 from unittest.mock import patch
@@ -14,7 +14,7 @@ from unittest.mock import patch
 from detectors import Smoothing, Threshold
 from stream.alerts.rules import PerformanceRules, Rules, WorseRule
 from stream.baselines.baseline import Baseline
-from stream.count.counter import CountOutputs, partials_partition
+from stream.count.counter import partials_partition
 from stream.durable import owner
 from stream.evaluate.settings import ModelSettings
 from stream.ingest.plan import PlannedModel
@@ -106,14 +106,8 @@ class LabelWorld(World):
     def __init__(self, seed: int, *, order: int | None = None, **shape: Any) -> None:
         """Make it; with another `order` what is in the inputs is the same, and everything else happens otherwise."""
         super().__init__(seed, **shape)
-        self.label_outputs = LabelOutputs(
-            outcomes=self._outcomes_topic, dead_letters="dead-letters", dead_letters_partitions=1,
-            max_dead_letter_bytes=1_000,
-        )  # fmt: skip
-        self.count_outputs = CountOutputs(
-            partials="partials", partials_partitions=self.shape.partials, dead_letters="dead-letters",
-            dead_letters_partitions=1, max_dead_letter_bytes=1_000, outcomes=self._outcomes_topic,
-        )  # fmt: skip
+        self.label_outputs = LabelOutputs(outcomes=self._outcomes_topic, dead_letters=self.count_outputs.dead_letters)
+        self.count_outputs = replace(self.count_outputs, outcomes=self._outcomes_topic)
         self._settings = ModelSettings(
             window_ms=self.shape.window_ms,
             psi=Rules(default=Threshold(warning=0.5, critical=2.0, min_count=4)),

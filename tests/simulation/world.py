@@ -22,6 +22,7 @@ from stream.durable.owner import Superseded
 from stream.errors import TopicRecreated
 from stream.evaluate.publisher import EvaluateOutputs
 from stream.evaluate.settings import ModelSettings
+from stream.ingest.dead_letter import DeadLetterTopic
 from stream.ingest.plan import Plan, PlannedModel
 from stream.ingest.settings import IngestSettings
 from stream.records.source import Message, Source
@@ -122,8 +123,8 @@ class World:
         self.workers: list[Worker] = []
         self.holder_of: dict[Source, Holder] = {}  # whom the group knows as owner
         self.count_outputs = CountOutputs(
-            partials="partials", partials_partitions=self.shape.partials, dead_letters="dead-letters",
-            dead_letters_partitions=1, max_dead_letter_bytes=1_000,
+            partials="partials", partials_partitions=self.shape.partials,
+            dead_letters=DeadLetterTopic(name="dead-letters", partitions=1, max_bytes=1_000),
         )  # fmt: skip
         self.evaluate_outputs = EvaluateOutputs(
             reports="reports", reports_partitions=1, alerts="alerts", alerts_partitions=1

@@ -14,6 +14,7 @@ from stream.baselines.baseline import Baseline
 from stream.baselines.create import create_baseline
 from stream.baselines.roles import Roles
 from stream.durable.log import Outgoing
+from stream.ingest.dead_letter import DeadLetterTopic
 from stream.join.emission import JoinOutputs
 from stream.join.fold import JoinFold
 from stream.labels.fold import LabelFold, LabelOutputs
@@ -125,7 +126,7 @@ class World:
             source=Source("labels", 0),
             sources=1,
             outputs=LabelOutputs(
-                outcomes=TOPIC, dead_letters="dead-letters", dead_letters_partitions=1, max_dead_letter_bytes=100
+                outcomes=TOPIC, dead_letters=DeadLetterTopic(name="dead-letters", partitions=1, max_bytes=100)
             ),
             wanted=lambda: worker.wants,
             find_baseline=worker.find,

@@ -5,7 +5,8 @@ import hashlib
 import pytest
 
 from stream.durable.log import Outgoing
-from stream.ingest.dead_letter import dead_letter
+from stream.ingest.dead_letter import DeadLetters, DeadLetterTopic, dead_letter
+from stream.records.ledger import Ledger
 from stream.records.rejection import Rejection
 from stream.records.source import Source
 
@@ -65,3 +66,20 @@ def test_a_tombstone_stays_one() -> None:
 
 def test_bytes_that_are_no_text_do_not_stop_it() -> None:
     assert dict(letter(detail="got \udcff").headers)["detail"] == b"got \\udcff"
+
+
+def test_letters_wait_in_order_and_are_counted_by_reason_once() -> None:
+    rejections = [
+        Rejection(reason=reason, detail="", offset=offset, index=None, value=b"{}")
+        for offset, reason in enumerate(("not_json", "future", "not_json"))
+    ]
+    ledger = Ledger(dead={"future": 4})
+    letters = DeadLetters(Source("predictions", 5), DeadLetterTopic(name="dead-letters", partitions=3, max_bytes=1))
+    letters.add(rejections[:2], ledger)
+    letters.add(rejections[2:], ledger)
+    assert ledger.dead == {"not_json": 2, "future": 5}
+    taken = letters.take()
+    assert [(one.to, one.key, one.value) for one in taken] == [
+        (Source("dead-letters", 2), f"predictions/5/{offset}".encode(), b"{") for offset in range(3)
+    ]
+    assert letters.take() == []

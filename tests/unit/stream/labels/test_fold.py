@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.durable.log import Outgoing
+from stream.ingest.dead_letter import DeadLetterTopic
 from stream.ingest.id_hash import id_hashes
 from stream.ingest.settings import IngestSettings
 from stream.labels.fold import LabelFold, LabelOutputs
@@ -35,7 +36,7 @@ def fold_of(worker: Worker) -> LabelFold:
         source=LABELS,
         sources=2,
         outputs=LabelOutputs(
-            outcomes=TOPIC, dead_letters="dead-letters", dead_letters_partitions=1, max_dead_letter_bytes=100
+            outcomes=TOPIC, dead_letters=DeadLetterTopic(name="dead-letters", partitions=1, max_bytes=100)
         ),
         wanted=lambda: worker.wants,
         find_baseline=worker.find,

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from detectors import Verdict
+from stream.alerts.silences import Acknowledgement
 
 SEVERITIES: Final = tuple(verdict for verdict in Verdict if verdict not in (Verdict.OK, Verdict.UNDEFINED))
 """The verdicts that make an alert, from the mildest to the worst."""
@@ -57,6 +58,7 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
     firing: bool
     severity: Verdict
     subjects: tuple[str, ...] = ()  # of a group
+    acknowledged: Acknowledgement | None = None
 
 
 class Episode(msgspec.Struct, frozen=True, array_like=True):
@@ -73,6 +75,8 @@ class Episode(msgspec.Struct, frozen=True, array_like=True):
     ended_at_ms: int | None = None
     reason: Reason | None = None  # why it ended
     grouped: bool = False  # told by its check's group, not by itself
+    acknowledged: Acknowledgement | None = None
+    silence: str = ""  # the id of the silence that the newest window found it under
 
     @property
     def is_firing(self) -> bool:

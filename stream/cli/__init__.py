@@ -36,12 +36,14 @@ class Entry:
 
 
 COMMANDS: Final[dict[str, Entry]] = {
+    "ack": Entry("stream.cli.ack", "Say that you look after an alert."),
     "alerts": Entry("stream.cli.alerts", "Show alerts as they come."),
     "backtest": Entry("stream.cli.backtest", "Run the checks over a file, without Kafka."),
     "baseline": Entry("stream.cli.baseline", "Create, list and show baselines."),
     "check": Entry("stream.cli.check", "Validate the configuration and show what is in effect."),
     "dead-letters": Entry("stream.cli.dead_letters", "List the input that could not be counted."),
     "demo": Entry("stream.cli.demo", "See it work on real flights, with a broker of its own."),
+    "silence": Entry("stream.cli.silence", "Keep alerts from being told for a while."),
     "status": Entry("stream.cli.status", "Show models, windows, firing alerts and lag."),
     "topics": Entry("stream.cli.topics", "Create the topics that the service needs."),
     "verify": Entry("stream.cli.verify", "Count again what an alert says, from the topics."),

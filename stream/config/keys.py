@@ -60,6 +60,7 @@ class TopicKeys(Keys):
     baselines: Topic = "baselines"
     alerts: Topic = "alerts"
     reports: Topic = "reports"
+    silences: Topic = "silences"
     dead_letters: Topic = "dead-letters"
 
 

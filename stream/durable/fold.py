@@ -63,6 +63,17 @@ class Fold(Protocol):
 
 
 @runtime_checkable
+class ChangesOutputs(Protocol):
+    """A fold whose proposals change what it sends from the next record on.
+
+    Records that an earlier owner may have folded, and sent outputs of, must make the same outputs again. So nothing new
+    takes effect among those that the source holds when the partition is taken.
+    """
+
+    proposals_change_outputs: bool  # True
+
+
+@runtime_checkable
 class ReadsBack(Protocol):
     """A fold whose registers and progress are not all: the rest is made again from the log itself.
 

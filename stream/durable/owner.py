@@ -22,7 +22,7 @@ from stream.durable.changelog import (
     read_changelog,
     sign_of_another_log,
 )
-from stream.durable.fold import Fold, ReadsBack
+from stream.durable.fold import ChangesOutputs, Fold, ReadsBack
 from stream.durable.log import Log, Outgoing
 from stream.durable.read_back import Trimmed, read_back
 from stream.errors import TopicRecreated
@@ -75,6 +75,7 @@ class Owner:
         self._overtaken = False  # somebody else has made a newer snapshot than the one that our `@` needs
         self._fingerprint: Fingerprint | None = None
         self._scheduled: list[Activation] = []
+        self._proposals_from = 0  # offset; see `ChangesOutputs`
         self._min_snapshot_bytes = min_snapshot_bytes
         self._folding = asyncio.Lock()
         self._checkpointing = asyncio.Lock()
@@ -103,6 +104,8 @@ class Owner:
                 await self._count_what_retention_cut()  # 5
             except Superseded:
                 continue
+            if isinstance(self.fold, ChangesOutputs):
+                self._proposals_from = await self._log.end(self.source)
             return self.fold.next_offset
 
     async def take_again(self) -> bool:
@@ -324,7 +327,7 @@ class Owner:
         # No record lies between `next_offset` and the next one, so all that is due up to there is due now.
         while self._scheduled and self._scheduled[0].offset <= next_record:
             self.fold.activate(self._scheduled.pop(0).payload)
-        proposal = self.fold.proposal()
+        proposal = self.fold.proposal() if self.fold.next_offset >= self._proposals_from else None
         if proposal is None or self._is_scheduled(proposal):
             return
         activation = Activation(self._incarnation, self.fold.next_offset, proposal)

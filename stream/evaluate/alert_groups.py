@@ -3,7 +3,7 @@
 When more than `group_above` subjects of a check fire at once, those of which nobody has heard yet are told by one
 alert with its subjects listed. Whoever begins to fire while the group does joins it; whoever recovers leaves it; each
 change is the group's next message, and it ends with the last of them. An alert that was told by itself before goes on
-by itself, so everything that fires is told in exactly one place.
+by itself, so everything that fires is told in exactly one place. What is silenced is in no group.
 """
 
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ def gather(window: AlertWindow, episodes: dict[str, Episode], *, above: int | No
     """
     firing: dict[str, list[str]] = {name: [] for name in episodes if is_group(name)}
     for name, episode in episodes.items():
-        if episode.is_firing and not is_group(name):
+        if episode.is_firing and not episode.silence and not is_group(name):
             firing.setdefault(named(name)[0], []).append(name)
     for check, names in sorted(firing.items()):
         group = episodes.get(check)
@@ -80,9 +80,8 @@ def members_of(
     check: str, episodes: dict[str, Episode], checks: dict[str, JudgedCheck]
 ) -> tuple[list[Member], list[str]]:
     """Whom the group of a check tells of, by subject, and the subjects that fire beside it, told by themselves."""
-    firing = sorted(
-        name for name in checks if named(name)[0] == check and name in episodes and episodes[name].is_firing
-    )
+    names = sorted(name for name in episodes if name in checks and named(name)[0] == check)
+    firing = [name for name in names if episodes[name].is_firing and not episodes[name].silence]
     together = [Member(episodes[name], checks[name]) for name in firing if episodes[name].grouped]
     return together, [named(name)[1] for name in firing if not episodes[name].grouped]
 
@@ -116,8 +115,8 @@ def group_content(window: AlertWindow, members: Sequence[Member], apart: Sequenc
 def end_of_group(check: str, subjects: Sequence[str]) -> Content:
     """What the last message of a group says; the subjects are those that it told of last."""
     return Content(
-        f"{check} of {listed(subjects)} is back, the last of a group",
-        "No subject of the group fires any more; each of them ended as an alert of its own would have.",
+        f"{check} of {listed(subjects)}, the last of a group, is back or silenced",
+        "No subject is left in the group: each has ended as an alert of its own would have, or is silenced.",
         evidence={"subjects": [], "apart": []},
     )
 

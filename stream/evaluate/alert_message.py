@@ -109,6 +109,7 @@ class AlertWindow:
             "startsAt": rfc3339(episode.starts_at_ms),
             "endsAt": None if episode.ended_at_ms is None else rfc3339(episode.ended_at_ms),
             "reason": None if episode.reason is None else str(episode.reason),
+            "acknowledged": None if episode.acknowledged is None else episode.acknowledged.record(),
             "value": content.value,
             "threshold": content.threshold,
             "evidence": {
@@ -166,6 +167,7 @@ def input_lost_record(lost: LostInput) -> dict[str, Any]:
         "startsAt": None if told.newest_event_ms == NO_TIME else rfc3339(told.newest_event_ms),
         "endsAt": None,
         "reason": None,
+        "acknowledged": None,
         "value": lost.records,
         "threshold": 0,
         "evidence": {"n": lost.records, "lost_in_all": told.lost, "next_offset": told.next_offset},

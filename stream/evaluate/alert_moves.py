@@ -14,6 +14,7 @@ import msgspec
 from stream.alerts.episode import SEVERITIES, AlertRules, Episode, Holds, Reason, State, Told, name_of, named
 from stream.alerts.lifecycle import Reading, ended, step
 from stream.alerts.rules import WITHOUT_BASELINE
+from stream.alerts.silences import NO_REQUESTS, Requests
 from stream.evaluate.alert_groups import EVERY, end_of_group, gather, group_content, is_group, members_of
 from stream.evaluate.alert_message import AlertWindow, Content, JudgedCheck
 
@@ -21,18 +22,23 @@ Episodes = dict[str, Episode]
 Checks = dict[str, JudgedCheck]
 
 
-def move_alerts(window: AlertWindow, episodes: Episodes, rules: AlertRules) -> list[dict[str, Any]]:
+def move_alerts(
+    window: AlertWindow, episodes: Episodes, rules: AlertRules, requests: Requests = NO_REQUESTS
+) -> list[dict[str, Any]]:
     """Move the alerts; the messages that are due, in the order of the checks.
 
     Args:
         window: with its verdicts.
         episodes: of the model, by `name_of`; they are changed.
         rules: how its alerts live.
+        requests: what people have said. What is silenced moves on as ever, and is not told.
     """
     checks = _move(window, episodes, rules.holds)
     if not episodes:
         return []
+    _heed(window, episodes, list(episodes), requests)
     gather(window, episodes, above=rules.group_above, holds=rules.holds)
+    _heed(window, episodes, [name for name in episodes if is_group(name)], requests)
     messages = list(_tell(window, episodes, checks))
     for name in [name for name, episode in episodes.items() if episode.is_over(window.end_ms, rules.holds)]:
         del episodes[name]
@@ -72,12 +78,23 @@ def _put(episodes: Episodes, name: str, episode: Episode | None) -> None:
         episodes[name] = episode
 
 
+def _heed(window: AlertWindow, episodes: Episodes, names: list[str], requests: Requests) -> None:
+    """Note of each the silence that it is under at this window, and who looks after it."""
+    for name in names:
+        episode, (check, subject) = episodes[name], named(name)
+        labels = window.labels(check, EVERY if is_group(name) else subject)
+        silence = requests.silence_of(labels, str(episode.severity), window.end_ms)
+        acknowledged = requests.acknowledgement_of(episode.id) or episode.acknowledged
+        if (silence, acknowledged) != (episode.silence, episode.acknowledged):
+            episodes[name] = msgspec.structs.replace(episode, silence=silence, acknowledged=acknowledged)
+
+
 def _tell(window: AlertWindow, episodes: Episodes, checks: Checks) -> Iterator[dict[str, Any]]:
     """The messages that are due: of what is judged in the order of the checks, then of what is not any more."""
     place = {name: number for number, name in enumerate(checks)}
     for name in sorted(episodes, key=lambda name: (place.get(name, len(place)), name)):
         said = _said_now(name, episodes, checks)
-        if said is None:
+        if said is None or episodes[name].silence:
             continue
         before = episodes[name]
         episodes[name] = now = msgspec.structs.replace(before, seq=before.seq + 1, told=said)
@@ -92,11 +109,11 @@ def _said_now(name: str, episodes: Episodes, checks: Checks) -> Told | None:
     """What there is to say of an episode; None: nothing that people do not know."""
     episode = episodes[name]
     if not episode.is_firing:
-        return Told(False, episode.severity) if episode.owed else None
+        return Told(False, episode.severity, acknowledged=episode.acknowledged) if episode.owed else None
     if episode.grouped:
         return None
     members = members_of(name, episodes, checks)[0] if is_group(name) else []
-    now = Told(True, episode.severity, tuple(member.check.subject for member in members))
+    now = Told(True, episode.severity, tuple(m.check.subject for m in members), episode.acknowledged)
     return None if now == episode.told else now
 
 

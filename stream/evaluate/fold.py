@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from stream.alerts.silences import NO_REQUESTS, Requests
 from stream.baselines.baseline import Baseline
 from stream.baselines.definition import Definition
 from stream.durable.fold import Register
@@ -47,10 +48,13 @@ class EvaluateProgress(msgspec.Struct, array_like=True):
     outcome_sources: dict[str, OutcomeSourceState] = {}
     outcomes_expected: int = 0
     performance: list[PerformanceProgress] = []
+    requests: Requests = NO_REQUESTS
 
 
 class EvaluateFold:
     """State of one partials partition; a `Fold`."""
+
+    proposals_change_outputs = True  # a silence changes what is told
 
     def __init__(
         self,
@@ -58,6 +62,7 @@ class EvaluateFold:
         outputs: EvaluateOutputs,
         settings_of: Callable[[str], ModelSettings],
         find_baseline: Callable[[str], Baseline | None],
+        requests: Callable[[], Requests] = lambda: NO_REQUESTS,
     ) -> None:
         self.next_offset = 0
         self.sources = Sources()
@@ -68,6 +73,7 @@ class EvaluateFold:
         self.performance = PerformanceCourses(self._publisher, settings_of, find_baseline)
         self._settings_of = settings_of
         self._find = find_baseline
+        self._requests = requests
         self._newest_ms = NO_TIME
         self._definitions: dict[str, Definition] = {}  # by id
 
@@ -90,11 +96,13 @@ class EvaluateFold:
         return next((baseline_id for baseline_id in named if self._find(baseline_id) is None), None)
 
     def proposal(self) -> bytes | None:
-        """Nothing: evaluate follows what count has activated."""
-        return None
+        """What people have said of alerts, if it is not what is in force; of definitions it follows count."""
+        wanted = self._requests()
+        return None if wanted == self._publisher.requests else msgspec.msgpack.encode(wanted)
 
     def activate(self, payload: bytes) -> None:
-        """Never called: nothing is proposed."""
+        """From the next window on, heed what people have said."""
+        self._publisher.requests = msgspec.msgpack.decode(payload, type=Requests)
 
     def fold(self, batch: MessageBatch) -> None:
         """Take each partial, then evaluate whatever windows it completes."""
@@ -151,6 +159,7 @@ class EvaluateFold:
                 self.performance.sources.heard,
                 self.performance.sources.expected,
                 self.performance.progress(),
+                self._publisher.requests,
             )
         )
 
@@ -160,6 +169,7 @@ class EvaluateFold:
         self.next_offset = next_offset
         self.sources = Sources(state.sources, state.expected)
         self.unreadable, self.evaluations = state.unreadable, state.evaluations
+        self._publisher.requests = state.requests
         candidates: dict[str, tuple[Course, Candidate]] = {}
         for course_progress in state.courses:
             course = self._course(course_progress)

@@ -1,6 +1,7 @@
 """Reports and alerts of what the labels say: plain JSON values; what is undefined is null, with its reason beside."""
 
 import math
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from detectors import Auc, BinaryMetrics, RegressionMetrics, Undefined, Verdict
@@ -44,8 +45,8 @@ def performance_key(key: ModelKey, category: str) -> bytes:
     return f"{key}/performance{f'/{category}' if category else ''}".encode()
 
 
-def performance_record(judged: JudgedPerformance, *, revision: int, firing: list[str]) -> dict[str, Any]:
-    """The message of one evaluation; `firing` are the ids of the episodes that go on."""
+def performance_record(judged: JudgedPerformance, *, revision: int, alerts: Mapping[str, Any]) -> dict[str, Any]:
+    """The message of one evaluation; `alerts` has the ids of those that fire, and of those that are silenced."""
     evaluation, definition, baseline, _ = judged
     reasons = Reasons()
     return {
@@ -69,7 +70,7 @@ def performance_record(judged: JudgedPerformance, *, revision: int, firing: list
         "estimate": _estimate(evaluation, reasons),
         "cohorts": _cohorts(evaluation),
         "checks": [_check(check) for check in evaluation.checks],
-        "alerts_firing": firing,
+        **alerts,
         "undefined": dict(reasons),
     }
 

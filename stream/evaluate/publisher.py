@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from stream.alerts.episode import AlertRules, Episode
+from stream.alerts.silences import NO_REQUESTS
 from stream.durable.log import Outgoing
 from stream.evaluate.alert_message import AlertWindow, LostInput, input_lost_record
 from stream.evaluate.alert_moves import move_alerts
@@ -41,6 +42,7 @@ class Publisher:
         self._to = to
         self._outputs: list[Outgoing] = []
         self._published: list[PublishedAlert] = []
+        self.requests = NO_REQUESTS  # what people have said of alerts, as far as it has taken effect
 
     def take_outputs(self) -> Sequence[Outgoing]:
         """What is to be sent since the last call."""
@@ -56,17 +58,17 @@ class Publisher:
         self, judged: Judged, *, revision: int, episodes: dict[str, Episode], reliable: bool | None = None
     ) -> None:
         """One evaluation, with the ids of the alerts that fire after it."""
-        record = report_record(judged, revision=revision, firing=_firing(episodes), reliable=reliable)
+        record = report_record(judged, revision=revision, alerts=_alerts(episodes), reliable=reliable)
         self._send_report(report_key(judged.definition.key, judged.segment), record)
 
     def report_performance(self, judged: JudgedPerformance, *, revision: int, episodes: dict[str, Episode]) -> None:
         """One evaluation of labels, with the ids of the alerts that fire after it."""
         key = performance_key(judged.key, judged.definition.category)
-        self._send_report(key, performance_record(judged, revision=revision, firing=_firing(episodes)))
+        self._send_report(key, performance_record(judged, revision=revision, alerts=_alerts(episodes)))
 
     def move_alerts(self, window: AlertWindow, episodes: dict[str, Episode], rules: AlertRules) -> None:
         """Let the verdicts on a window move the alerts, and say what is new; `episodes` are by `name_of`."""
-        for record in move_alerts(window, episodes, rules):
+        for record in move_alerts(window, episodes, rules, self.requests):
             self._send_alert(record, window.end_ms)
 
     def input_lost(self, lost: LostInput) -> None:
@@ -89,6 +91,10 @@ class Publisher:
         self._outputs.append(Outgoing(to=to, key=key, value=encode(record)))
 
 
-def _firing(episodes: dict[str, Episode]) -> list[str]:
-    """The ids of the alerts that are told and go on."""
-    return sorted(episode.id for episode in episodes.values() if episode.is_told)
+def _alerts(episodes: dict[str, Episode]) -> dict[str, Any]:
+    """The ids of the alerts that people know to fire; of those that fire and are silenced, each with its silence."""
+    silenced = {episode.id: episode.silence for episode in episodes.values() if episode.is_firing and episode.silence}
+    return {
+        "alerts_firing": sorted(episode.id for episode in episodes.values() if episode.is_told),
+        "alerts_silenced": dict(sorted(silenced.items())),
+    }

@@ -1,6 +1,7 @@
 """Reports as they lie on their topic: JSON, plain values only."""
 
 import math
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -23,13 +24,15 @@ class Judged(NamedTuple):
     segment: str  # "" for the whole traffic
 
 
-def report_record(judged: Judged, *, revision: int, firing: list[str], reliable: bool | None = None) -> dict[str, Any]:
+def report_record(
+    judged: Judged, *, revision: int, alerts: Mapping[str, Any], reliable: bool | None = None
+) -> dict[str, Any]:
     """The message of one evaluation.
 
     Args:
         judged: what was judged.
         revision: how often the window was published before.
-        firing: ids of the episodes that go on.
+        alerts: the ids of those that fire, and of those that are silenced.
         reliable: whether the estimates were right where labels could last tell; None: they never could.
     """
     evaluation, definition, segment = judged
@@ -48,7 +51,7 @@ def report_record(judged: Judged, *, revision: int, firing: list[str], reliable:
         "checks": [_check(c) for c in evaluation.checks],
         "estimates": _estimates(evaluation.estimates, reliable=reliable),
         "latency": latency_record(evaluation.latency),
-        "alerts_firing": firing,
+        **alerts,
     }
 
 

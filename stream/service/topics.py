@@ -111,6 +111,14 @@ TOPICS: Final = (
         meaning="every evaluation of every pane; written",
     ),
     TopicSpec(
+        role="silences",
+        key="silence/ID or ack/ALERT",
+        partitions=Partitions.ONE,
+        cleanup=Cleanup.COMPACT,
+        retention_ms=None,
+        meaning="silences and acknowledgements; read, and written by `driftline silence` and `ack`",
+    ),
+    TopicSpec(
         role="dead_letters",
         key="topic/partition/offset",
         partitions=Partitions.GIVEN,

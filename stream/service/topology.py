@@ -31,6 +31,7 @@ from stream.outcomes.covering import OutcomesTopic
 from stream.records.settings import CountingSettings, outcome_settings, segment_settings
 from stream.records.source import Source
 from stream.service.registry_tail import RegistryTail
+from stream.service.silence_tail import SilenceTail
 from stream.service.topics import changelogs
 
 
@@ -44,6 +45,7 @@ class Topology:
     config: Config
     log: Log
     registry: RegistryTail
+    silences: SilenceTail
     partitions: Mapping[str, int]
     max_dead_letter_bytes: int  # of a dead letter's value; the rest of it is cut off
     wanted: Callable[[], Plan]
@@ -143,6 +145,7 @@ class Topology:
             outputs=outputs,
             settings_of=cached_settings(self.config),
             find_baseline=self.registry.registry.get,
+            requests=self.silences.requests,
         )
 
 

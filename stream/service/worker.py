@@ -31,6 +31,7 @@ from stream.service.metrics import Metrics
 from stream.service.pacing import ahead_of_the_others
 from stream.service.partitions import Partitions
 from stream.service.registry_tail import RegistryTail
+from stream.service.silence_tail import SilenceTail
 from stream.service.topology import Topology, dead_letter_bytes, longest_window_ms, planner
 from stream.service.web import make_web, serve
 
@@ -80,7 +81,7 @@ class Worker:
         """
         self.owners = {}
         self._held_back = frozenset()  # Faust has let go of every pause at the rebalance
-        await self.topology.registry.catch_up()
+        await asyncio.gather(self.topology.registry.catch_up(), self.topology.silences.catch_up())
         slow = {source for source in owned if source.topic == self.topology.outcomes.name}
         for sources in (owned - slow, slow):
             if sources:
@@ -337,6 +338,7 @@ async def _worker(config: Config, kafka: KafkaLog, limits: Mapping[str, int]) ->
         config=config,
         log=kafka,
         registry=registry,
+        silences=SilenceTail(kafka, Source(config.topics.silences, 0)),
         partitions=partitions,
         max_dead_letter_bytes=dead_letter_bytes(dead_letters, limits[dead_letters]),
         wanted=planner(config, registry),
@@ -350,9 +352,10 @@ async def _chore(endless: Coroutine[Any, Any, None]) -> None:
 
 
 async def _run(worker: Worker, runner: web.AppRunner) -> None:
+    tails = (worker.topology.registry.follow(), worker.topology.silences.follow())
     chores = [
         asyncio.create_task(_chore(chore))
-        for chore in (worker.tick(), worker.topology.registry.follow(), worker.measure_lag(), worker.watch_broker())
+        for chore in (worker.tick(), *tails, worker.measure_lag(), worker.watch_broker())
     ]
 
     async def before_stop() -> None:

@@ -58,6 +58,7 @@ class Deployment:
                 "baselines": f"{run}-baselines",
                 "alerts": f"{app}.alerts",
                 "reports": f"{app}.reports",
+                "silences": f"{app}.silences",
                 "dead_letters": f"{app}.dead-letters",
             },
             "web": {"port": 0},

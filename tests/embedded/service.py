@@ -358,7 +358,7 @@ def milliseconds(rfc3339: str) -> int:
 
 
 def _defaults(broker: Broker, name: str) -> dict[str, Any]:
-    roles = ("predictions", "labels", "baselines", "alerts", "reports", "dead_letters")
+    roles = ("predictions", "labels", "baselines", "alerts", "reports", "silences", "dead_letters")
     return {
         "kafka": {"bootstrap_servers": broker.bootstrap_servers},
         "app": name,

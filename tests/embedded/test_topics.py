@@ -44,7 +44,7 @@ async def test_what_is_missing_is_made_and_a_second_time_changes_nothing(config:
     assert not any(s.created for s in second)
     assert [s.partitions for s in second] == [s.partitions for s in first]
     assert {s.role: s.partitions for s in first} == {
-        "predictions": 3, "labels": 3, "baselines": 1, "alerts": 1, "reports": 1, "dead_letters": 3,
+        "predictions": 3, "labels": 3, "baselines": 1, "alerts": 1, "reports": 1, "silences": 1, "dead_letters": 3,
         "outcomes": 3, "partials": 3, "count-changelog": 3, "labels-changelog": 3, "join-changelog": 3,
         "evaluate-changelog": 3, "partition-counts": 1,
     }  # fmt: skip

@@ -113,7 +113,7 @@ def test_subjects_join_and_leave_a_group_until_the_last_is_gone() -> None:
     assert len({a["id"] for a in evaluate.alerts[:5]}) == 1
     ended = evaluate.alerts[4]
     assert (ended["reason"], ended["value"], relative(ended["endsAt"])) == ("recovered", None, 6 * SECOND)
-    assert ended["annotations"]["summary"] == "psi of e, f is back, the last of a group"
+    assert ended["annotations"]["summary"] == "psi of e, f, the last of a group, is back or silenced"
 
 
 def test_a_group_is_as_bad_as_its_worst_subject() -> None:

@@ -85,7 +85,7 @@ def _limit(episode: EpisodeResult) -> str:
 
 def _rule(result: BacktestResult) -> str:
     rules = result.rules
-    return rules.rule if rules.false_alarms is None else f"{rules.rule}, {rules.false_alarms}"
+    return ", ".join(part for part in (rules.rule, rules.false_alarms, rules.season) if part)
 
 
 def _windows(result: BacktestResult) -> str:

@@ -10,9 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stream.backtest.evidence import with_evidence
 from stream.backtest.labels import FileLabels, label_times_ms
-from stream.backtest.rule_sets import Hop
 from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries
 from stream.baselines.columns import CategoricalColumn, Kind, NumericColumn, kind_of, numeric_column, time_column_ms
 from stream.baselines.create import (
@@ -60,10 +58,11 @@ class BacktestInput:
     """A baseline and the rows to judge, in the order of the baseline's series."""
 
     baseline: Baseline
+    normal: PredictionColumns  # the baseline's rows, with their times if the file has any
+    normal_times: str | None  # why the times that the baseline's file has cannot be used
     columns: ModelColumns
     time_ms: npt.NDArray[np.int64] | None  # shape (rows,), event time; None: the file has none
-    notes: tuple[str, ...]  # what was left out and why
-    evidence_notes: tuple[str, ...] = ()  # why how much healthy windows differ is not known, or not well
+    notes: tuple[str, ...]  # what was left out and why; what is not known of healthy windows
     labels: FileLabels | None = None  # None: nobody asked for them
 
     @property
@@ -79,17 +78,14 @@ class BacktestInput:
         return answers
 
 
-def read_input(
-    baseline_path: Path, path: Path, named: ColumnNames, binning: Binning, hops: Sequence[Hop]
-) -> BacktestInput:
-    """Read both files, cut the bins, and learn how much healthy windows differ.
+def read_input(baseline_path: Path, path: Path, named: ColumnNames, binning: Binning) -> BacktestInput:
+    """Read both files and cut the bins.
 
     Args:
         baseline_path: the rows that count as normal.
         path: the rows to judge.
         named: what the columns are.
         binning: how finely the baseline is cut.
-        hops: how the rows to judge are cut: the evidence is learned for windows of these lengths.
 
     Raises:
         InputError: a file cannot be read, or the two do not go together.
@@ -110,13 +106,14 @@ def read_input(
         span_ms=span_ms(columns),
     )
     baseline = baseline_of(columns, BACKTEST_KEY, made, binning, answer_name=assigned.answer_column)
-    baseline, evidence_notes = with_evidence(baseline, columns, normal, assigned.time, hops)
+    times, wrong = _normal_times(normal, assigned.time)
     return BacktestInput(
         baseline=msgspec.structs.replace(baseline, number=1),
+        normal=replace(columns, time_ms=times),
+        normal_times=wrong,
         columns=_with_latency(_judged_columns(judged, assigned, baseline), judged, named.latency, path),
         time_ms=None if time is None else time_column_ms(time, judged.column(time)),
         notes=assigned.notes + _left_out(judged, normal, roles, time),
-        evidence_notes=evidence_notes,
         labels=_labels(judged, assigned, roles, named.label_time, path),
     )
 
@@ -131,6 +128,16 @@ def _normal_columns(normal: pa.Table, assigned: Assigned, roles: Roles, path: Pa
     except InputError as problem:
         raise _located(problem, path) from problem
     return columns
+
+
+def _normal_times(normal: pa.Table, time: str | None) -> tuple[npt.NDArray[np.int64] | None, str | None]:
+    """Event time of the baseline's rows, None without; and what is wrong with what should be times."""
+    if time is None:
+        return None, None
+    try:
+        return time_column_ms(time, normal.column(time)), None
+    except InputError as problem:
+        return None, f"the baseline's {problem}: how much healthy windows differ is not known"
 
 
 def _labels(

@@ -168,6 +168,7 @@ class RulesResult(msgspec.Struct, frozen=True, kw_only=True):
     name: str  # the configuration's file; "defaults" without one
     rule: str  # of drift: "budget" | "threshold"
     false_alarms: str | None  # the budget of all checks together; None: of the rule `threshold`
+    season: str | None  # `hour-of-day UTC`: whose hours windows are compared with; None: with the whole baseline
     window: str | int  # a duration, or so many rows
     pane: str | int
 
@@ -178,6 +179,7 @@ class RulesResult(msgspec.Struct, frozen=True, kw_only=True):
             name=rules.name,
             rule=rules.settings.psi.rule,
             false_alarms=str(rules.settings.budget.budget) if rules.by_budget else None,
+            season=None if rules.season is None else rules.season.name,
             window=rules.hop.words(rules.hop.window),
             pane=rules.hop.words(rules.hop.pane),
         )

@@ -9,6 +9,7 @@ from detectors import Smoothing
 from detectors.budget import FalseAlarmBudget
 from stream.alerts.rules import BUDGET, LatencyRule, alert_rules_of
 from stream.baselines.baseline import Baseline
+from stream.baselines.season import Season, SeasonKind, timezone_complaint
 from stream.config import AlertKeys, CheckKeys, Config, LatencyKeys, ModelConfig, PsiKeys, WorseKeys, load_config
 from stream.config.budget_keys import Rule
 from stream.config.durations import format_duration
@@ -18,6 +19,7 @@ from stream.evaluate.settings import ModelSettings, model_settings
 
 DEFAULTS: Final = "defaults"  # the name of the rules without a configuration
 MOST_SETS: Final = 2
+NO_SEASON: Final = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,8 @@ class Asked:
     smoothing: str | None
     rule: Rule | None  # of every check
     false_alarms: FalseAlarmBudget | None
+    season: str | None
+    timezone: str | None
     latency: bool  # whether latencies are judged
     sla_ms: int | None
 
@@ -64,6 +68,7 @@ class RuleSet:
     hop: Hop
     settings: ModelSettings
     latency_sla_ms: int | None  # None: latencies are not judged
+    season: Season | None  # whose hours windows are compared with; None: with the whole baseline
 
     @property
     def by_budget(self) -> bool:
@@ -105,6 +110,7 @@ def _rule_set(path: Path | None, asked: Asked) -> RuleSet:
         hop=hop,
         settings=_settings(of_model, config.smoothing, hop, asked),
         latency_sla_ms=_sla_ms(of_model.checks, asked),
+        season=_season(of_model, hop, asked),
     )
 
 
@@ -141,9 +147,18 @@ def _settings(of_model: ModelConfig, smoothing: str, hop: Hop, asked: Asked) -> 
         settings = replace(settings, latency=LatencyRule(rule=asked.rule or of_model.rule))
     if hop.by_rows:  # holds are times, so only what follows from the window is kept
         settings = replace(settings, alerts=alert_rules_of(AlertKeys(), hop.window))
+    if asked.season is not None:
+        settings = replace(settings, season=asked.season)
     if asked.false_alarms is None:
         return settings
     return replace(settings, budget=replace(settings.budget, budget=asked.false_alarms))
+
+
+def _season(of_model: ModelConfig, hop: Hop, asked: Asked) -> Season | None:
+    kind, timezone = asked.season or of_model.season or NO_SEASON, asked.timezone or of_model.timezone
+    if wrong := timezone_complaint(timezone):
+        raise InputError(f"--timezone: {wrong}")
+    return None if kind == NO_SEASON or hop.by_rows else Season(SeasonKind(kind), timezone)
 
 
 def _by_rule(of_model: ModelConfig, rule: Rule | None) -> ModelConfig:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import click
 
 from detectors.budget import FalseAlarmBudget
+from stream.backtest.evidence import with_evidence
 from stream.backtest.incidents import read_incidents
 from stream.backtest.inputs import BacktestInput, ColumnNames, read_input
 from stream.backtest.page import page
@@ -20,6 +21,7 @@ from stream.baselines.roles import Roles
 from stream.cli import EXIT_DRIFT, EXIT_FINE, json_option
 from stream.cli.baseline import names
 from stream.cli.options import duration
+from stream.config.season_keys import SEASONS
 from stream.errors import InputError
 
 LATER: Final = {
@@ -74,6 +76,8 @@ def _path(*flags: str, text: str, multiple: bool = False) -> Callable[[Callable[
 @click.option(
     "--false-alarms", metavar="'1 per 30d'", callback=_budget, help="The budget. Default: the configuration's."
 )
+@click.option("--season", type=click.Choice(SEASONS), help="Compare with the same hours. Default: the configuration's.")
+@click.option("--timezone", metavar="ZONE", help="By whose clock, Europe/Berlin. Default: the configuration's, or UTC.")
 @_path("-c", "--config", multiple=True, text="Limits and windows (YAML); twice: old rules beside new ones.")
 @click.option("--model", metavar="NAME", help="Whose limits in a configuration. Default: the only one listed.")
 @_path("--incidents", "incidents_path", text="Marked incidents (CSV, YAML, JSON): start, end, name[, check, subject].")
@@ -92,15 +96,17 @@ def command(**options: Any) -> int:
     sets = rule_sets(options["config"], _asked(options))
     binning = _binning(options["bins"], options["threshold"])
     named = ColumnNames(roles=_roles(options), label_time=options["label_time"], latency=options["latency"])
-    given = read_input(options["baseline_path"], options["file"], named, binning, [one.hop for one in sets])
+    given = read_input(options["baseline_path"], options["file"], named, binning)
     if options["false_alarms"] is not None:
         for rules in sets:
             rules.refuse(given.baseline)
     path = options["incidents_path"]
     incidents = None if path is None else read_incidents(path, timed=given.time_ms is not None)
-    results = [BacktestResult.of(given.baseline, s, list(judge_windows(given, s)), incidents) for s in sets]
-    for judged_by, one in zip(sets, results, strict=True):
-        _remark(given, judged_by, one, named=len(sets) > 1)
+    results = []
+    for rules in sets:
+        learned = with_evidence(given, rules)
+        results.append(BacktestResult.of(learned.baseline, rules, list(judge_windows(learned, rules)), incidents))
+        _remark(learned, rules, results[-1], named=len(sets) > 1)
     result = beside(results)
     regression = given.baseline.task == "regression"
     if options["html_path"] is not None:
@@ -119,6 +125,8 @@ def _asked(options: dict[str, Any]) -> Asked:
         smoothing=options["smoothing"],
         rule=options["rule"],
         false_alarms=options["false_alarms"],
+        season=options["season"],
+        timezone=options["timezone"],
         latency=options["latency"] is not None,
         sla_ms=options["sla_ms"],
     )
@@ -145,8 +153,7 @@ def _binning(bins: str, threshold: float | None) -> Binning:
 
 def _remark(given: BacktestInput, rules: RuleSet, result: BacktestResult, *, named: bool) -> None:
     """Say on stderr what the numbers do not say themselves."""
-    evidence = given.evidence_notes if rules.by_budget else ()
-    remarks = [*given.notes, *evidence, *window_remarks(result, rules.settings.psi.default.min_count)]
+    remarks = [*given.notes, *window_remarks(result, rules.settings.psi.default.min_count)]
     remarks += label_remarks(given, rules.hop, result, rules.settings.performance)
     for remark in remarks:
         click.echo(f"driftline: {rules.name}: {remark}" if named else f"driftline: {remark}", err=True)

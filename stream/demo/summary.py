@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from stream.baselines.baseline import Baseline
 from stream.demo.causes import Cause, cause_of
@@ -19,7 +20,7 @@ from stream.demo.labels_summary import labels, second_fault
 from stream.demo.performance import AUC
 from stream.demo.replayed import Replayed, rows_in
 from stream.demo.results import IN_WORDS, PSI, Change, Episode, PsiSeries, Report, Results
-from stream.demo.settings import FALSE_ALARMS, PLAIN_LIMIT, SERIES, WINDOW_HOURS
+from stream.demo.settings import FALSE_ALARMS, PLAIN_LIMIT, SERIES, WINDOW_HOURS, WINDOW_MS
 from stream.demo.times import utc
 from stream.demo.verification import EQUAL, UNEQUAL, Verification
 
@@ -118,7 +119,7 @@ def alerts(results: Results, baseline: Baseline, verified: Mapping[str, Verifica
 
 
 def plain_rule(results: Results) -> list[str]:
-    """What the rule of thumb makes of the same windows, before the first fault: alerts that say nothing."""
+    """What the rule of thumb makes of the same windows before the first fault, with the same life of an alert."""
     lines = [
         f"The rule of thumb, PSI > {PLAIN_LIMIT}, over the same windows until the first fault",
         f"  {'':12}{'alerts':>9}{'in alarm':>10}{'by budget':>11}",
@@ -126,8 +127,9 @@ def plain_rule(results: Results) -> list[str]:
     healthy = [e for e in results.episodes(PSI) if e.begins.at_ms <= KILOMETRES.start_ms]
     plain, kept = 0, 0
     for series in results.series(SERIES):
-        above = series.psi[series.window_end_ms <= KILOMETRES.start_ms] > PLAIN_LIMIT
-        begun = int(np.count_nonzero(above[1:] & ~above[:-1]) + above[:1].sum())
+        before = series.window_end_ms <= KILOMETRES.start_ms
+        above = series.psi[before] > PLAIN_LIMIT
+        begun = _episodes_of(series.window_end_ms[before][above])
         own = sum(e.subject == series.name for e in healthy)
         share = float(above.mean()) if len(above) else 0.0
         lines.append(f"  {series.name:12}{begun:9}{share:10.1%}{own:11}")
@@ -176,6 +178,15 @@ def _change(change: Change, check: str = PSI) -> str:
         f"{change.severity} at {utc(change.at_ms)}, {_words(check)} {change.value:.3f} "
         f"(limit {change.threshold:.3g}{sure}), {change.n:,} {'labels' if check == AUC else 'rows'}"
     )
+
+
+def _episodes_of(in_alarm_ms: npt.NDArray[np.int64]) -> int:
+    """How many alerts these windows, by their ends, make: one lasts until a window's length has been without.
+
+    >>> _episodes_of(np.array([0, 1, 25, 50]) * HOUR_MS)
+    2
+    """
+    return int(np.count_nonzero(np.diff(in_alarm_ms) > WINDOW_MS)) + bool(len(in_alarm_ms))
 
 
 def _verified(episodes: Sequence[Episode], verified: Mapping[str, Verification]) -> str:

@@ -99,7 +99,7 @@ def test_windows_in_breach_that_follow_each_other_are_one_episode(run: Run) -> N
     assert spans(result) == [(at(6), at(11)), (at(13), at(16))]
     assert {(e["check"], e["subject"], e["severity"]) for e in result["episodes"]} == {("psi", "x", "critical")}
     assert result["rules"] == {
-        "name": "defaults", "rule": "budget", "false_alarms": "1 per 30d", "window": "2h", "pane": "1h",
+        "name": "defaults", "rule": "budget", "false_alarms": "1 per 30d", "season": None, "window": "2h", "pane": "1h",
     }  # fmt: skip
     # 23 windows, an hour apart: two episodes in 23 hours.
     assert result["judged_days"] == pytest.approx(23 / 24)

@@ -110,9 +110,10 @@ def test_no_alert_is_said(healthy: Baseline) -> None:
 
 
 def test_the_rule_of_thumb_is_counted_until_the_fault() -> None:
-    #                      in alarm    in alarm         in alarm, but the fault is there
-    results = results_with({-9: 0.3, -8: 0.1, -7: 0.3, -6: 0.3, 0: 0.2, 1: 0.3})
-    results.alerts += [alert_at(-7), replace(alert_at(1), id="b")]
+    # In alarm at -61, and 25 hours later again: two alerts, since one ends a window's length after its last breach.
+    # What the fault does does not count.
+    results = results_with({-61: 0.3, -60: 0.1, -36: 0.3, -30: 0.3, 0: 0.2, 1: 0.3})
+    results.alerts += [alert_at(-36), replace(alert_at(1), id="b")]
     said = "\n".join(plain_rule(results))
     assert re.search(r"distance +2 +60.0% +1\n", said)
     assert re.search(r"temp +0 +0.0% +0\n", said)

@@ -68,6 +68,7 @@ class AlertWindow:
     checks: Sequence[JudgedCheck]  # in the order in which their alerts are told
     content: Callable[[Any, Verdict, bool], Content]  # of a check at the severity of its episode; True: resolved
     unwatched: Callable[[str, str], Content]  # of a check and subject that are not judged any more
+    spent: float = 0.0  # of the false-alarm budget, by the tests of its checks: the sum of their levels
 
     def new_id(self, check: str, subject: str) -> str:
         """Of an episode that begins with this window."""

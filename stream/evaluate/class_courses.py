@@ -133,6 +133,7 @@ class ClassCourses:
                 own = course.progress
                 own.first_ms, own.evaluated_to_ms, own.empty = known.first_ms, known.evaluated_to_ms, known.empty
                 own.episodes, own.revisions = dict(known.episodes), dict(known.revisions)
+                own.tally = known.tally
 
     def _counts(self, end_ms: int, baseline: PerformanceBaseline, by: dict[str, WindowSum]) -> list[Counts] | None:
         """Of each class of the baseline; None: the pairs were not counted by its grids."""

@@ -16,6 +16,7 @@ from stream.evaluate.candidate import Candidate, RunningSum
 from stream.evaluate.evaluator import Evaluation, evaluate_window
 from stream.evaluate.settings import ModelSettings
 from stream.evaluate.sources import Sources
+from stream.evaluate.tally import Tally
 from stream.evaluate.yardstick import Yardstick, yardstick_of
 from stream.records.partial import NO_TIME, ActiveDefinition
 from stream.records.settings import CountingSettings
@@ -52,6 +53,7 @@ class CourseProgress(msgspec.Struct, array_like=True):
     revisions: dict[int, int]  # end of window: how often it was published again
     missed: int  # parts that came when their pane had been forgotten
     segments: dict[str, SegmentProgress] = {}  # by name, those that have had rows
+    tally: Tally = Tally()  # of the whole traffic and every segment
 
 
 class Course:

@@ -73,6 +73,13 @@ class Evaluation:
     season: Season | None = None  # whose hours it was compared with; None: with the whole baseline
 
     @property
+    def spent(self) -> float:
+        """How many false alarms chance alone is expected to make of it, at most: the levels of its tests, summed."""
+        of_series = sum(c.test.level for c in self.checks if c.test and c.reason is None and c.threshold.least)
+        latency = self.latency.check if self.latency else None
+        return of_series + (latency.spent if latency else 0.0)
+
+    @property
     def breaches(self) -> list[Check]:
         """The checks beyond a limit."""
         return [c for c in self.checks if c.verdict.is_breach]

@@ -250,9 +250,9 @@ class EvaluateFold:
             course.note_latest(segment, evaluation)
             self.evaluations += 1
             judged, episodes = Judged(evaluation, candidate.definition, segment), course.episodes_of(segment)
-            self._publisher.move_alerts(
-                traffic_window(judged, candidate.panes_of(segment).spans), episodes, course.settings.alerts
-            )
+            window = traffic_window(judged, candidate.panes_of(segment).spans)
+            course.progress.tally = course.progress.tally.after(window)
+            self._publisher.move_alerts(window, episodes, course.settings.alerts)
             self._publisher.report(judged, revision=0, episodes=episodes, reliable=self._reliable(course, segment))
         for segment, episodes in course.segments_over(end_ms):
             judged = Judged(course.nothing(end_ms), candidate.definition, segment)

@@ -22,6 +22,7 @@ from stream.baselines.latency_counters import LatencyCounters
 from stream.baselines.layout import Counts, Layout
 
 SUBJECT: Final = "latency"
+NOISE: Final = "sampling noise"
 TIMES_CRITICAL: Final = 2  # over so many times the allowed share it is critical
 
 
@@ -42,6 +43,11 @@ class LatencyCheck:
     provisional: bool  # how alike the answers of healthy windows are is not known: they are taken as independent
     verdict: Verdict
     reason: str | None  # why the verdict is undefined
+
+    @property
+    def spent(self) -> float:
+        """How often chance alone would have made this verdict an alarm: the level, if a test was made."""
+        return self.level if self.rule.rule != THRESHOLD and self.reason in (None, NOISE) else 0.0
 
     def limit_of(self, severity: Verdict) -> float | None:
         """The limit that a verdict says was crossed."""
@@ -138,5 +144,5 @@ def _verdict(test: RateTest | Undefined, n: int, rule: LatencyRule, level: float
     if test.rate <= rule.allowed:
         return Verdict.OK
     if rule.rule != THRESHOLD and test.p_value >= level:
-        return "sampling noise"
+        return NOISE
     return Verdict.CRITICAL if test.rate > TIMES_CRITICAL * rule.allowed else Verdict.WARNING

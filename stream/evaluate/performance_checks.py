@@ -51,6 +51,12 @@ class PerformanceCheck:
     verdict: Verdict
     reason: str | None  # why the verdict is undefined
 
+    @property
+    def spent(self) -> float:
+        """How often chance alone would have made this verdict an alarm: the level, if a test was made."""
+        tested = self.rule is not None and self.rule.rule != THRESHOLD and self.reason in (None, NOISE)
+        return self.level if tested else 0.0
+
     def limit_of(self, severity: Verdict) -> float | None:
         """The limit that a verdict says was crossed."""
         return {Verdict.WARNING: self.warning, Verdict.CRITICAL: self.critical}.get(severity)

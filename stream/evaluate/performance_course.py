@@ -26,6 +26,7 @@ from stream.evaluate.performance_panes import WindowSum
 from stream.evaluate.performance_report import JudgedPerformance
 from stream.evaluate.performance_track import Track, TrackProgress
 from stream.evaluate.settings import ModelSettings
+from stream.evaluate.tally import Tally
 from stream.records.outcome import PerformanceDefinition
 from stream.records.performance import Counts, PerformancePart
 from stream.records.prediction import ModelKey
@@ -46,6 +47,7 @@ class PerformanceProgress(msgspec.Struct, array_like=True):
     revise: list[int] = []  # starts of panes that changed after they were evaluated, ascending
     missed: int = 0  # parts that came when their pane had been forgotten
     reliable: bool | None = None  # whether the estimate was right in the newest window that could tell
+    tally: Tally = Tally()
 
 
 class PerformanceCourse:

@@ -132,7 +132,9 @@ class PerformanceCourses:
             course.progress.reliable = evaluation.reliable
         judged = course.judged(evaluation)
         rules = self._settings_of(course.progress.model).alerts
-        self._publisher.move_alerts(performance_window(judged), course.progress.episodes, rules)
+        window = performance_window(judged)
+        course.progress.tally = course.progress.tally.after(window)
+        self._publisher.move_alerts(window, course.progress.episodes, rules)
         self._publisher.report_performance(judged, revision=0, episodes=course.progress.episodes)
 
     def _publish_revision(self, course: PerformanceCourse | ClassCourses, evaluation: PerformanceEvaluation) -> None:

@@ -101,6 +101,7 @@ def performance_window(judged: JudgedPerformance) -> AlertWindow:
         checks=evaluation.checks,
         content=content,
         unwatched=unwatched,
+        spent=sum(check.spent for check in evaluation.checks),
     )
 
 

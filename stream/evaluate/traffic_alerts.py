@@ -43,6 +43,7 @@ def traffic_window(judged: Judged, spans_of: SpansOf) -> AlertWindow:
         checks=_checks(evaluation),
         content=told.content,
         unwatched=told.unwatched,
+        spent=evaluation.spent,
     )
 
 

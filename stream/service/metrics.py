@@ -7,8 +7,7 @@ Gauges of a model come from its owner and vanish with it.
 
 import platform
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final
@@ -17,20 +16,19 @@ from prometheus_client import CollectorRegistry, Histogram, disable_created_metr
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from detectors import EstimatedPerformance, Undefined, Verdict
-from stream.alerts.episode import Episode
+from detectors import EstimatedPerformance, Undefined
 from stream.count.counter import CountFold
 from stream.durable.owner import Owner
-from stream.evaluate.course import Course, CourseProgress
+from stream.evaluate.course import Course
 from stream.evaluate.evaluator import Evaluation
 from stream.evaluate.fold import EvaluateFold
 from stream.evaluate.latency_evaluator import LatencyWindow
-from stream.evaluate.performance_course import PerformanceProgress
 from stream.join.fold import JoinFold
 from stream.labels.fold import LabelFold
 from stream.records.ledger import Ledger
 from stream.records.partial import NO_TIME
 from stream.records.source import Source
+from stream.service.alert_metrics import add_alerts, provisional_ratio
 from stream.service.performance_metrics import Families, add_join, add_performance
 
 PREFIX: Final = "driftline_"
@@ -113,6 +111,14 @@ METRICS: Final = (
         "segment_other_total", (*_MODEL, "key", *_SOURCE), "counted predictions whose value of a key has no own segment"
     ),
     MetricSpec("alerts_firing", (*_MODEL, "severity"), "alerts that are firing"),
+    MetricSpec("alerts", (*_MODEL, "state"), "alerts by state: pending, firing, or resolved and within the cooldown"),
+    MetricSpec("breaches_total", _MODEL, "verdicts beyond a limit, each window and check counted once"),
+    MetricSpec(
+        "false_alarms_expected_total", _MODEL, "the levels of all tests made, summed: false alarms to expect, at most"
+    ),
+    MetricSpec(
+        "provisional_ratio", _TRAFFIC, "share of the newest window's series of which healthy windows are not known yet"
+    ),
     MetricSpec("evaluations_total", ("partition",), "windows of drift evaluated, revisions included"),
     MetricSpec("sources_waited_for", ("partition",), "predictions partitions that hold every window back"),
     MetricSpec("outcomes_waited_for", ("partition",), "outcomes partitions that hold every window of labels back"),
@@ -178,7 +184,7 @@ class OwnersCollector(Collector):
                 _add_evaluate(families, source, owner.fold)
             elif isinstance(owner.fold, JoinFold):
                 add_join(families, str(source.partition), owner.fold)
-        _add_firing(families, self._owners().values())
+        add_alerts(families, (o.fold for o in self._owners().values() if isinstance(o.fold, EvaluateFold)))
         for source, records in sorted(self._lag().items()):
             families["consumer_lag_records"].add_metric(_labels(source), records)
         families["series_refused"].add_metric([], _cap(families))
@@ -253,6 +259,9 @@ def _add_course(families: Families, course: Course) -> None:
 def _add_window(families: Families, traffic: list[str], latest: Evaluation) -> None:
     families["window_predictions"].add_metric(traffic, latest.n)
     families["window_end_seconds"].add_metric(traffic, latest.end_ms / 1_000)
+    provisional = provisional_ratio(latest)
+    if provisional is not None:
+        families["provisional_ratio"].add_metric(traffic, provisional)
     for statistic in ESTIMATED if isinstance(latest.estimates, EstimatedPerformance) else ():
         estimate = getattr(latest.estimates, statistic)
         if not isinstance(estimate, Undefined):
@@ -268,25 +277,6 @@ def _add_latency(families: Families, traffic: list[str], latency: LatencyWindow 
     for level, latency_ms in latency.quantiles.items() if latency else ():
         if not isinstance(latency_ms, Undefined):
             families["latency_seconds"].add_metric([*traffic, level], latency_ms / 1_000)
-
-
-def _add_firing(families: Families, owners: Iterable[Owner]) -> None:
-    """What fires, whichever half of evaluate it is from."""
-    firing: Counter[tuple[str, str, str]] = Counter()
-    for fold in (owner.fold for owner in owners if isinstance(owner.fold, EvaluateFold)):
-        progresses: list[CourseProgress | PerformanceProgress] = [c.progress for c in fold.courses.values()]
-        for progress in progresses + [c.progress for c in fold.performance.models]:
-            severities = [episode.severity for episode in _episodes(progress) if episode.is_told]
-            for severity in (Verdict.NOTICE, Verdict.WARNING, Verdict.CRITICAL):
-                firing[progress.model, progress.version, str(severity)] += severities.count(severity)
-    for labels, count in sorted(firing.items()):
-        families["alerts_firing"].add_metric([*labels], count)
-
-
-def _episodes(progress: CourseProgress | PerformanceProgress) -> list[Episode]:
-    """Those of the whole traffic and of every segment."""
-    segments = progress.segments.values() if isinstance(progress, CourseProgress) else ()
-    return [*progress.episodes.values(), *(e for segment in segments for e in segment.episodes.values())]
 
 
 def _cap(families: Families) -> int:

@@ -25,5 +25,5 @@ The path in its order; a folder imports only what stands above it (tests/test_ar
     demo/        flights of 2013 through an embedded broker
     cli/         the command `driftline`, one file per command
 
-To come, and not here yet: the false-alarm budget, the web page.
+To come, and not here yet: the web page.
 """

@@ -98,12 +98,20 @@ class ClassScores(msgspec.Struct, frozen=True, kw_only=True):
     positives: tuple[int, ...] | None = None
 
 
+class Learned(msgspec.Struct, frozen=True, kw_only=True):
+    """Of a baseline that the service made of a model's own beginning, since nobody had registered one."""
+
+    from_ms: int  # event time [from, to): whole panes
+    to_ms: int
+    left_out: tuple[str, ...]  # features that the model has and the baseline has not, each with the reason
+
+
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of the registry; its `id` is the key in the topic `baselines` and is never overwritten."""
 
     model: str
     version: str
-    number: int  # 1, 2, ... per model and version
+    number: int  # 1, 2, ... per model and version; 0: learned
     task: str  # binary | regression | multiclass
     answer: str | None  # "score" | "value" | "scores" | None: which answer the answer series describe
     rows: int
@@ -117,6 +125,13 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     segments: tuple[SegmentedBaseline, ...] = ()  # one per key that it was asked for
     evidence: tuple[WindowEvidence, ...] = ()  # one per window length that it was learned for; none without times
     season: SeasonBaseline | None = None  # what is normal at each hour; None: the whole stands for every hour
+
+    learned: Learned | msgspec.UnsetType = msgspec.UNSET  # one that somebody has made has no key
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether the service made it, so that any other one of the model version is to be preferred."""
+        return self.learned is not msgspec.UNSET
 
     @property
     def key(self) -> ModelKey:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 
 from detectors import Auc, BinaryMetrics, Undefined, binary_metrics
@@ -19,7 +20,7 @@ def describe(baseline: Baseline, sights: Sequence[WindowSight] = ()) -> str:
     """Several lines: what the baseline is, each series in words, then what windows of each length would show."""
     made = baseline.provenance
     facts = [
-        ("baseline", baseline.id if baseline.number else f"{baseline.key} (not registered)"),
+        ("baseline", baseline.id if baseline.number or baseline.is_learned else f"{baseline.key} (not registered)"),
         ("rows", f"{baseline.rows:,}"),
         ("answer", baseline.answer or "none"),
         ("from", ", ".join(made.files) or "a table"),
@@ -28,6 +29,7 @@ def describe(baseline: Baseline, sights: Sequence[WindowSight] = ()) -> str:
         ("with", ", ".join(f"{name} {version}" for name, version in made.libraries.items())),
     ]
     facts += [("segments", segment_words(one)) for one in baseline.segments]
+    facts += _learned_facts(baseline)
     facts += performance_facts(baseline)
     width = max([len(s.name) for s in baseline.series], default=0)
     series = [f"  {s.name:<{width}}  {describe_series(s, baseline.rows)}" for s in baseline.series]
@@ -52,6 +54,13 @@ def segment_words(one: SegmentedBaseline) -> str:
     beyond = [f"{more} values more"] if more else []
     beyond += [f"{one.rows_beyond:,} rows of other values"] if one.rows_beyond else []
     return f"{one.key}: {'; '.join([', '.join(shown), *beyond])}"
+
+
+def _learned_facts(baseline: Baseline) -> list[tuple[str, str]]:
+    if baseline.learned is msgspec.UNSET:
+        return []
+    facts = [("learned", "from the model's own first predictions; whatever you register takes its place")]
+    return facts + [("left out", one) for one in baseline.learned.left_out]
 
 
 def performance_facts(baseline: Baseline) -> list[tuple[str, str]]:

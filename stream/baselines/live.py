@@ -82,21 +82,27 @@ async def read_live(log: Log, sources: Sequence[Source], selection: Selection) -
 
 def columns_of(rows: Sequence[LiveRow], segments: Sequence[str] = ()) -> PredictionColumns:
     """The rows' features, in the order of their first appearance, their answer, and the values of segment keys."""
-    predictions = [row.prediction for row in rows]
+    return predictions_as_columns([row.prediction for row in rows], [row.event_time_ms for row in rows], segments)
+
+
+def predictions_as_columns(
+    predictions: Sequence[Prediction], times_ms: Sequence[int], segments: Sequence[str] = ()
+) -> PredictionColumns:
+    """Predictions in our own shape as such columns."""
     features = [_features(p) for p in predictions]
     names = list(dict.fromkeys(name for one in features for name in one))
     columns = {name: _column(name, [one.get(name) for one in features]) for name in names}
     answer = next((a for a in Answer if any(_is_number(p.get(a)) for p in predictions)), None)
     unread = ("`scores` are not read from a topic; make a multiclass model's baseline from a FILE with --scores",)
     return PredictionColumns(
-        rows=len(rows),
+        rows=len(predictions),
         features=tuple(column for column in columns.values() if column is not None),
         answer_column=_numeric(answer, [p.get(answer) for p in predictions]) if answer else None,
         answer=answer,
-        time_ms=np.array([row.event_time_ms for row in rows], np.int64),
         segments=tuple(
             _categorical(key, [_segment_value(p, key, columns.get(key)) for p in predictions]) for key in segments
         ),
+        time_ms=np.array(times_ms, np.int64),
         notes=tuple(
             f"feature {name!r} holds neither numbers nor text and is left out"
             for name, column in columns.items()

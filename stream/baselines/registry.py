@@ -116,8 +116,8 @@ def complaint(baseline: Baseline) -> str | None:
     names = [s.name for s in baseline.series]
     if not names or len(set(names)) != len(names):
         return "a baseline needs series, and their names must differ"
-    if baseline.number < 1 or baseline.rows < 1:
-        return "number and rows must be at least 1"
+    if baseline.number < (0 if baseline.is_learned else 1) or baseline.rows < 1:
+        return "number and rows must be at least 1; only a learned baseline has number 0"
     if wrong := _answer_complaint(baseline):
         return wrong
     for series in baseline.series:

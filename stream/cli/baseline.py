@@ -149,8 +149,8 @@ def create(**options: Any) -> None:
     config: Config = options["config"]
     wanted = _wanted(options, config)
     before = None if options["dry_run"] else _read(config).in_force(wanted.key)
-    # So that performance goes on across the two.
-    inherited = Binning() if before is None else Binning(grid=before.grid, classes=before.by_class)
+    # So that performance goes on across the two; a learned one was cut from too few rows to decide for good.
+    inherited = Binning() if before is None or before.is_learned else Binning(grid=before.grid, classes=before.by_class)
     binning = replace(inherited, threshold=options["threshold"])
     baseline, notes = _make(config, wanted, binning, live=options["from_topic"])
     for note in notes:
@@ -351,6 +351,7 @@ def _summary(registry: Registry, baseline: Baseline) -> dict[str, Any]:
         "model": baseline.model,
         "version": baseline.version,
         "number": baseline.number,
+        "learned": baseline.is_learned,
         "in_force": registry.in_force(baseline.key) is baseline,
         "rows": baseline.rows,
         "series": [s.name for s in baseline.series],

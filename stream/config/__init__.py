@@ -27,6 +27,7 @@ from stream.config.keys import (
     WebKeys,
     WindowKeys,
 )
+from stream.config.learning_keys import LearningKeys
 from stream.config.refusals import refusals
 from stream.config.rules import broken_rules
 from stream.config.segment_keys import SegmentKeys
@@ -91,6 +92,7 @@ class Config(Keys):
     web: WebKeys = WebKeys()
     windows: WindowKeys = WindowKeys()
     unknown_models: UnknownModels = "dead-letter"
+    learning: LearningKeys = LearningKeys()
     checkpoint: CheckpointKeys = CheckpointKeys()
     limits: LimitKeys = LimitKeys()
     fields: FieldNames = Field(default_factory=dict)

@@ -62,13 +62,6 @@ def _app(name: str) -> str:
     return _topic(name)
 
 
-def _unknown_models(value: object) -> object:
-    if value == "learn":
-        fix = "dead-letter, and register a baseline with `driftline baseline create`"
-        raise Refused("learned baselines are not in this version yet", fix=fix)
-    return value
-
-
 def _smoothing(text: str) -> str:
     kind, _, epsilon = text.partition(":")
     if not SMOOTHING.fullmatch(text) or (kind == "epsilon" and not 0 < float(epsilon) < 1):
@@ -125,7 +118,7 @@ Limit = Annotated[
 ]
 Topic = Annotated[str, AfterValidator(_topic)]
 AppName = Annotated[str, AfterValidator(_app)]
-UnknownModels = Annotated[Literal["dead-letter", "ignore"], BeforeValidator(_unknown_models)]
+UnknownModels = Literal["dead-letter", "ignore", "learn"]
 SmoothingName = Annotated[str, AfterValidator(_smoothing)]
 FieldNames = Annotated[dict[str, str], AfterValidator(_field_names)]
 PANE_MINIMUM_MS: Final = 1_000

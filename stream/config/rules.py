@@ -11,6 +11,7 @@ from stream.config.durations import format_duration
 from stream.config.key_types import PANE_MINIMUM_MS
 from stream.config.keys import KafkaKeys, WindowKeys
 from stream.config.label_rules import label_rules
+from stream.config.learning_keys import learning_rules
 from stream.config.season_keys import season_rules
 from stream.config.segment_keys import SegmentKeys
 from stream.errors import ABSENT, ConfigError
@@ -41,6 +42,7 @@ def broken_rules(config: "Config") -> Iterator[ConfigError]:
     yield from label_rules(config)
     yield from budget_rules(config)
     yield from alert_rules(config)
+    yield from learning_rules(config)
     for name in config.fields.keys() & config.constants.keys():
         yield ConfigError(f"constants.{name}", config.constants[name], "is also in `fields`", fix="one of the two")
 

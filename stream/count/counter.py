@@ -2,14 +2,15 @@
 
 import zlib
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
-from stream.count.panes import PaneRows, Panes, pane_starts
-from stream.count.plan import Active, ActiveModel, ActivePlan, may_hold
+from stream.count.learning import Learning, LearningModel
+from stream.count.panes import PaneRows, Panes, Times, pane_starts
+from stream.count.plan import Active, ActiveModel, ActivePlan, Rows, may_hold, sorted_out
 from stream.count.waiting import WaitingRows
 from stream.durable.fold import Register
 from stream.durable.log import Outgoing
@@ -25,8 +26,7 @@ from stream.records.source import MessageBatch, Source
 
 MAX_PARTIAL_BYTES = 512 * 1024  # below Kafka's default limit of 1 MiB a message
 
-Rows = npt.NDArray[np.bool_]
-Times = npt.NDArray[np.int64]
+LEARNING: Final = "learning"  # in place of a definition: the models that have none yet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,7 @@ class CountProgress(msgspec.Struct, frozen=True, array_like=True):
     models: list[ActiveModel]
     idle: bool
     outcomes: OutboxProgress | None = None
+    learning: list[LearningModel] = []
 
 
 class CountFold:
@@ -84,6 +85,7 @@ class CountFold:
         self._proposals = Proposals(wanted)
         self._outbox = Outbox(source=source, kind=Kind.PREDICTIONS, sources=sources, to=outputs.outcomes or NOWHERE)
         self._waiting = WaitingRows(self.plan, self._outbox)
+        self.learning = Learning()
 
     def set_incarnation(self, incarnation: int) -> None:
         """How often an operator has declared the source to be a new topic; it goes with every partial."""
@@ -109,6 +111,7 @@ class CountFold:
         self.plan.activate(msgspec.msgpack.decode(payload, type=Plan), newest_event_ms=self.newest_event_ms)
         self._waiting = WaitingRows(self.plan, self._outbox)
         self._drop_what_is_over()
+        self.learning.end(self.plan.newest, self.plan.ingest.learning)
         self._must_announce = True
 
     def fold(self, batch: MessageBatch) -> None:
@@ -124,6 +127,7 @@ class CountFold:
         if self.plan.predecessors:
             again = self.plan.predecessor_decoder.decode(batch)
             self._count_predecessors(again, newest[np.searchsorted(decoded.time_place, again.place)])
+        self._learn(decoded, newest)
         self._dead_letters.add(decoded.rejections, self.ledger)
         self.ledger.received += decoded.received
         self.ledger.ignored += decoded.ignored
@@ -166,6 +170,7 @@ class CountFold:
                 self.plan.models,
                 self.idle,
                 self._outbox.progress(),
+                self.learning.models,
             )
         )
 
@@ -177,6 +182,7 @@ class CountFold:
         self.plan = ActivePlan(state.ingest, state.models, self._find)
         self._proposals.forget()
         self._outbox.restore(state.outcomes)
+        self.learning = Learning(state.learning)
         self._waiting = WaitingRows(self.plan, self._outbox)
         self.panes.restore(registers)
         models = {a.definition.id: a.model for a in self.plan.active}
@@ -187,14 +193,18 @@ class CountFold:
 
     def outputs(self) -> Sequence[Outgoing]:
         """Dead letters, outcomes, and partials when a pane has closed or the watermark has passed a pane's end."""
-        letters = self._dead_letters.take() + self._outcomes()
+        samples = self.learning.samples(self._name, self.plan.ingest.learning, self._home)
+        letters = self._dead_letters.take() + self._outcomes() + samples
         boundaries = {a.definition.id: self._watermark_ms(a) // a.model.settings.pane_ms for a in self.plan.active}
+        boundaries[LEARNING] = self.learning.pane_reached(self.newest_event_ms, self.plan.ingest.learning)
         moved = any(at > self._announced.get(definition, NO_TIME) for definition, at in boundaries.items())
         if not (self._closed or self._must_announce or moved):
             return letters
         closed, self._closed = self._closed, []
         self._announced, self._must_announce = boundaries, False
-        return letters + self._partials(closed, self.panes.open_parts() if self.idle else [])
+        partials = self._partials(closed, self.panes.open_parts() if self.idle else [])
+        # If a sample gets lost, the watermark must not come without it.
+        return letters + [replace(p, after_others=p.after_others or bool(samples)) for p in partials]
 
     # -- the steps
 
@@ -217,12 +227,12 @@ class CountFold:
     def _count_newest(self, key: ModelKey, columns: ModelColumns, decoded: PredictionBatch, newest: Times) -> None:
         active = self.plan.newest[key]
         event_time_ms, running = decoded.event_time_ms[columns.row], newest[columns.row]
-        mine, late = _sorted_out(active.model, event_time_ms, running)
+        mine, late = sorted_out(active.model, event_time_ms, running)
         self._into_panes(active, columns, decoded, mine & ~late, running)
         counted, known = mine & ~late, mine
         predecessor = self.plan.predecessors.get(key)
         if predecessor is not None:
-            older, older_late = _sorted_out(predecessor.model, event_time_ms, running)
+            older, older_late = sorted_out(predecessor.model, event_time_ms, running)
             counted, known = counted | (older & ~older_late), known | older
         self._count_over_sla(active, columns, counted)
         for segment_key, rows in active.definition.segmentation.without_own(columns, counted):
@@ -244,7 +254,7 @@ class CountFold:
         for key, columns in decoded.columns.items():
             active = self.plan.predecessors[key]
             running = newest[columns.row]
-            mine, late = _sorted_out(active.model, decoded.event_time_ms[columns.row], running)
+            mine, late = sorted_out(active.model, decoded.event_time_ms[columns.row], running)
             self._into_panes(active, columns, decoded, mine & ~late, running)
 
     def _into_panes(
@@ -263,6 +273,23 @@ class CountFold:
         self.panes.count(definition.id, "", rows, width=layout.width)
         for segment, at in definition.segmentation.parts(columns, taken):
             self.panes.count(definition.id, segment, rows.take(at), width=layout.width)
+
+    def _learn(self, decoded: PredictionBatch, newest: Times) -> None:
+        settings = self.plan.ingest.learning
+        if not decoded.unknown or settings is None:
+            return
+        learned = sum(a.definition.baseline.is_learned for a in self.plan.newest.values())
+        taken = self.learning.take(decoded, newest, self._name, settings, learned)
+        self.ledger.learning += taken.learning
+        self.ledger.late += taken.late
+        self._dead_letters.add(taken.refused, self.ledger)
+
+    @property
+    def _name(self) -> str:
+        return str(self.source) if self.incarnation == 0 else f"{self.source}~{self.incarnation}"
+
+    def _home(self, key: ModelKey) -> Source:
+        return Source(self._to.partials, partials_partition(key, self._to.partials_partitions))
 
     def _close_panes(self) -> None:
         self._closed += self.panes.close(
@@ -318,18 +345,6 @@ class CountFold:
 def partials_partition(key: ModelKey, partitions: int) -> int:
     """The partials partition whose owner evaluates the model."""
     return zlib.crc32(str(key).encode()) % partitions
-
-
-def _sorted_out(model: ActiveModel, event_time_ms: Times, running_newest_ms: Times) -> tuple[Rows, Rows]:
-    """Per row: does its pane belong to the definition, and had it closed when the row came?"""
-    pane_ms = model.settings.pane_ms
-    starts = pane_starts(event_time_ms, pane_ms=pane_ms)
-    mine = starts >= model.from_ms
-    watermark_ms = running_newest_ms - model.settings.allowed_lateness_ms
-    if model.until_ms is not None:
-        # Once its last pane has closed it is as if it had gone, wherever the batches are cut.
-        mine &= (starts < model.until_ms) & (watermark_ms < model.until_ms + pane_ms)
-    return mine, starts + pane_ms <= watermark_ms
 
 
 def _chunked(parts: list[PanePart], definitions: Collection[str]) -> list[list[PanePart]]:

@@ -11,14 +11,19 @@ from functools import lru_cache
 from typing import Final
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from stream.baselines.definition import Definition, shared_definition
+from stream.count.panes import Times, pane_starts
 from stream.ingest.decode import Decoder
 from stream.ingest.plan import FindBaseline, Plan, PlannedModel, baseline_in_use, number_of
 from stream.ingest.settings import IngestSettings
 from stream.records.partial import NO_TIME, ActiveDefinition
 from stream.records.prediction import ModelKey, Schema
 from stream.records.settings import CountingSettings, OutcomeSettings
+
+Rows = npt.NDArray[np.bool_]
 
 MOST_OVER: Final = 2  # definitions of a model that are over and still announced
 
@@ -138,6 +143,18 @@ class ActivePlan:
 def may_hold(model: ActiveModel, start_ms: int) -> bool:
     """Whether the definition counts panes that begin there."""
     return model.from_ms <= start_ms and (model.until_ms is None or start_ms < model.until_ms)
+
+
+def sorted_out(model: ActiveModel, event_time_ms: Times, running_newest_ms: Times) -> tuple[Rows, Rows]:
+    """Per row: does its pane belong to the definition, and had it closed when the row came?"""
+    pane_ms = model.settings.pane_ms
+    starts = pane_starts(event_time_ms, pane_ms=pane_ms)
+    mine = starts >= model.from_ms
+    watermark_ms = running_newest_ms - model.settings.allowed_lateness_ms
+    if model.until_ms is not None:
+        # Once its last pane has closed it is as if it had gone, wherever the batches are cut.
+        mine &= (starts < model.until_ms) & (watermark_ms < model.until_ms + pane_ms)
+    return mine, starts + pane_ms <= watermark_ms
 
 
 def is_over(model: ActiveModel, newest_event_ms: int) -> bool:

@@ -1,7 +1,7 @@
 """The evaluate fold: partials of all sources in, reports and alerts out; one partials partition.
 
-Two kinds of record come, told apart by their first byte: counts of predictions, taken here, and counts
-of joined labels, taken by `PerformanceCourses`.
+Three kinds of record come, told apart by their first byte: counts of predictions, taken here, counts
+of joined labels, taken by `PerformanceCourses`, and rows of unknown models, taken by `LearnedBaselines`.
 
 It evaluates on what the partials say (watermarks, idle records), never on a clock, so that its
 outputs are a function of the partials alone: a crash or a zombie repeats a message, bit for bit,
@@ -18,9 +18,11 @@ from stream.baselines.definition import Definition
 from stream.durable.fold import Register
 from stream.durable.log import Outgoing
 from stream.errors import CallerError
+from stream.evaluate import learning
 from stream.evaluate.alert_message import LostInput
 from stream.evaluate.candidate import Candidate
 from stream.evaluate.course import Course, CourseProgress
+from stream.evaluate.learning import LearnedBaselines, LearnedProgress
 from stream.evaluate.outcome_sources import OutcomeSourceState
 from stream.evaluate.panes import PaneSum
 from stream.evaluate.performance_course import PerformanceProgress
@@ -30,6 +32,7 @@ from stream.evaluate.report import Judged
 from stream.evaluate.settings import ModelSettings
 from stream.evaluate.sources import Sources, SourceState
 from stream.evaluate.traffic_alerts import traffic_window
+from stream.records.learning import SampleRecord, decode_sample, is_sample
 from stream.records.partial import NO_TIME, Partial, decode_partial
 from stream.records.performance import PerformancePartial, is_performance
 from stream.records.prediction import ModelKey
@@ -49,6 +52,8 @@ class EvaluateProgress(msgspec.Struct, array_like=True):
     outcomes_expected: int = 0
     performance: list[PerformanceProgress] = []
     requests: Requests = NO_REQUESTS
+    learned: list[LearnedProgress] = []
+    learning_refused: int = 0
 
 
 class EvaluateFold:
@@ -71,6 +76,7 @@ class EvaluateFold:
         self.evaluations = 0
         self._publisher = Publisher(outputs)
         self.performance = PerformanceCourses(self._publisher, settings_of, find_baseline)
+        self.learned = LearnedBaselines()
         self._settings_of = settings_of
         self._find = find_baseline
         self._requests = requests
@@ -83,7 +89,9 @@ class EvaluateFold:
         """A baseline that a partial was counted with and that has not been read yet."""
         for value in batch.values:
             partial = _read(value)
-            for known in partial.definitions.values() if partial else ():
+            if partial is None or isinstance(partial, SampleRecord):
+                continue
+            for known in partial.definitions.values():
                 if self._find(known.baseline_id) is None:
                     return known.baseline_id
         return None
@@ -111,6 +119,9 @@ class EvaluateFold:
             if isinstance(partial, PerformancePartial):
                 self.unreadable += not self.performance.take(partial, offset + 1)
                 continue
+            if isinstance(partial, SampleRecord):
+                self.learned.take(partial, offset + 1)
+                continue
             if partial is None:
                 self.unreadable += 1
                 continue
@@ -134,11 +145,11 @@ class EvaluateFold:
 
     def changed(self) -> Sequence[Register]:
         """Panes that changed."""
-        return self._registers(only_changed=True) + self.performance.registers(only_changed=True)
+        return self._all_registers(only_changed=True)
 
     def live(self) -> Sequence[Register]:
         """All panes."""
-        return self._registers(only_changed=False) + self.performance.registers(only_changed=False)
+        return self._all_registers(only_changed=False)
 
     def outputs(self) -> Sequence[Outgoing]:
         """Reports and alerts."""
@@ -160,6 +171,8 @@ class EvaluateFold:
                 self.performance.sources.expected,
                 self.performance.progress(),
                 self._publisher.requests,
+                self.learned.progress,
+                self.learned.refused,
             )
         )
 
@@ -179,8 +192,13 @@ class EvaluateFold:
                 course.candidates[definition.id] = candidate
                 candidates[definition.id] = course, candidate
         self.performance.restore(state.outcome_sources, state.outcomes_expected, state.performance)
+        self.learned.restore(state.learned, state.learning_refused)
+        sampled = []
         for register in registers:
             identity = msgspec.msgpack.decode(register.key)
+            if identity[0] == learning.REGISTER:
+                sampled.append(register)
+                continue
             if identity[0] == REGISTER:
                 self.performance.restore_register(identity, register)
                 continue
@@ -192,6 +210,7 @@ class EvaluateFold:
                 candidate.panes_of(segment).by_start[start_ms] = PaneSum.from_bytes(
                     register.value, register.next_offset
                 )
+        self.learned.restore_rows(sampled)
         self._newest_ms = self.sources.newest_ms()
 
     def take_published(self) -> list[PublishedAlert]:
@@ -226,6 +245,7 @@ class EvaluateFold:
             candidate = course.enter(definition, announced, offset)
             if candidate is not None:
                 entered[definition_id] = course, candidate
+            self.learned.has_baseline(definition.key)
         if self.sources.is_newest_word(partial):
             for course in self.courses.values():
                 course.note_spans(partial.source, partial.definitions)
@@ -234,6 +254,8 @@ class EvaluateFold:
     def _advance(self, touched: list[Course]) -> None:
         newest_ms = self.sources.newest_ms()
         moved_on, self._newest_ms = newest_ms != self._newest_ms, newest_ms
+        for baseline in self.learned.advance(newest_ms) if moved_on else ():
+            self._publisher.learned(baseline)
         for course in self.courses.values() if moved_on else touched:
             for end_ms in course.revised_ends():
                 self._publish_revision(course, end_ms)
@@ -307,6 +329,10 @@ class EvaluateFold:
         definition = Definition(baseline, settings)
         return self._definitions.setdefault(definition.id, definition)
 
+    def _all_registers(self, *, only_changed: bool) -> list[Register]:
+        kinds = (self._registers, self.performance.registers, self.learned.registers)
+        return [register for kind in kinds for register in kind(only_changed=only_changed)]
+
     def _registers(self, *, only_changed: bool) -> list[Register]:
         registers: list[Register] = []
         for _, course in sorted(self.courses.items(), key=lambda item: item[0]):
@@ -318,10 +344,12 @@ class EvaluateFold:
         return registers
 
 
-def _read(value: bytes | None) -> Partial | PerformancePartial | None:
+def _read(value: bytes | None) -> Partial | PerformancePartial | SampleRecord | None:
     if value and is_performance(value):
         return read_performance(value)
     try:
+        if value and is_sample(value):
+            return decode_sample(value)
         return decode_partial(value) if value else None
     except msgspec.DecodeError:
         return None

@@ -7,6 +7,7 @@ from typing import Any
 
 from stream.alerts.episode import AlertRules, Episode
 from stream.alerts.silences import NO_REQUESTS
+from stream.baselines.baseline import Baseline
 from stream.durable.log import Outgoing
 from stream.evaluate.alert_message import AlertWindow, LostInput, input_lost_record
 from stream.evaluate.alert_moves import move_alerts
@@ -23,6 +24,7 @@ class EvaluateOutputs:
     reports_partitions: int
     alerts: str
     alerts_partitions: int
+    baselines: str = "baselines"  # whose first partition is the registry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,11 @@ class Publisher:
         """The alerts since the last call."""
         published, self._published = self._published, []
         return published
+
+    def learned(self, baseline: Baseline) -> None:
+        """A baseline for the registry; a repeat is the same bytes under the same key."""
+        to = Source(self._to.baselines, 0)
+        self._outputs.append(Outgoing(to=to, key=baseline.id.encode(), value=baseline.to_bytes()))
 
     def report(
         self, judged: Judged, *, revision: int, episodes: dict[str, Episode], reliable: bool | None = None

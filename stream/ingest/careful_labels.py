@@ -94,7 +94,7 @@ class CarefulLabels:
     def _unknown(self, model: str) -> Outcome:
         if fault := name_fault("model", model):
             return fault
-        if self._settings.unknown_models == "ignore":
+        if self._settings.unknown_models in ("ignore", "learn"):  # what is being learned does not wait for labels yet
             return IGNORED
         return Fault(
             "unknown_model",

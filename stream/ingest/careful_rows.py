@@ -19,9 +19,12 @@ from stream.ingest.id_hash import NO_ID, id_fault, id_hash
 from stream.ingest.latency_values import latency_value
 from stream.ingest.segment_values import codes_of, segment_codes
 from stream.ingest.settings import IngestSettings
+from stream.ingest.unknown_rows import UnknownRow, unknown_row
 from stream.records.prediction import Answer, ModelKey, Schema
 
 _ANSWER_FIELDS: Final = ("score", "value", "scores", "features")
+# What nobody has registered is held to what every model is: a score is in [0, 1].
+OF_ANY_MODEL: Final = Schema(numeric=(), categorical=(), categories=(), answer=Answer.SCORE)
 
 
 class Row(NamedTuple):
@@ -36,7 +39,7 @@ class Row(NamedTuple):
     segments: Sequence[int] = ()  # codes of the schema's segment fields
 
 
-Outcome = Row | Fault | Ignored
+Outcome = Row | UnknownRow | Fault | Ignored
 
 
 class CarefulRows:
@@ -59,19 +62,27 @@ class CarefulRows:
             return key
         schema = self._schemas.get(key)
         if schema is None:
-            return self._unknown(key)
-        event_time_ms = event_time(
-            prediction.get("ts"),
-            record_timestamp_ms=record_timestamp_ms,
-            max_clock_skew_ms=self._settings.max_clock_skew_ms,
-        )
+            return self._unknown(key, prediction, record_timestamp_ms)
+        event_time_ms = self._event_time(prediction, record_timestamp_ms)
         if isinstance(event_time_ms, Fault):
             return event_time_ms
         return _envelope_fault(prediction, schema) or self._row(key, schema, event_time_ms, prediction)
 
-    def _unknown(self, key: ModelKey) -> Outcome:
+    def _event_time(self, prediction: dict[str, object], record_timestamp_ms: int) -> int | Fault:
+        return event_time(
+            prediction.get("ts"),
+            record_timestamp_ms=record_timestamp_ms,
+            max_clock_skew_ms=self._settings.max_clock_skew_ms,
+        )
+
+    def _unknown(self, key: ModelKey, prediction: dict[str, object], record_timestamp_ms: int) -> Outcome:
         if fault := name_fault("model", key.model) or name_fault("version", key.version):
             return fault
+        if self._settings.unknown_models == "learn":
+            event_time_ms = self._event_time(prediction, record_timestamp_ms)
+            if isinstance(event_time_ms, Fault):
+                return event_time_ms
+            return _envelope_fault(prediction, OF_ANY_MODEL) or unknown_row(key, event_time_ms, prediction)
         if self._settings.unknown_models == "ignore":
             return IGNORED
         versions = sorted(other.version for other in self._schemas if other.model == key.model)

@@ -1,6 +1,6 @@
 """A fetch of messages becomes columns and rejections: the front door of this folder.
 
-Promise: `received == rows + rejections + ignored`; nothing raises, whatever the bytes are; what a message
+Promise: `received == rows + rejections + ignored + unknown`; nothing raises, whatever the bytes are; what a message
 becomes depends on its own bytes, its record's timestamp and the decoder's settings only, never on its
 neighbours, on how fetches are cut or on a clock.
 Cost: about 1.3 us a row for 400 bytes with 10 features (benchmarks/bench_decode.py), 10 us for rows that need a
@@ -8,14 +8,16 @@ careful look, 0.1 ms a batch. A message of 10 MB that is an array of nothing tak
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from stream.ingest.assemble import assemble, chunks_of
 from stream.ingest.careful_rows import CarefulRows
+from stream.ingest.chunk import element_of, message_of
 from stream.ingest.foreign_shape import ForeignShape
 from stream.ingest.settings import IngestSettings
 from stream.ingest.two_routes import TwoRoutes
 from stream.ingest.typed_rows import TypedRows
-from stream.records.prediction import ModelKey, PredictionBatch, Schema
+from stream.records.prediction import ModelKey, PredictionBatch, Schema, UnknownPrediction
 from stream.records.source import MessageBatch
 
 
@@ -42,4 +44,19 @@ class Decoder:
         """Every prediction of the batch, exactly once, in log order."""
         found = self._routes.read(batch)
         chunks = found.chunks + chunks_of(found.rows)
-        return assemble(batch, chunks, found.rejections, times=found.times, ignored=found.ignored)
+        decoded = assemble(batch, chunks, found.rejections, times=found.times, ignored=found.ignored)
+        if not found.unknown:
+            return decoded
+        unknown = [
+            UnknownPrediction(
+                place=unit.place,
+                offset=int(batch.offsets[message_of(unit.place)]),
+                element=element_of(unit.place),
+                event_time_ms=row.event_time_ms,
+                key=row.key,
+                content=row.content,
+                value=unit.value,
+            )
+            for unit, row in found.unknown
+        ]
+        return replace(decoded, unknown=sorted(unknown), received=decoded.received + len(unknown))

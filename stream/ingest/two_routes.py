@@ -11,6 +11,7 @@ from stream.ingest.fault import Fault
 from stream.ingest.json_text import parse_json
 from stream.ingest.routes import Unit, read_all
 from stream.ingest.settings import IngestSettings
+from stream.ingest.unknown_rows import UnknownRow
 from stream.records.rejection import Rejection
 from stream.records.source import MessageBatch
 
@@ -20,12 +21,13 @@ RowT = TypeVar("RowT")
 
 @dataclass(slots=True)
 class Found(Generic[ChunkT, RowT]):
-    """What the messages of one batch have become; each is in exactly one of the first four."""
+    """What the messages of one batch have become; each is in exactly one of the first five."""
 
     chunks: list[ChunkT] = field(default_factory=list)  # rows of the fast route
     rows: list[tuple[int, RowT]] = field(default_factory=list)  # of the slow one, with their places
     rejections: dict[int, Rejection] = field(default_factory=dict)  # by place
     ignored: int = 0
+    unknown: list[tuple[Unit, UnknownRow]] = field(default_factory=list)  # of models that are learned
     times: list[tuple[int, int]] = field(default_factory=list)  # place and event time of what is no row but has one
 
 
@@ -34,7 +36,7 @@ class TwoRoutes(Generic[ChunkT, RowT]):
     """The routes of one decoder."""
 
     fast: Callable[[Units], tuple[list[ChunkT], list[int]]]  # what it accepts, and the positions of the rest
-    careful: Callable[[object, int], RowT | Fault | Ignored]  # one JSON value with its record's timestamp
+    careful: Callable[[object, int], RowT | UnknownRow | Fault | Ignored]  # one JSON value with its record's timestamp
     shaped: Callable[[object], object]  # a message in our words
     settings: IngestSettings
 
@@ -53,20 +55,22 @@ class TwoRoutes(Generic[ChunkT, RowT]):
                 found.rejections[unit.place] = rejection(outcome, unit.place, unit.value, batch)
             elif isinstance(outcome, Ignored):
                 found.ignored += 1
+            elif isinstance(outcome, UnknownRow):
+                found.unknown.append((unit, outcome))
             else:
                 found.rows.append((unit.place, outcome))
 
         read_all(batch, fast=fast, slow=slow, max_message_bytes=self.settings.max_message_bytes)
         return found
 
-    def _look_at(self, unit: Unit, found: Found[ChunkT, RowT]) -> RowT | Fault | Ignored:
+    def _look_at(self, unit: Unit, found: Found[ChunkT, RowT]) -> RowT | UnknownRow | Fault | Ignored:
         """One message by the slow route; if it is no row, its event time is kept."""
         parsed = parse_json(unit.value or b"")
         if isinstance(parsed, Fault):
             return parsed
         message = self.shaped(parsed)
         outcome = self.careful(message, unit.timestamp_ms)
-        if isinstance(outcome, Fault | Ignored):
+        if isinstance(outcome, Fault | Ignored | UnknownRow):
             event_time_ms = time_of(message, unit.timestamp_ms, self.settings)
             if event_time_ms is not None:
                 found.times.append((unit.place, event_time_ms))

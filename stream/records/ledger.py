@@ -8,7 +8,7 @@ ByModel = dict[str, dict[str, dict[str, int]]]
 
 
 class Ledger(msgspec.Struct, kw_only=True):
-    """`received = counted + late + ignored + dead`, at every checkpoint.
+    """`received = counted + late + ignored + learning + dead`, at every checkpoint.
 
     `lost` is apart: records that retention cut away before they were read were never received.
     """
@@ -22,10 +22,11 @@ class Ledger(msgspec.Struct, kw_only=True):
     unknown_classes: int = 0  # of those counted: labels of a multiclass model that name none of its classes
     over_sla: dict[str, dict[str, int]] = {}  # counted predictions that took longer than the SLA: model, version
     segment_other: ByModel = {}  # counted, in `other` of a key: model, version, key
+    learning: int = 0  # of a model without a baseline, which is being learned: in no window
 
     def balance(self) -> int:
         """0, or rows have vanished."""
-        return self.received - self.counted - self.late - self.ignored - sum(self.dead.values())
+        return self.received - self.counted - self.late - self.ignored - self.learning - sum(self.dead.values())
 
     def add_over_sla(self, key: ModelKey, answers: int) -> None:
         """Count answers over the SLA; names in order: equal ledgers are equal bytes."""
@@ -43,6 +44,7 @@ class Ledger(msgspec.Struct, kw_only=True):
             counted=self.counted + other.counted,
             late=self.late + other.late,
             ignored=self.ignored + other.ignored,
+            learning=self.learning + other.learning,
             dead=_sum(self.dead, other.dead),
             lost=self.lost + other.lost,
             unknown_classes=self.unknown_classes + other.unknown_classes,

@@ -44,12 +44,24 @@ class ModelColumns:
     )
 
 
+class UnknownPrediction(NamedTuple):
+    """A well-formed prediction of a model that nobody has registered, under `unknown_models: learn`."""
+
+    place: int  # as in PredictionBatch
+    offset: int
+    element: int | None  # position in an array message
+    event_time_ms: int
+    key: ModelKey
+    content: bytes  # JSON: its features and answers
+    value: bytes | None  # the message, or the element, as it came
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionBatch:
     """Predictions of one MessageBatch, in log order: row i is one prediction.
 
-    `received` counts every prediction of the messages: rows here (known models), `unknown`
-    rows (models without a definition, ignored by configuration) and rejections.
+    `received` counts every prediction of the messages: rows here (known models), `ignored`
+    ones (of models without a definition), `unknown` ones and rejections.
     """
 
     place: npt.NDArray[np.int64]  # shape (rows,), ascending: log order, within the batch, of all its predictions
@@ -62,7 +74,8 @@ class PredictionBatch:
     columns: dict[ModelKey, ModelColumns]
     rejections: list[Rejection]  # in log order
     ignored: int  # predictions of unknown models under `unknown_models: ignore`
-    received: int  # = rows + len(rejections) + ignored
+    received: int  # = rows + len(rejections) + ignored + len(unknown)
+    unknown: list[UnknownPrediction] = field(default_factory=list)  # in log order; of models that are learned
 
 
 class Answer(enum.StrEnum):

@@ -51,10 +51,13 @@ _MODEL: Final = ("model", "version")
 _TRAFFIC: Final = (*_MODEL, "segment")  # "" for all of it; Prometheus takes an empty label for none
 
 METRICS: Final = (
-    MetricSpec("predictions_received_total", _SOURCE, "predictions read: counted + late + ignored + dead letters"),
+    MetricSpec(
+        "predictions_received_total", _SOURCE, "predictions read: counted + late + ignored + learning + dead letters"
+    ),
     MetricSpec("predictions_counted_total", _SOURCE, "predictions in a pane"),
     MetricSpec("predictions_late_total", _SOURCE, "predictions whose pane had closed"),
     MetricSpec("predictions_ignored_total", _SOURCE, "of unknown models, or before a model's first whole pane"),
+    MetricSpec("predictions_learning_total", _SOURCE, "of models whose baseline is being learned: in no window"),
     MetricSpec("predictions_lost_total", _SOURCE, "offsets that retention cut away before they were read"),
     MetricSpec("labels_received_total", _SOURCE, "labels read: counted + ignored + dead letters"),
     MetricSpec("labels_counted_total", _SOURCE, "labels that went to the join"),
@@ -122,6 +125,10 @@ METRICS: Final = (
     MetricSpec("evaluations_total", ("partition",), "windows of drift evaluated, revisions included"),
     MetricSpec("sources_waited_for", ("partition",), "predictions partitions that hold every window back"),
     MetricSpec("outcomes_waited_for", ("partition",), "outcomes partitions that hold every window of labels back"),
+    MetricSpec("models_learning", ("partition",), "model versions whose baseline is being learned"),
+    MetricSpec(
+        "learning_refused_total", ("partition",), "samples of one model too many, or of one that cannot be learned"
+    ),
     MetricSpec("series_refused", (), 'series beyond the cap, shown together as feature="other"'),
     MetricSpec("partials_unreadable_total", ("partition",), "records of the partials topic that are no partials"),
     MetricSpec("revisions_missed_total", _MODEL, "closed panes that came when no window needed them any more"),
@@ -175,7 +182,7 @@ class OwnersCollector(Collector):
         families["build_info"].add_metric([version("driftline"), platform.python_version()], 1)
         for source, owner in sorted(self._owners().items()):
             if isinstance(owner.fold, CountFold):
-                _add_input(families, source, owner.fold, "predictions", ("counted", "late", "ignored"))
+                _add_input(families, source, owner.fold, "predictions", ("counted", "late", "ignored", "learning"))
             elif isinstance(owner.fold, LabelFold):
                 _add_input(families, source, owner.fold, "labels", ("counted", "ignored"))
                 unknown = owner.fold.ledger.unknown_classes
@@ -239,6 +246,8 @@ def _add_evaluate(families: Families, source: Source, fold: EvaluateFold) -> Non
     families["evaluations_total"].add_metric([str(source.partition)], fold.evaluations)
     families["partials_unreadable_total"].add_metric([str(source.partition)], fold.unreadable)
     families["sources_waited_for"].add_metric([str(source.partition)], len(fold.sources.waiting_for()))
+    families["models_learning"].add_metric([str(source.partition)], len(fold.learned.learning))
+    families["learning_refused_total"].add_metric([str(source.partition)], fold.learned.refused)
     joins_waited_for = len(fold.performance.sources.waiting_for())
     families["outcomes_waited_for"].add_metric([str(source.partition)], joins_waited_for)
     for course in fold.courses.values():

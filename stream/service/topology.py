@@ -4,7 +4,7 @@ predictions/p --count--> driftline.partials/hash(model), dead-letters     state:
                      `-> driftline.outcomes/hash(id)
 labels/l --labels--> driftline.outcomes/hash(id), dead-letters            state: driftline.labels-changelog/l
 driftline.outcomes/o --join--> driftline.partials/hash(model)             state: driftline.join-changelog/o
-driftline.partials/q --evaluate--> reports, alerts                        state: driftline.evaluate-changelog/q
+driftline.partials/q --evaluate--> reports, alerts, baselines             state: driftline.evaluate-changelog/q
 """
 
 from collections.abc import Callable, Mapping
@@ -28,6 +28,7 @@ from stream.join.emission import JoinOutputs
 from stream.join.fold import JoinFold
 from stream.labels.fold import LabelFold, LabelOutputs
 from stream.outcomes.covering import OutcomesTopic
+from stream.records.learning import LearningSettings
 from stream.records.settings import CountingSettings, outcome_settings, segment_settings
 from stream.records.source import Source
 from stream.service.registry_tail import RegistryTail
@@ -140,6 +141,7 @@ class Topology:
             reports_partitions=self.partitions[topics.reports],
             alerts=topics.alerts,
             alerts_partitions=self.partitions[topics.alerts],
+            baselines=topics.baselines,
         )
         return EvaluateFold(
             outputs=outputs,
@@ -209,6 +211,22 @@ def ingest_settings(config: Config) -> IngestSettings:
         fields=config.fields,
         constants=config.constants,
         max_message_bytes=config.limits.max_message_bytes,
+        learning=learning_settings(config),
+    )
+
+
+def learning_settings(config: Config) -> LearningSettings | None:
+    """How baselines of models that nobody has registered are learned; None: they are not."""
+    if config.unknown_models != "learn":
+        return None
+    learning, windows = config.learning, config.windows
+    return LearningSettings(
+        pane_ms=windows.pane,
+        allowed_lateness_ms=windows.allowed_lateness,
+        span_ms=windows.length if learning.span is None else learning.span,
+        rows=learning.rows,
+        models=learning.models,
+        features=learning.features,
     )
 
 

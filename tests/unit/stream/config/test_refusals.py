@@ -81,7 +81,7 @@ CASES = [
     ("models: {m: {checks: {psi: {features: {f: {critical: 0.05}}}}}}", "models.m.checks.psi.features.f.critical",
      "= 0.05: must be at least the warning limit (0.1)"),
     # words
-    ("unknown_models: dead_letter", "unknown_models", "must be one of dead-letter, ignore; try dead-letter"),
+    ("unknown_models: dead_letter", "unknown_models", "must be one of dead-letter, ignore, learn; try dead-letter"),
     ("kafka: {security_protocol: TLS}", "kafka.security_protocol", "must be one of PLAINTEXT, SSL"),
     ("models: {m: {task: ranking}}", "models.m.task", "must be one of binary, regression, multiclass"),
     ("smoothing: epsilon:2", "smoothing", "must be half, or epsilon: with a number between 0 and 1"),
@@ -104,8 +104,10 @@ CASES = [
     ("kafka: {security_protocol: SASL_SSL}", "kafka.sasl_mechanism", "is needed with security_protocol SASL_SSL"),
     ("kafka: {sasl_mechanism: PLAIN}", "kafka.sasl_mechanism", "has no effect with security_protocol PLAINTEXT"),
     ("kafka: {ssl_keyfile: k}", "kafka.ssl_certfile", "is needed beside the other one"),
-    # what a later version will know
-    ("unknown_models: learn", "unknown_models", "learned baselines are not in this version yet; try dead-letter"),
+    # learning
+    ("learning: {rows: 199}", "learning.rows", "must be at least 200"),
+    ("learning: {span: 90s}", "learning.span", "must be a whole number of panes (1m); try 2m"),
+    ("learning: {span: 30s}", "learning.span", "must be a whole number of panes (1m); try 1m"),
     # segments
     ("models: {m: {segments: [a]}}", "models.m.segments", "must be a section with keys of its own"),
     ("models: {m: {segments: {origin: }}}", "models.m.segments.origin", "`values` and `top`; try {values:"),

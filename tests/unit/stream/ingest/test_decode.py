@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from stream.ingest.decode import Decoder
 from stream.ingest.settings import IngestSettings
+from stream.records.learning import LearningSettings
 from stream.records.prediction import Answer, ModelKey, PredictionBatch, Schema
 from stream.records.rejection import REJECTION_REASONS
 from tests.unit.stream.ingest import generated
@@ -246,3 +247,18 @@ def test_good_predictions_of_known_models_are_rows(value: bytes) -> None:
     schemas = {ModelKey(m, v): WITH_IDS for m in ("m", "other") for v in ("0", "1", "7")}
     batch = Decoder(schemas, IngestSettings()).decode(batch_of([value]))
     assert (len(batch.offset), batch.rejections) == (1, [])
+
+
+def test_predictions_of_unknown_models_are_handed_on_to_be_learned_and_are_counted() -> None:
+    learning = LearningSettings(pane_ms=1, allowed_lateness_ms=1, span_ms=1, rows=200, models=1, features=1)
+    values = (GOOD, b'[{"model":"n","score":0.5,"ts":1700000000000}, {"model":"n","score":9}]', b'{"model":"n"}')
+    batch = decode(*values, settings=IngestSettings(unknown_models="learn", learning=learning))
+    [found] = batch.unknown
+    assert (found.key, found.offset, found.element, found.event_time_ms) == (("n", "0"), 101, 0, 1_700_000_000_000)
+    assert (found.content, found.value) == (
+        b'{"features":{},"score":0.5}',
+        b'{"model":"n","score":0.5,"ts":1700000000000}',
+    )
+    assert found.place in batch.time_place  # it moves the watermark
+    assert [r.reason for r in batch.rejections] == ["score_out_of_range", "missing_answer"]
+    assert (len(batch.offset), batch.ignored, batch.received) == (1, 0, 4)

@@ -28,7 +28,7 @@ ARROWS = {
     "alerts": {"errors", "config", "records", "baselines", "ingest", "durable"},
     "evaluate": {"errors", "config", "records", "baselines", "ingest", "durable", "alerts"},
 }
-ARROWS["verify"] = {"errors", "records", "baselines", "ingest", "durable", "alerts", "evaluate"}
+ARROWS["verify"] = {"errors", "records", "baselines", "ingest", "durable", "join", "alerts", "evaluate"}
 ARROWS["service"] = set(ARROWS)
 ARROWS["backtest"] = set(ARROWS) - {"service"}
 ARROWS["demo"] = set(ARROWS)

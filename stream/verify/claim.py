@@ -56,21 +56,38 @@ class Claim:
     rows: tuple[CitedRows, ...]
 
 
-def claim_of(alert: dict[str, Any]) -> Claim | Cannot | NothingClaimed:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelClaim:
+    """A window of one model's labels, as an alert cites it."""
+
+    key: ModelKey
+    start_ms: int  # of label arrival
+    end_ms: int
+    baseline_id: str
+    definition_id: str  # of a PerformanceDefinition
+    outcomes: dict[str, int]  # by outcomes partition: the offset below which everything is counted
+
+
+def claim_of(alert: dict[str, Any]) -> Claim | LabelClaim | Cannot | NothingClaimed:
     """What one message of an alert claims."""
     check, evidence = alert["labels"]["check"], alert["evidence"]
     if check == INPUT_LOST:
         return Cannot("it says that input is gone: what retention cut away cannot be read again")
-    if check in OF_LABELS:
-        return Cannot(
-            f"{check} is counted from predictions that met their labels; the rows that it has seen lie in the internal "
-            "log of the join, which is trimmed"
-        )
-    if "sources" not in evidence:
+    if "sources" not in evidence and "outcomes" not in evidence:
         return NothingClaimed(alert["annotations"]["summary"])
     labels, window = alert["labels"], evidence["window"]
+    key = ModelKey(labels["model"], labels["version"])
+    if check in OF_LABELS:
+        return LabelClaim(
+            key=key,
+            start_ms=epoch_ms(window["start"]),
+            end_ms=epoch_ms(window["end"]),
+            baseline_id=evidence["baseline"],
+            definition_id=evidence["definition"],
+            outcomes=evidence["outcomes"],
+        )
     return Claim(
-        key=ModelKey(labels["model"], labels["version"]),
+        key=key,
         segment=labels["segment"],
         start_ms=epoch_ms(window["start"]),
         end_ms=epoch_ms(window["end"]),
@@ -78,16 +95,16 @@ def claim_of(alert: dict[str, Any]) -> Claim | Cannot | NothingClaimed:
         definition_id=evidence["definition"],
         counting=msgspec.convert(evidence["counting"], CountingSettings),
         rows=tuple(
-            CitedRows(name, _source(name), first, following, epoch_ms(evidence["newest_events"][name]))
+            CitedRows(name, source_of(name), first, following, epoch_ms(evidence["newest_events"][name]))
             for name, (first, following) in evidence["sources"].items()
         ),
     )
 
 
-def _source(name: str) -> Source:
+def source_of(name: str) -> Source:
     """The partition that a source is; `~1` behind it counts how often its topic was made anew.
 
-    >>> _source("predictions/3~1")
+    >>> source_of("predictions/3~1")
     Source(topic='predictions', partition=3)
     """
     topic, _, partition = name.partition("~")[0].rpartition("/")

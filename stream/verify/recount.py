@@ -65,7 +65,7 @@ async def recount(
         if missing is not None:
             return missing
         window = _Window(claim, definition, found, cited)
-        async for batch in _batches(log, cited):
+        async for batch in batches(log, cited.source, cited.first, cited.next):
             window.add(decoder.decode(batch))
             found.messages += len(batch.values)
     return found
@@ -137,21 +137,21 @@ async def _missing(log: Log, cited: CitedRows) -> Cannot | None:
     return None
 
 
-async def _batches(log: Log, cited: CitedRows) -> AsyncIterator[MessageBatch]:
-    """The messages in [first, next), some thousands at a time."""
+async def batches(log: Log, source: Source, first: int, following: int) -> AsyncIterator[MessageBatch]:
+    """The messages with offsets in [first, following), some thousands at a time."""
     held: list[Message] = []
     size = 0
-    async with aclosing(log.read(cited.source, cited.first)) as messages:
+    async with aclosing(log.read(source, first)) as messages:
         async for message in messages:
-            if message.offset >= cited.next:
+            if message.offset >= following:
                 break
             held.append(message)
             size += len(message.value or b"")
             if len(held) >= MESSAGES_AT_ONCE or size >= BYTES_AT_ONCE:
-                yield _batch(cited.source, held)
+                yield _batch(source, held)
                 held, size = [], 0
     if held:
-        yield _batch(cited.source, held)
+        yield _batch(source, held)
 
 
 def _batch(source: Source, messages: list[Message]) -> MessageBatch:

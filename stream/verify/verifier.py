@@ -20,15 +20,21 @@ from stream.evaluate.alert_groups import EVERY, Member, group_content
 from stream.evaluate.alert_message import AlertWindow, Content
 from stream.evaluate.alert_moves import content_of
 from stream.evaluate.evaluator import evaluate_window
+from stream.evaluate.label_coverage import LabelCoverage
+from stream.evaluate.performance_evaluator import Span as LabelSpan
+from stream.evaluate.performance_evaluator import evaluate_performance, performance_baseline
+from stream.evaluate.performance_report import JudgedPerformance, performance_window
 from stream.evaluate.report import Judged
 from stream.evaluate.settings import ModelSettings
 from stream.evaluate.traffic_alerts import traffic_window
 from stream.evaluate.yardstick import yardstick_of
 from stream.ingest.settings import IngestSettings
+from stream.records.outcome import PerformanceDefinition
 from stream.records.times import epoch_ms
-from stream.verify.claim import Cannot, Claim, NothingClaimed, claim_of
+from stream.verify.claim import Cannot, Claim, LabelClaim, NothingClaimed, claim_of
 from stream.verify.compare import Difference, differences
 from stream.verify.recount import Recount, recount
+from stream.verify.rejoin import rejoin
 
 COMPARED: Final = ("value", "threshold", "annotations", "evidence")
 
@@ -69,6 +75,8 @@ class Verifier:
             return Verified(alert, Result.CANNOT, claim.reason)
         if isinstance(claim, NothingClaimed):
             return Verified(alert, Result.NOTHING, claim.reason)
+        if isinstance(claim, LabelClaim):
+            return await self._verify_labels(alert, claim)
         definition = self._definition(claim)
         if isinstance(definition, Cannot):
             return Verified(alert, Result.CANNOT, definition.reason)
@@ -76,16 +84,27 @@ class Verifier:
         found = await recount(self.log, claim, definition, self.ingest, ids=self.joins_labels(model))
         if isinstance(found, Cannot):
             return Verified(alert, Result.CANNOT, found.reason)
-        remade = _remade(alert, claim, definition, found, self.settings_of(model))
-        if isinstance(remade, Cannot):
-            return Verified(alert, Result.CANNOT, remade.reason, found)
-        unequal = [d for name in COMPARED for d in differences(alert[name], remade[name], name)]
-        return Verified(alert, Result.UNEQUAL if unequal else Result.EQUAL, "", found, unequal)
+        window = _traffic(claim, definition, found, self.settings_of(model))
+        return _compared(alert, found, _remade(window, alert, claim.baseline_id))
+
+    async def _verify_labels(self, alert: dict[str, Any], claim: LabelClaim) -> Verified:
+        baseline = self.find_baseline(claim.baseline_id)
+        if baseline is None:
+            return Verified(alert, Result.CANNOT, _gone(claim.baseline_id).reason)
+        joined = await rejoin(self.log, claim)
+        if isinstance(joined, Cannot):
+            return Verified(alert, Result.CANNOT, joined.reason)
+        definition, found = joined
+        window = _labels(claim, definition, found, baseline, self.settings_of(claim.key.model))
+        remade = _remade(window, alert, claim.baseline_id)
+        if isinstance(remade, dict):
+            remade["evidence"]["coverage"] = alert["evidence"]["coverage"]  # of cohorts, which are not counted again
+        return _compared(alert, found, remade)
 
     def _definition(self, claim: Claim) -> Definition | Cannot:
         baseline = self.find_baseline(claim.baseline_id)
         if baseline is None:
-            return Cannot(f"baseline {claim.baseline_id} is not in the baselines topic any more")
+            return _gone(claim.baseline_id)
         definition = Definition(baseline, claim.counting)
         if definition.id != claim.definition_id:
             return Cannot(
@@ -95,10 +114,19 @@ class Verifier:
         return definition
 
 
-def _remade(
-    alert: Mapping[str, Any], claim: Claim, definition: Definition, found: Recount, settings: ModelSettings
-) -> dict[str, Any] | Cannot:
-    """The message as it is made of the recount."""
+def _gone(baseline_id: str) -> Cannot:
+    return Cannot(f"baseline {baseline_id} is not in the baselines topic any more")
+
+
+def _compared(alert: dict[str, Any], found: Recount, remade: dict[str, Any] | Cannot) -> Verified:
+    if isinstance(remade, Cannot):
+        return Verified(alert, Result.CANNOT, remade.reason, found)
+    unequal = [d for name in COMPARED for d in differences(alert[name], remade[name], name)]
+    return Verified(alert, Result.UNEQUAL if unequal else Result.EQUAL, "", found, unequal)
+
+
+def _traffic(claim: Claim, definition: Definition, found: Recount, settings: ModelSettings) -> AlertWindow:
+    """The window judged again."""
     yardstick = yardstick_of(definition, settings, claim.end_ms - claim.start_ms, claim.segment)
     evaluation = evaluate_window(
         yardstick,
@@ -108,10 +136,30 @@ def _remade(
         end_ms=claim.end_ms,
         complete=True,  # only complete windows move alerts
     )
-    window = traffic_window(Judged(evaluation, definition, claim.segment), lambda _start_ms, _end_ms: found.spans)
+    return traffic_window(Judged(evaluation, definition, claim.segment), lambda _start_ms, _end_ms: found.spans)
+
+
+def _labels(
+    claim: LabelClaim, definition: PerformanceDefinition, found: Recount, baseline: Baseline, settings: ModelSettings
+) -> AlertWindow:
+    """The window of labels judged again."""
+    compared_with = performance_baseline(baseline, definition)
+    evaluation = evaluate_performance(
+        definition,
+        found.counts,
+        compared_with,
+        settings.performance_at(baseline, definition.pane_ms),
+        span=LabelSpan(claim.start_ms, claim.end_ms, complete=True),
+        coverage=LabelCoverage(predictions=0, labelled=0, bands=(), cohorts=()),
+    )
+    return performance_window(JudgedPerformance(evaluation, definition, compared_with, claim.outcomes))
+
+
+def _remade(window: AlertWindow, alert: Mapping[str, Any], baseline_id: str) -> dict[str, Any] | Cannot:
+    """The message as it is made of the window that was judged again."""
     name, subject = alert["labels"]["check"], alert["labels"]["subject"]
-    episode = _episode(alert, claim)
-    content = _content(window, alert, claim, episode)
+    episode = _episode(alert, baseline_id)
+    content = _content(window, alert, episode)
     if isinstance(content, Cannot):
         return content
     remade = window.message(name, subject, episode, content)
@@ -119,7 +167,7 @@ def _remade(
     return plain
 
 
-def _content(window: AlertWindow, alert: Mapping[str, Any], claim: Claim, episode: Episode) -> Content | Cannot:
+def _content(window: AlertWindow, alert: Mapping[str, Any], episode: Episode) -> Content | Cannot:
     """What the message says of its check, or of all that are in its group."""
     name, subject, evidence = alert["labels"]["check"], alert["labels"]["subject"], alert["evidence"]
     checks = {check.subject: check for check in window.checks if check.check == name}
@@ -128,11 +176,11 @@ def _content(window: AlertWindow, alert: Mapping[str, Any], claim: Claim, episod
         return Cannot(f"the configuration given does not check {name} of {missing}; give the one of that time by -c")
     if subject != EVERY:
         return content_of(window, episode, checks[subject])
-    members = [Member(_episode({**alert, **s}, claim), checks[s["subject"]]) for s in evidence["subjects"]]
+    members = [Member(_episode({**alert, **s}, episode.baseline), checks[s["subject"]]) for s in evidence["subjects"]]
     return group_content(window, members, evidence["apart"])
 
 
-def _episode(alert: Mapping[str, Any], claim: Claim) -> Episode:
+def _episode(alert: Mapping[str, Any], baseline_id: str) -> Episode:
     """As it was when the message was made."""
     firing, reason = alert["status"] == "firing", alert.get("reason")
     return Episode(
@@ -141,7 +189,7 @@ def _episode(alert: Mapping[str, Any], claim: Claim) -> Episode:
         starts_at_ms=epoch_ms(alert["startsAt"]),
         state=State.FIRING if firing else State.RESOLVED,
         last_ms=(),
-        baseline=claim.baseline_id,
+        baseline=baseline_id,
         seq=alert["seq"],
         reason=None if reason is None else Reason(reason),
     )

@@ -1,0 +1,78 @@
+"""The labels that an alert has seen, joined again with their predictions.
+
+A join is a function of its log, so a fresh one that reads the log from its very start, up to the offset that the
+alert cites, holds the pairs that the alert was made of: without a changelog, registers restored or rows read back.
+If the log has been trimmed it cannot be said: what lay before decides which prediction a label met.
+Cost: as joining everything that the log keeps, 1 to 2 us a row.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from stream.durable.log import Log
+from stream.evaluate.panes import Span
+from stream.evaluate.performance_panes import labelled
+from stream.join.emission import JoinOutputs
+from stream.join.fold import JoinFold
+from stream.join.registers import PaneKey
+from stream.records.outcome import PerformanceDefinition
+from stream.records.partial import NO_TIME
+from stream.records.performance import Counts, Sections, unpack_sparse
+from stream.records.source import Source
+from stream.verify.claim import Cannot, LabelClaim, source_of
+from stream.verify.recount import Recount, batches
+
+NOWHERE: Final = JoinOutputs(partials="", partials_partitions=1, home=lambda _: 0)  # what it tells is thrown away
+
+
+async def rejoin(log: Log, claim: LabelClaim) -> tuple[PerformanceDefinition, Recount] | Cannot:
+    """Count a window of labels again; also what its pairs are counted with."""
+    definition: PerformanceDefinition | None = None
+    found = Recount(np.zeros(0, np.int64))
+    for name, following in claim.outcomes.items():
+        source = source_of(name)
+        missing = await _missing(log, source, following)
+        if missing is not None:
+            return missing
+        fold = JoinFold(source=source, sources=len(claim.outcomes), outputs=NOWHERE)
+        async for batch in batches(log, source, 0, following):
+            fold.fold(batch)
+            fold.outputs()
+            found.messages += len(batch.values)
+        known = fold.definitions.newest.get(claim.definition_id)
+        if known is not None:
+            definition = known
+            counts = _window(fold, known, claim)
+            found.counts = counts if not len(found.counts) else found.counts + counts
+        found.spans[name] = Span(0, following, NO_TIME)
+    if definition is None:
+        return Cannot(
+            f"definition {claim.definition_id} is not in the join's log: it is of several classes together, "
+            "or the log is another one"
+        )
+    found.rows = labelled(found.counts, Sections.of(definition))
+    return definition, found
+
+
+def _window(fold: JoinFold, definition: PerformanceDefinition, claim: LabelClaim) -> Counts:
+    """The sum of a join's panes of label arrival, shape (width,)."""
+    width = Sections.of(definition).width
+    keys = (
+        PaneKey(definition.id, False, start_ms) for start_ms in range(claim.start_ms, claim.end_ms, definition.pane_ms)
+    )
+    panes = (fold.registers.panes[key] for key in keys if key in fold.registers.panes)
+    return sum((unpack_sparse(pane.pack(), width) for pane in panes), start=np.zeros(width, np.int64))
+
+
+async def _missing(log: Log, source: Source, following: int) -> Cannot | None:
+    kept_from = await log.begin(source)
+    if kept_from > 0:
+        return Cannot(
+            f"{source}, in which labels meet their predictions, is kept from offset {kept_from} on only: "
+            "it is trimmed when nothing needs it any more, and what lay before decides which pairs there are"
+        )
+    last = await log.first_at(source, following - 1)
+    if last is None or last.offset != following - 1:
+        return Cannot(f"{source} does not hold offset {following - 1} any more, which was counted: it was made anew")
+    return None

@@ -1,0 +1,139 @@
+"""Alerts on labels: the pairs are joined again from the start of the join's log, and the message made anew."""
+
+import copy
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stream.alerts.rules import PerformanceRules
+from stream.baselines.baseline import Baseline
+from stream.ingest.settings import IngestSettings
+from stream.records.outcome import PerformanceDefinition
+from stream.verify.verifier import Result, Verified, Verifier
+from tests.memory_log import MemoryLog
+from tests.unit.stream.evaluate.labels import BINS, START_S, Labels, binary_baseline, definition, value_baseline
+from tests.unit.stream.join.outcomes import OUTCOMES, L, P, batch, join, labels, predictions
+
+STEP_S = 5
+UNTIL_S = 300
+WORSE_FROM_S = 150  # from then on the answers are noise
+PER_STEP = 40
+EASY = PerformanceRules()
+
+
+def rules() -> PerformanceRules:
+    assert EASY.auc is not None
+    assert EASY.mae is not None
+    return replace(EASY, auc=replace(EASY.auc, min_samples=50), mae=replace(EASY.mae, min_samples=50))
+
+
+@dataclass
+class Joined:
+    """A join's log, and the alerts of an evaluate that heard the join."""
+
+    log: MemoryLog
+    evaluate: Labels
+
+    async def verified(self, alert: dict[str, Any] | None = None, **changes: Any) -> list[Verified]:
+        """All alerts on labels, or one."""
+        verifier = Verifier(
+            log=self.log,
+            find_baseline=self.evaluate.worker.find,
+            settings_of=self.evaluate.settings_of,
+            ingest=IngestSettings(),
+            joins_labels=lambda _: True,
+        )
+        return [await replace(verifier, **changes).verify(one) for one in ([alert] if alert else self.alerts)]
+
+    @property
+    def alerts(self) -> list[dict[str, Any]]:
+        """Those that state a number."""
+        return [alert for alert in self.evaluate.alerts if "outcomes" in alert["evidence"]]
+
+
+def joined(of: Baseline, *, crashes: bool = False) -> Joined:
+    """Predictions every step; labels up to 20 s later, a fifth of them corrected."""
+    random, known = np.random.default_rng(3), definition(of, max_waiting=10_000)
+    rows: dict[int, list[P | L]] = defaultdict(list)
+    for number in range(UNTIL_S // STEP_S * PER_STEP):
+        at = number // PER_STEP * STEP_S
+        payload, value = _answer(random, known, noise=at >= WORSE_FROM_S)
+        rows[at].append(P(number + 1, START_S + at, payload, known))
+        arrives = at + int(random.integers(0, 20))
+        if random.random() < 0.2:
+            rows[arrives // STEP_S * STEP_S].append(L(number + 1, START_S + arrives, 1 - value if value < 2 else 9.0))
+            arrives += 1
+        rows[arrives // STEP_S * STEP_S].append(L(number + 1, START_S + arrives, value))
+    log, fold, of_predictions, of_labels = MemoryLog(), join(partials=1), predictions(), labels()
+    evaluate = Labels(of, rules=rules())
+    for at in range(0, UNTIL_S + 60, STEP_S):
+        reached = START_S + at + STEP_S
+        for record in (
+            of_predictions.say(*(row for row in rows[at] if isinstance(row, P)), watermark_s=reached),
+            of_labels.say(*(row for row in rows[at] if isinstance(row, L)), watermark_s=reached),
+        ):
+            log.put(OUTCOMES, record)
+            fold.fold(batch([record], fold.next_offset))
+            for outgoing in fold.outputs():
+                evaluate.hears(outgoing.value or b"")
+                if crashes:
+                    evaluate.crash()
+    return Joined(log, evaluate)
+
+
+def _answer(random: np.random.Generator, known: PerformanceDefinition, *, noise: bool) -> tuple[float, float]:
+    """What was predicted and what came."""
+    if known.task == "regression":
+        estimate = float(random.integers(50, 150))
+        return estimate, estimate + float(random.normal(0, 60 if noise else 2))
+    score = int(random.integers(0, BINS))
+    return score, float(random.random() < (0.5 if noise else (score + 0.5) / BINS))
+
+
+@pytest.mark.parametrize(("of", "check"), [(binary_baseline(), "auc"), (value_baseline(), "mae")])
+async def test_alerts_on_labels_are_equal_to_what_is_joined_again(of: Baseline, check: str) -> None:
+    found = joined(of, crashes=True)
+    verified = await found.verified()
+    assert {one.alert["labels"]["check"] for one in verified} >= {check}
+    assert [(one.result, one.differences) for one in verified if one.result is not Result.EQUAL] == []
+    (first, *_) = verified
+    assert first.recount is not None
+    assert first.recount.rows == first.alert["evidence"]["n"] > 100
+    assert first.recount.messages == first.alert["evidence"]["outcomes"][str(OUTCOMES)]
+
+
+async def test_a_label_more_or_less_is_found() -> None:
+    found = joined(binary_baseline())
+    alert = copy.deepcopy(found.alerts[0])
+    alert["evidence"]["outcomes"][str(OUTCOMES)] -= 4
+    (fewer,) = await found.verified(alert)
+    assert fewer.result is Result.UNEQUAL
+    assert {"value", "evidence.n"} <= {d.field for d in fewer.differences}
+    alert = copy.deepcopy(found.alerts[0])
+    alert["evidence"]["bins"]["positives"][0] += 1
+    (more,) = await found.verified(alert)
+    assert [d.field for d in more.differences] == ["evidence.bins.positives[0]"]
+
+
+async def test_a_trimmed_log_cannot_say() -> None:
+    found = joined(binary_baseline())
+    await found.log.trim(OUTCOMES, 3)
+    (one, *_) = await found.verified()
+    assert one.result is Result.CANNOT
+    assert "is kept from offset 3 on only: it is trimmed when nothing needs it any more" in one.reason
+
+
+async def test_without_its_log_baseline_or_definition_it_cannot_be_said() -> None:
+    found = joined(binary_baseline())
+    (no_baseline, *_) = await found.verified(find_baseline=lambda _: None)
+    assert (no_baseline.result, "is not in the baselines topic any more" in no_baseline.reason) == (Result.CANNOT, True)
+    alert = copy.deepcopy(found.alerts[0])
+    alert["evidence"]["definition"] = "0" * 16
+    (of_classes,) = await found.verified(alert)
+    assert (of_classes.result, "of several classes together" in of_classes.reason) == (Result.CANNOT, True)
+    found.log.recreate(OUTCOMES)
+    (gone, *_) = await found.verified()
+    assert (gone.result, "it was made anew" in gone.reason) == (Result.CANNOT, True)

@@ -7,7 +7,7 @@ and what was labelled in it take 0.2 MB more.
 
 import msgspec
 
-from stream.baselines.by_segment import SegmentedBaseline
+from stream.baselines.by_segment import OTHER, SegmentedBaseline
 from stream.baselines.evidence import WindowEvidence
 from stream.baselines.grid import ScoreGrid
 from stream.baselines.season import SeasonBaseline
@@ -175,6 +175,13 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     def by_segment(self, key: str) -> SegmentedBaseline | None:
         """Its rows by the value of a key; None: it was not asked for that key."""
         return next((one for one in self.segments if one.key == key), None)
+
+    def evidence_of(self, segment: str, window_ms: int) -> WindowEvidence | None:
+        """How much healthy windows of one segment, `KEY=VALUE`, differ; None: it was not learned for them."""
+        key, _, value = segment.partition("=")
+        known = self.by_segment(key)
+        values = () if known is None or value == OTHER else known.values
+        return next((e for one in values if one.value == value for e in one.evidence if e.window_ms == window_ms), None)
 
     def to_bytes(self) -> bytes:
         """JSON, as it lies in the topic `baselines`."""

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from stream.baselines.evidence import WindowEvidence
 from stream.records.partial import pack_counts, unpack_counts
 
 MOST_VALUES: Final = 100  # of one key that are stored: the most frequent ones
@@ -26,6 +27,7 @@ class SegmentValue(msgspec.Struct, frozen=True, kw_only=True):
     value: str
     rows: int
     packed: bytes  # counts over the bins that PSI compares, series after series
+    evidence: tuple[WindowEvidence, ...] = ()  # how much its healthy windows differ, by window length
 
     @property
     def counts(self) -> Counts:

@@ -111,8 +111,15 @@ class WindowEvidence(msgspec.Struct, frozen=True, kw_only=True):
         return self.blocks < ENOUGH_BLOCKS
 
 
-def evidence_complaint(evidence: WindowEvidence, widths: Sequence[int]) -> str | None:
-    """Why the evidence cannot be used with series of so many compared bins, or None."""
+def evidence_complaint(known: Sequence[WindowEvidence], widths: Sequence[int]) -> str | None:
+    """Why evidence by window length cannot be used with series of so many compared bins, or None."""
+    lengths = [one.window_ms for one in known]
+    if len(set(lengths)) != len(lengths):
+        return "there must be one evidence per window length"
+    return next((why for one in known if (why := _complaint(one, widths)) is not None), None)
+
+
+def _complaint(evidence: WindowEvidence, widths: Sequence[int]) -> str | None:
     if evidence.pane_ms < 1 or evidence.window_ms < 1 or evidence.window_ms % evidence.pane_ms:
         return "the window must be a whole number of panes"
     if not len(evidence.stored) == len(evidence.rates) == len(widths):

@@ -145,7 +145,8 @@ class Layout:
             fine = _numeric_bins(self._cuts[j], np.asarray(values, np.float64))
         else:
             fine = _categorical_bins(s, np.asarray(values, np.int32))
-        return np.searchsorted(_groups(s), fine, side="right") - 1
+        coarse_of = np.searchsorted(_groups(s), np.arange(_width(s)), side="right") - 1
+        return np.asarray(coarse_of[fine], np.int64)
 
     @cached_property
     def _cuts(self) -> list[npt.NDArray[np.float64]]:

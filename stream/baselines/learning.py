@@ -109,7 +109,7 @@ def _evidence(
 ) -> tuple[WindowEvidence, ...]:
     found: list[WindowEvidence] = []
     for window_ms in windows.lengths_ms:
-        one = _learn_window(baseline, columns, windows, window_ms, season)
+        one = learn_window(baseline, columns, windows, window_ms, season)
         if one.blocks >= 2:
             found.append(one)
         if one.provisional:
@@ -201,9 +201,10 @@ class _Stretch:
         return np.bincount(flat, minlength=self.panes * width).reshape(self.panes, width)
 
 
-def _learn_window(
+def learn_window(
     baseline: Baseline, columns: PredictionColumns, windows: Windows, window_ms: int, season: Season | None
 ) -> WindowEvidence:
+    """What the rows say of windows of one length; of a season, by how much they differ from their own hours."""
     assert columns.time_ms is not None
     pane_ms = windows.learning_pane_ms(window_ms) if season is None else windows.seasonal_pane_ms(window_ms)
     stretch = _Stretch.of(columns.time_ms, window_ms, pane_ms)

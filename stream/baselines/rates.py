@@ -78,15 +78,16 @@ def _outside(values: Values, block: Integers, blocks: int) -> Integers:
     finite = np.isfinite(values)
     values, block = values[finite], block[finite]
     found = np.zeros(blocks, np.int64)
-    present = np.unique(block)
+    starts = np.flatnonzero(np.diff(block, prepend=-1))  # where each block begins
+    present = block[starts]
     if len(present) < 2:
         return found
     for sign in (1.0, -1.0):
-        starts = np.searchsorted(block, present)
         largest = np.maximum.reduceat(sign * values, starts)
         farthest = int(np.argmax(largest))
         others = np.delete(largest, farthest).max()
-        found[present[farthest]] += int((sign * values[block == present[farthest]] > others).sum())
+        end = starts[farthest + 1] if farthest + 1 < len(starts) else len(values)
+        found[present[farthest]] += int((sign * values[starts[farthest] : end] > others).sum())
     return found
 
 

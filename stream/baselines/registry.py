@@ -171,11 +171,7 @@ def _evidence_complaint(baseline: Baseline) -> str | None:
         return None
     layout = Layout(baseline)
     for known in (baseline.evidence, () if season is None else season.evidence):
-        lengths = [one.window_ms for one in known]
-        if len(set(lengths)) != len(lengths):
-            return "there must be one evidence per window length"
-        wrong = (evidence_complaint(one, layout.series_widths) for one in known)
-        if (why := next((w for w in wrong if w is not None), None)) is not None:
+        if (why := evidence_complaint(known, layout.series_widths)) is not None:
             return f"the evidence: {why}"
     if season is not None and (why := season_complaint(season, len(layout.coarse_starts))) is not None:
         return f"the season: {why}"
@@ -186,13 +182,16 @@ def _segments_complaint(baseline: Baseline) -> str | None:
     keys = [one.key for one in baseline.segments]
     if len(set(keys)) != len(keys):
         return "segment keys must differ"
-    width = len(Layout(baseline).coarse_starts) if keys else 0
+    layout = Layout(baseline)
     for one in baseline.segments:
         values = [known.value for known in one.values]
         if len(set(values)) != len(values):
             return f"the values of segment key {one.key!r} must differ"
-        if any(len(known.counts) != width for known in one.values):
+        if any(len(known.counts) != len(layout.coarse_starts) for known in one.values):
             return f"segment key {one.key!r} must have one count per bin of each value"
+        wrong = (evidence_complaint(known.evidence, layout.series_widths) for known in one.values)
+        if (why := next((w for w in wrong if w is not None), None)) is not None:
+            return f"segment key {one.key!r}, the evidence: {why}"
     return None
 
 

@@ -30,6 +30,7 @@ class Levels:
 
     feature: float
     answer: float
+    effect: float = LEAST_EFFECT  # corrected PSI that an alarm needs, nats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +96,11 @@ def _each(baseline: Baseline, found: WindowEvidence, levels: Levels, rows: int) 
     for j, (series, evidence) in enumerate(zip(layout.series, found.series, strict=True)):
         counts = layout.baseline_coarse[ends[j] : ends[j + 1]]
         level = levels.answer if j >= len(layout.series) - baseline.answers else levels.feature
-        learned, chance = (EvidenceTable([e], counts, np.zeros(1, np.int64)) for e in (evidence, INDEPENDENT_ROWS))
-        yield _of_series(series, _Eye(learned, rows, level), _Eye(chance, rows, level), found.rates[j], evidence)
+        learned, chance = (
+            _Eye(EvidenceTable([e], counts, np.zeros(1, np.int64)), rows, level, levels.effect)
+            for e in (evidence, INDEPENDENT_ROWS)
+        )
+        yield _of_series(series, learned, chance, found.rates[j], evidence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +110,13 @@ class _Eye:
     table: EvidenceTable
     rows: int
     level: float
+    effect: float
 
     def shift(self, value_bins: int) -> float | None:
-        return _known(smallest_mean_shift(self.table, self.rows, self.level, LEAST_EFFECT, value_bins))
+        return _known(smallest_mean_shift(self.table, self.rows, self.level, self.effect, value_bins))
 
     def share(self, bin_index: int) -> float | None:
-        return _known(smallest_share(self.table, self.rows, self.level, LEAST_EFFECT, bin_index))
+        return _known(smallest_share(self.table, self.rows, self.level, self.effect, bin_index))
 
 
 def _known(found: float | Undefined) -> float | None:

@@ -10,7 +10,8 @@ from typing import Any, Final, TypeVar
 import click
 import msgspec
 
-from stream.alerts.budget_plan import FEATURES, KINDS, SCORE, BudgetPlan
+from detectors import Smoothing
+from stream.alerts.budget_plan import FEATURES, SCORE
 from stream.baselines.baseline import Baseline
 from stream.baselines.create import Binning, PredictionColumns, baseline_of, check_answer, read_columns, span_ms
 from stream.baselines.description import describe
@@ -21,8 +22,9 @@ from stream.baselines.provenance import provenance, sha256_of_files
 from stream.baselines.registry import Registry, read_registry, register
 from stream.baselines.roles import Roles, assign_roles, has_segment_column
 from stream.baselines.season import Season, SeasonKind, timezone_complaint
+from stream.baselines.segment_evidence import with_segment_evidence
 from stream.baselines.segment_learning import with_segments
-from stream.baselines.sight import Levels, sights
+from stream.baselines.sight import LEAST_EFFECT, Levels, sights
 from stream.cli import config_option, json_option
 from stream.cli.options import duration, durations
 from stream.config import Config, ModelConfig
@@ -31,6 +33,7 @@ from stream.config.keys import WindowKeys
 from stream.config.season_keys import SEASONS
 from stream.durable.log import Log
 from stream.errors import InputError
+from stream.evaluate.settings import model_settings
 from stream.ingest.foreign_shape import ForeignShape
 from stream.records.prediction import ModelKey
 from stream.records.source import Source
@@ -204,11 +207,15 @@ def _show(baseline: Baseline, config: Config, *, as_json: bool) -> None:
 
 
 def _levels(baseline: Baseline, config: Config) -> Levels:
-    """What the model's budget gives each of its tests."""
+    """What the model's budget gives each of its tests; as if the rule were `budget` where it is not."""
+    of_model = config.model(baseline.model)
+    settings = model_settings(of_model, Smoothing.parse(config.smoothing))
     features = len(baseline.series) - baseline.answers
-    tests = dict.fromkeys(KINDS, 1) | {FEATURES: max(1, features), SCORE: max(1, baseline.answers)}
-    found = BudgetPlan().levels(tests, config.model(baseline.model).windows.pane)
-    return Levels(feature=found[FEATURES], answer=found[SCORE])
+    tests = {**settings.tests(baseline)}
+    tests |= {FEATURES: tests[FEATURES] or features or 1, SCORE: tests[SCORE] or baseline.answers or 1}
+    found = settings.budget.levels(tests, of_model.windows.pane)
+    told = settings.psi.default.least
+    return Levels(feature=found[FEATURES], answer=found[SCORE], effect=LEAST_EFFECT if told is None else told)
 
 
 def find(registry: Registry, baseline_id: str) -> Baseline:
@@ -271,10 +278,11 @@ def _make(config: Config, wanted: Wanted, binning: Binning, *, live: bool) -> tu
     columns, made = _live(config, wanted, configured) if live else _from_files(wanted, configured)
     check_answer(columns)
     baseline = with_segments(baseline_of(columns, wanted.key, made, binning), columns)
-    learned = learn(baseline, columns, wanted.windows, wanted.season)
+    whole = learn(baseline, columns, wanted.windows, wanted.season)
+    learned = with_segment_evidence(whole.baseline, columns, wanted.windows)
     unknown = tuple(key for key in wanted.segments or configured if baseline.by_segment(key) is None)
     notes = tuple(f"the rows have no column {key!r}, so {NO_SEGMENT.format(key=key)}" for key in unknown)
-    notes += columns.notes + _notes_on_labels(columns, learned.baseline, binning) + learned.notes
+    notes += columns.notes + _notes_on_labels(columns, learned.baseline, binning) + whole.notes + learned.notes
     return learned.baseline, notes
 
 

@@ -33,6 +33,7 @@ class Yardstick:
     pane_ms: int
     evidence: tuple[Evidence, ...] | None = None  # one per series; None: not known, rows are taken as independent
     parts: int = 1  # of the traffic that are judged apart: the whole, and each segment
+    borrowed: bool = False  # the evidence is the whole's: of the segment's own windows it is not known
     season: SeasonBaseline | None = None  # None: every window is compared with the whole baseline
 
     @cached_property
@@ -83,7 +84,9 @@ class Yardstick:
     @cached_property
     def provisional(self) -> list[bool]:
         """Of each series: whether how much healthy windows differ is not known yet, or from too few of them."""
-        return [one.provisional for one in self.evidence or (INDEPENDENT_ROWS,) * len(self.layout.series)]
+        return [
+            self.borrowed or one.provisional for one in self.evidence or (INDEPENDENT_ROWS,) * len(self.layout.series)
+        ]
 
     @cached_property
     def effects(self) -> PerSeries:
@@ -122,15 +125,18 @@ class Yardstick:
 
 
 def yardstick_of(definition: Definition, settings: ModelSettings, window_ms: int, segment: str = "") -> Yardstick:
-    """With what the baseline knows of windows of this length; of a segment's windows it knows nothing."""
+    """With what the baseline knows of windows of this length; of a segment's, or else of all rows'."""
+    baseline = definition.baseline
     season = None if segment else _season(definition, settings, window_ms)
-    known = None if segment else definition.baseline.evidence_for(window_ms, seasonal=season is not None)
+    own = baseline.evidence_of(segment, window_ms) if segment else None
+    known = own or baseline.evidence_for(window_ms, seasonal=season is not None)
     return Yardstick(
         layout=definition.layout_of(segment),
         settings=settings,
         pane_ms=definition.settings.pane_ms,
         evidence=None if known is None else known.series,
         parts=1 + len(definition.segmentation.names),
+        borrowed=bool(segment) and own is None,
         season=season,
     )
 

@@ -132,7 +132,7 @@ def test_by_the_budget_the_evidence_is_that_of_the_hours() -> None:
         (seasonal(WINDOW_MS, whole=(WINDOW_MS,)), 1_000, "", True, 100),
         (seasonal(whole=(WINDOW_MS,)), 1_000, "", False, 50),  # how much hours differ is not known, the whole is
         (seasonal(whole=(9_000,)), 1_000, "", True, None),  # neither is
-        (seasonal(WINDOW_MS, whole=(WINDOW_MS,)), 1_000, "origin=EWR", False, None),
+        (seasonal(WINDOW_MS, whole=(WINDOW_MS,)), 1_000, "origin=EWR", False, 50),  # a segment has no hours
         (seasonal(WINDOW_MS, whole=(WINDOW_MS,)), 7_000, "", False, 50),  # panes that do not divide an hour
         (baseline(), 1_000, "", False, None),
     ],

@@ -9,6 +9,7 @@ from stream.records.times import duration_words
 
 Table = list[list[str]]  # the first row is the head
 NONE: Final = "-"
+MOST_NAMED: Final = 3  # series in one cell
 
 
 def both(result: BacktestResult) -> list[BacktestResult]:
@@ -70,8 +71,19 @@ def _outcome(incident: IncidentResult) -> str:
         others = f" and {len(incident.subjects) - 1} more" if len(incident.subjects) > 1 else ""
         return f"found after {_delay(incident.delay, [incident])} by {incident.by.subject}{others}"
     if incident.outcome == "missed" and incident.already_firing:
-        return f"missed: {', '.join(incident.already_firing)} fired already"
+        return f"missed: {_listed(incident.already_firing)} fired already"
     return incident.outcome
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names in a cell of a table.
+
+    >>> _listed(["a", "b"]), _listed(["a", "b", "c", "d"])
+    ('a, b', 'a, b and 2 more')
+    """
+    shown = names if len(names) <= MOST_NAMED else [*names[: MOST_NAMED - 1]]
+    more = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 def _delay(delay: float, incidents: Sequence[IncidentResult]) -> str:

@@ -28,7 +28,7 @@ class Incident:
     start_at: int  # event time in ms, or a row number where the file has no times
     end_at: int
     check: str | None  # only alerts of this check count; None: of any
-    subject: str | None  # only alerts about this series count; None: about any
+    subjects: tuple[str, ...]  # only alerts about these series count; none: about any
 
     def touches(self, window: JudgedWindow) -> bool:
         """Whether the window has a moment of it."""
@@ -36,7 +36,7 @@ class Incident:
 
     def concerns(self, check: str, subject: str) -> bool:
         """Whether an alert of this check about this series is one of those that are wanted."""
-        return self.check in (None, check) and self.subject in (None, subject)
+        return self.check in (None, check) and (not self.subjects or subject in self.subjects)
 
 
 def read_incidents(path: Path, *, timed: bool) -> list[Incident]:
@@ -44,7 +44,7 @@ def read_incidents(path: Path, *, timed: bool) -> list[Incident]:
 
     Args:
         path: a table with the columns, or a list of objects with the keys, `start`, `end`, `name` and, if only
-            some alerts count, `check` and `subject`.
+            some alerts count, `check` and `subject`: one series, or several (a list; `a;b` in a table).
         timed: whether windows have times; if not, start and end are row numbers.
 
     Raises:
@@ -96,8 +96,23 @@ def _incident(entry: Any, *, timed: bool) -> Incident:
     start_at, end_at = read("start", given["start"]), read("end", given["end"])
     if end_at <= start_at:
         raise ValueError(f"end = {given['end']} is not after start = {given['start']}; the end is no part of it")
-    check, subject = (str(given[key]) if key in given else None for key in KEYS[3:])
-    return Incident(name=str(given["name"]), start_at=start_at, end_at=end_at, check=check, subject=subject)
+    return Incident(
+        name=str(given["name"]),
+        start_at=start_at,
+        end_at=end_at,
+        check=str(given["check"]) if "check" in given else None,
+        subjects=_subjects(given.get("subject", [])),
+    )
+
+
+def _subjects(given: Any) -> tuple[str, ...]:
+    """One name, several with semicolons between, or a list.
+
+    >>> _subjects("distance; score"), _subjects(["distance"])
+    (('distance', 'score'), ('distance',))
+    """
+    names = given if isinstance(given, list) else str(given).split(";")
+    return tuple(str(name).strip() for name in names)
 
 
 def _time_ms(key: str, value: Any) -> int:

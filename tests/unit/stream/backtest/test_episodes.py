@@ -175,6 +175,7 @@ def test_an_alarm_that_rings_already_finds_nothing_until_it_gets_worse(run: Run,
 
 @pytest.mark.parametrize(("more", "outcome", "false"), [
     ("check: psi, subject: x", "found", 1),
+    ("subject: [y, x]", "found", 1),
     ("subject: y", "missed", 2),
     ("check: auc", "missed", 2),
 ])  # fmt: skip

@@ -9,8 +9,8 @@ from stream.errors import InputError
 
 T = 1_380_693_600_000  # 2013-10-02T06:00:00Z
 TWO = [
-    Incident(name="a", start_at=T, end_at=T + 3_600_000, check=None, subject=None),
-    Incident(name="b, c", start_at=T + 7_200_000, end_at=T + 7_200_500, check="psi", subject="distance"),
+    Incident(name="a", start_at=T, end_at=T + 3_600_000, check=None, subjects=()),
+    Incident(name="b, c", start_at=T + 7_200_000, end_at=T + 7_200_500, check="psi", subjects=("distance", "hour")),
 ]
 
 
@@ -21,11 +21,13 @@ def put(tmp_path: Path, name: str, text: str) -> Path:
 
 @pytest.mark.parametrize(("name", "text"), [
     # Out of order; with a zone, without one (UTC), in milliseconds.
-    ("i.csv", 'start,end,name,check,subject\n2013-10-02T10:00:00+02:00,2013-10-02 08:00:00.5,"b, c",psi,distance\n'
+    ("i.csv", "start,end,name,check,subject\n"
+              '2013-10-02T10:00:00+02:00,2013-10-02 08:00:00.5,"b, c",psi,distance; hour\n'
               f"{T},{T + 3_600_000},a,,\n"),
     ("i.CSV", "\ufeffname,end,start\na,2013-10-02T07:00:00Z,2013-10-02T06:00:00Z\n"),
     ("i.yaml", "- {start: 2013-10-02T06:00:00Z, end: 2013-10-02 07:00:00, name: a}\n"
-               f"- {{start: {T + 7_200_000}, end: {T + 7_200_500}, name: 'b, c', check: psi, subject: distance}}\n"),
+               f"- {{start: {T + 7_200_000}, end: {T + 7_200_500}, name: 'b, c', check: psi,"
+               " subject: [distance, hour]}\n"),
     ("i.yml", "- {start: '2013-10-02T06:00Z', end: '2013-10-02T07', name: a}\n"),
     ("i.json", '[{"start": "2013-10-02T06:00:00Z", "end": "2013-10-02T03:00:00-04:00", "name": "a", "check": null}]'),
 ])  # fmt: skip

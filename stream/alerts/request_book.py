@@ -1,9 +1,11 @@
 """The topic `silences` as it was read so far: the newest record of each silence and of each acknowledged alert."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from stream.alerts.silences import MOST_KEPT, Acknowledgement, Requests, Silence, read_request
+import msgspec
+
+from stream.alerts.silences import MOST_KEPT, MOST_KEPT_BYTES, Acknowledgement, Requests, Silence, read_request
 from stream.records.source import Message
 
 _Said = TypeVar("_Said", Silence, Acknowledgement)
@@ -34,14 +36,24 @@ class RequestBook:
     def requests(self) -> Requests:
         """All that is in force, was, or will be; the same object until there is more."""
         if self._requests is None:
-            silences = sorted(self._silences.values(), key=lambda silence: silence.id)
-            acks = sorted(self._acknowledgements.values(), key=lambda ack: ack.alert)
+            silences = sorted(_that_fit(self._silences), key=lambda silence: silence.id)
+            acks = sorted(_that_fit(self._acknowledgements), key=lambda ack: ack.alert)
             self._requests = Requests(self._read_to, tuple(silences), tuple(acks))
         return self._requests
 
     def silences(self) -> Iterable[Silence]:
         """The newest record of each, the oldest first."""
         return self._silences.values()
+
+
+def _that_fit(held: dict[str, _Said]) -> Iterator[_Said]:
+    """The newest ones, as many as may be kept in bytes."""
+    room = MOST_KEPT_BYTES
+    for said in reversed(held.values()):
+        room -= len(msgspec.msgpack.encode(said))
+        if room < 0:
+            return
+        yield said
 
 
 def _renew(held: dict[str, _Said], key: str, said: _Said) -> None:

@@ -6,6 +6,7 @@ so that what is told is a function of the log and not of when a worker heard of 
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ LABELS: Final = ("alertname", "model", "version", "check", "subject", "segment",
 LONGEST_TEXT: Final = 500  # of a pattern, a name or a comment
 MOST_MATCHERS: Final = 20
 MOST_KEPT: Final = 500  # silences, and as many acknowledgements: the newest; they lie in `@`
+MOST_KEPT_BYTES: Final = 200_000  # of each of the two: `@` must fit a message
 _MATCHER: Final = re.compile(r"([a-z]+)(!?=)(.*)", re.S)
 
 
@@ -53,10 +55,9 @@ class Silence(msgspec.Struct, frozen=True, array_like=True):
     author: str
     comment: str
 
-    def applies(self, labels: Mapping[str, str], end_ms: int) -> bool:
-        """Whether it silences an alert with these labels at a window that ends then."""
-        in_time = self.starts_at_ms <= end_ms < self.ends_at_ms
-        return in_time and all(matcher.matches(labels) for matcher in self.matchers)
+    def is_about(self, labels: Mapping[str, str]) -> bool:
+        """Whether it silences alerts with these labels."""
+        return all(matcher.matches(labels) for matcher in self.matchers)
 
     @property
     def narrows(self) -> bool:
@@ -84,16 +85,15 @@ class Requests(msgspec.Struct, frozen=True, array_like=True):
     silences: tuple[Silence, ...] = ()  # ascending by id
     acknowledgements: tuple[Acknowledgement, ...] = ()  # ascending by alert
 
-    def silence_of(self, labels: Mapping[str, str], severity: str, end_ms: int) -> str:
-        """The id of the first silence that applies; "" if none does."""
-        if not self.silences:
-            return ""
-        known = {**labels, "severity": severity}
-        return next((silence.id for silence in self.silences if silence.applies(known, end_ms)), "")
+    def at(self, end_ms: int) -> "tuple[Silence, ...]":
+        """The silences that count for a window that ends then."""
+        return tuple(silence for silence in self.silences if silence.starts_at_ms <= end_ms < silence.ends_at_ms)
 
     def acknowledgement_of(self, alert: str) -> Acknowledgement | None:
-        """What was said of an alert."""
-        return next((ack for ack in self.acknowledgements if ack.alert == alert), None)
+        """What was said of an alert; one of many, each asked for at every window."""
+        place = bisect_left(self.acknowledgements, alert, key=lambda ack: ack.alert)
+        found = self.acknowledgements[place : place + 1]
+        return found[0] if found and found[0].alert == alert else None
 
 
 NO_REQUESTS: Final = Requests()

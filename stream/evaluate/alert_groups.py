@@ -19,7 +19,8 @@ from stream.records.times import rfc3339
 
 EVERY: Final = "*"  # the subject of a group
 MOST_NAMED: Final = 5  # subjects in a summary
-MOST_SHOWN: Final = 20  # members whose evidence is in the message: all of 500 would be as long as a message may be
+MOST_SHOWN: Final = 20  # members whose evidence is in the message
+MOST_LISTED: Final = 1_000  # members in the message: it must not be longer than the topic takes
 SHARED: Final = ("counting", "sources", "newest_events", "outcomes")  # evidence that is the window's, not the subject's
 
 
@@ -86,26 +87,30 @@ def members_of(
     return together, [named(name)[1] for name in firing if not episodes[name].grouped]
 
 
-def group_content(window: AlertWindow, members: Sequence[Member], apart: Sequence[str]) -> Content:
+def group_content(window: AlertWindow, members: Sequence[Member], apart: Sequence[str], beyond: int = 0) -> Content:
     """What the message of a group that fires says: the worst first.
 
     Args:
         window: newest.
         members: at least one.
         apart: subjects of the same check that fire with alerts of their own.
+        beyond: members besides those given, none of them worse.
     """
     said = [(member, window.content(member.check, member.episode.severity, False)) for member in members]
     said.sort(key=lambda one: _order(*one))
-    (worst, of_worst), names = said[0], [member.check.subject for member, _ in said]
+    (worst, of_worst), total = said[0], len(said) + beyond
+    names = listed([member.check.subject for member, _ in said], total)
     beside = f" ({len(apart)} more have alerts of their own)" if apart else ""
+    what = f"{total} {'subject' if total == 1 else 'subjects'} of {worst.check.check} together{beside}"
+    shown = enumerate(said[:MOST_LISTED])
     return Content(
-        f"{len(said)} {'subject' if len(said) == 1 else 'subjects'} of {worst.check.check} together{beside}: "
-        f"{listed(names)}; worst: {of_worst.summary}",
+        f"{what}: {names}; worst: {of_worst.summary}",
         "; ".join(content.summary for _, content in said[:MOST_NAMED]) + f". {of_worst.description}",
         of_worst.value,
         of_worst.threshold,
         {
-            "subjects": [_shown(member, content, full=n < MOST_SHOWN) for n, (member, content) in enumerate(said)],
+            "subjects": [_shown(member, content, full=number < MOST_SHOWN) for number, (member, content) in shown],
+            "beyond": max(total - MOST_LISTED, 0),
             "apart": list(apart),
             **{name: of_worst.evidence[name] for name in SHARED if name in of_worst.evidence},
         },
@@ -115,19 +120,19 @@ def group_content(window: AlertWindow, members: Sequence[Member], apart: Sequenc
 def end_of_group(check: str, subjects: Sequence[str]) -> Content:
     """What the last message of a group says; the subjects are those that it told of last."""
     return Content(
-        f"{check} of {listed(subjects)}, the last of a group, is back or silenced",
+        f"{check} of {listed(subjects, len(subjects))}, the last of a group, is back or silenced",
         "No subject is left in the group: each has ended as an alert of its own would have, or is silenced.",
-        evidence={"subjects": [], "apart": []},
+        evidence={"subjects": [], "beyond": 0, "apart": []},
     )
 
 
-def listed(names: Sequence[str]) -> str:
-    """The first few of them, and how many more.
+def listed(names: Sequence[str], total: int) -> str:
+    """The first few of them, and how many more there are of all.
 
-    >>> listed(["a", "b"]), listed(list("abcdefg"))
-    ('a, b', 'a, b, c, d, e and 2 more')
+    >>> listed(["a", "b"], 2), listed(list("abcdefg"), 9)
+    ('a, b', 'a, b, c, d, e and 4 more')
     """
-    more = len(names) - MOST_NAMED
+    more = total - MOST_NAMED
     return ", ".join(names[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 

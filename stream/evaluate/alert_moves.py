@@ -80,10 +80,11 @@ def _put(episodes: Episodes, name: str, episode: Episode | None) -> None:
 
 def _heed(window: AlertWindow, episodes: Episodes, names: list[str], requests: Requests) -> None:
     """Note of each the silence that it is under at this window, and who looks after it."""
+    silences = requests.at(window.end_ms)
     for name in names:
         episode, (check, subject) = episodes[name], named(name)
-        labels = window.labels(check, EVERY if is_group(name) else subject)
-        silence = requests.silence_of(labels, str(episode.severity), window.end_ms)
+        labels = window.labels(check, EVERY if is_group(name) else subject) | {"severity": str(episode.severity)}
+        silence = next((one.id for one in silences if one.is_about(labels)), "")
         acknowledged = requests.acknowledgement_of(episode.id) or episode.acknowledged
         if (silence, acknowledged) != (episode.silence, episode.acknowledged):
             episodes[name] = msgspec.structs.replace(episode, silence=silence, acknowledged=acknowledged)

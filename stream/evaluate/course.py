@@ -202,12 +202,15 @@ class Course:
         return due
 
     def segments_over(self, end_ms: int) -> list[tuple[str, dict[str, Episode]]]:
-        """Take out the segments that nothing is counted into from this window on, with the alerts that still fire."""
+        """The segments that nothing is counted into from this window on, with the alerts that they still have."""
         over = sorted(self.progress.segments.keys() - set(self.in_force(end_ms).definition.segmentation.names))
-        for segment in over:
-            self._latest.pop(segment, None)
-            self._sums.pop(segment, None)
-        return [(segment, self.progress.segments.pop(segment).episodes) for segment in over]
+        return [(segment, self.progress.segments[segment].episodes) for segment in over]
+
+    def forget_segment(self, segment: str) -> None:
+        """Take out a segment that is over."""
+        del self.progress.segments[segment]
+        self._latest.pop(segment, None)
+        self._sums.pop(segment, None)
 
     def evaluate(self, end_ms: int, segment: str = "") -> Evaluation:
         """Judge the window that ends at `end_ms`: of the whole traffic, or of a segment."""

@@ -281,6 +281,8 @@ class EvaluateFold:
             self._publisher.move_alerts(
                 traffic_window(judged, candidate.panes_of(segment).spans), episodes, course.settings.alerts
             )
+            if not episodes:  # none is in its cooldown, nor silenced before people heard of its end
+                course.forget_segment(segment)
 
     def _publish_revision(self, course: Course, end_ms: int) -> None:
         revision = course.progress.revisions[end_ms] = course.progress.revisions.get(end_ms, 0) + 1

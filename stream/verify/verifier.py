@@ -177,7 +177,7 @@ def _content(window: AlertWindow, alert: Mapping[str, Any], episode: Episode) ->
     if subject != EVERY:
         return content_of(window, episode, checks[subject])
     members = [Member(_episode({**alert, **s}, episode.baseline), checks[s["subject"]]) for s in evidence["subjects"]]
-    return group_content(window, members, evidence["apart"])
+    return group_content(window, members, evidence["apart"], evidence["beyond"])
 
 
 def _episode(alert: Mapping[str, Any], baseline_id: str) -> Episode:

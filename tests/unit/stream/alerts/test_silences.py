@@ -56,12 +56,13 @@ def silence(*matchers: str, start: int = 1_000, end: int = 2_000, silence_id: st
     ],
 )
 def test_a_silence_is_about_the_alerts_that_fulfil_all_its_conditions(matchers: tuple[str, ...], applies: bool) -> None:
-    assert silence(*matchers).applies(LABELS, 1_500) is applies
+    assert silence(*matchers).is_about(LABELS) is applies
 
 
 @pytest.mark.parametrize(("end_ms", "applies"), [(999, False), (1_000, True), (1_999, True), (2_000, False)])
 def test_a_silence_counts_for_windows_that_end_from_its_start_to_before_its_end(end_ms: int, applies: bool) -> None:
-    assert silence("model=fraud").applies(LABELS, end_ms) is applies
+    one = silence("model=fraud")
+    assert Requests(1, (one,)).at(end_ms) == ((one,) if applies else ())
 
 
 @given(st.text("ab*", max_size=8), st.text("ab", max_size=8))
@@ -154,8 +155,8 @@ def test_of_each_silence_and_alert_the_newest_word_counts() -> None:
     found = book(silence("model=fraud"), ACK, b"oops", ended, newer, silence(silence_id="1a")).requests
     assert found == Requests(6, (silence(silence_id="1a"), ended), (newer,))
     assert found.acknowledgement_of(ACK.alert) == newer
-    assert found.silence_of(LABELS, "warning", 1_100) == "1a"
-    assert found.silence_of(LABELS, "warning", 2_100) == ""
+    assert [s.id for s in found.at(1_100)] == ["1a", "5c1d"]
+    assert [s.id for s in found.at(1_200)] == ["1a"]  # the other one was ended
 
 
 def test_only_the_newest_are_kept() -> None:
@@ -163,6 +164,22 @@ def test_only_the_newest_are_kept() -> None:
     found = book(*said, said[0]).requests  # the first has been renewed
     assert len(found.silences) == MOST_KEPT
     assert {s.id for s in said} - {s.id for s in found.silences} == {"0001", "0002"}
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 50])
+def test_an_acknowledgement_is_found_by_its_alert(number: int) -> None:
+    acks = tuple(msgspec.structs.replace(ACK, alert=f"{n:016x}") for n in range(number))
+    assert [Requests(1, (), acks).acknowledgement_of(a.alert) for a in acks] == list(acks)
+    for unknown in ("", f"{number:016x}", "0000000000000000x"):
+        assert Requests(1, (), acks).acknowledgement_of(unknown) is None
+
+
+def test_long_ones_are_kept_as_far_as_they_fit_a_message() -> None:
+    long = [silence(*[f"subject={'x' * 490}"] * 20, silence_id=f"{n:04}") for n in range(100)]
+    kept = book(*long).requests.silences
+    assert 10 < len(kept) < 100
+    assert [s.id for s in kept] == [s.id for s in long[-len(kept) :]]
+    assert len(msgspec.msgpack.encode(kept)) < 250_000
 
 
 def test_the_bytes_of_what_was_said_never_come_again() -> None:

@@ -147,6 +147,22 @@ def test_only_the_worst_subjects_of_a_large_group_bring_their_histograms() -> No
     subjects = alert["evidence"]["subjects"]
     assert len(subjects) == 31
     assert [s["evidence"] is not None for s in subjects] == [True] * 20 + [False] * 11
+    assert alert["evidence"]["beyond"] == 0
+    SCHEMA.validate(alert)
+
+
+def test_a_group_of_thousands_fits_a_message() -> None:
+    many = [f"a feature with a long name, {n:04}" for n in range(3_000)]
+    huge = msgspec.structs.replace(ONE, series=(*map(numeric, many), numeric("score")))
+    evaluate, source = Evaluate(huge, window_ms=SECOND), Speaker()
+    definition = source.counts_with(huge)
+    evaluate.hears(source.says(SECOND, [part(definition, 0, 100)]))
+    (sent,) = [o for o in evaluate.sent if o.to.topic == "alerts"]
+    assert len(sent.value or b"") < 500_000
+    (alert,) = evaluate.alerts
+    assert (len(alert["evidence"]["subjects"]), alert["evidence"]["beyond"]) == (1_000, 2_001)
+    assert alert["annotations"]["summary"].startswith("3001 subjects of psi together: ")
+    assert " and 2996 more; worst: " in alert["annotations"]["summary"]
     SCHEMA.validate(alert)
 
 

@@ -5,10 +5,12 @@ from random import Random
 
 import msgspec
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stream.alerts.rules import LatencyRule
+from stream.alerts.silences import Requests, Silence, matcher_of
 from stream.baselines.baseline import Baseline
 from stream.baselines.by_segment import SegmentedBaseline, SegmentValue
 from stream.baselines.definition import Definition
@@ -20,7 +22,7 @@ from stream.records.source import Source
 from tests.memory_log import MemoryLog
 from tests.small_model import START_MS, Worker, baseline, plan, prediction
 from tests.small_model import settings as counting
-from tests.unit.stream.evaluate.partials import Evaluate, Speaker, limits
+from tests.unit.stream.evaluate.partials import Evaluate, Speaker, limits, relative
 
 CUT = msgspec.structs.replace(counting(), segments={"plan": SegmentSettings(values=("free", "pro"))})
 LOWER, UPPER = [100, 100, 0, 0], [0, 0, 100, 100]
@@ -117,7 +119,8 @@ def test_episodes_of_segments_are_told_apart_and_share_no_id() -> None:
     assert len({a["id"] for a in about_x}) == len(about_x) == 2
 
 
-def test_a_segment_that_is_taken_out_ends_its_alerts_and_is_forgotten() -> None:
+@pytest.mark.parametrize("silenced_to", [0, 10_000])
+def test_a_segment_that_is_taken_out_ends_its_alerts_and_is_forgotten(silenced_to: int) -> None:
     evaluate, source = Evaluate(ONE, TWO, rules=limits(min_count=1)), Speaker()
     first = source.counts_with(ONE, counting=CUT)
     evaluate.hears(
@@ -132,6 +135,8 @@ def test_a_segment_that_is_taken_out_ends_its_alerts_and_is_forgotten() -> None:
     )
     assert ("plan=free", "x", "firing") in alerts_of(evaluate)
     # the second baseline is counted without segments, and the first one ends after two windows
+    silence = Silence("s1", (matcher_of("segment=plan=free"),), 0, START_MS + silenced_to, "ann", "")
+    evaluate.fold.activate(msgspec.msgpack.encode(Requests(1, (silence,))))
     source.no_longer(first)
     source.counts_with(ONE, until_ms=9_000, counting=CUT)
     second = source.counts_with(TWO, from_ms=3_000)
@@ -145,6 +150,7 @@ def test_a_segment_that_is_taken_out_ends_its_alerts_and_is_forgotten() -> None:
     assert {a["labels"]["subject"] for a in ended} == {"x", "score", "c"} & {
         a["labels"]["subject"] for a in evaluate.alerts if a["labels"]["segment"] == "plan=free"
     }
+    assert min(relative(a["evidence"]["window"]["end"]) for a in ended) >= silenced_to  # nobody is left uninformed
     assert "the model has no such segment now" in ended[0]["annotations"]["summary"]
     assert not evaluate.fold.courses[ModelKey("m", "0")].progress.segments
     assert all(b"plan=" not in register.key for register in evaluate.fold.live())

@@ -49,7 +49,8 @@ class Model:
 
     def hears(self, *silences: Silence, acks: tuple[Acknowledgement, ...] = ()) -> "Model":
         """From the next window on."""
-        self.said = Requests(self.said.read_to + 1, silences, acks)
+        in_order = tuple(sorted(acks, key=lambda ack: ack.alert))
+        self.said = Requests(self.said.read_to + 1, silences, in_order)
         self.evaluate.fold.activate(msgspec.msgpack.encode(self.said))
         return self
 

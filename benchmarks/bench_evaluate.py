@@ -55,6 +55,7 @@ def main() -> None:
     print(f"and beside numpy.histogram over the window's {WINDOW_ROWS:,} rows:")
     for how, seconds in took_s.items():
         print(f"  {how:<50} {seconds * 1e3:6.2f} ms  {seconds / recount_s:.4f}")
+    print(f"  {'what is seen, when traffic comes to another size':<50} {_sight_s(layout, budget, own) * 1e3:6.2f} ms")
     _print_memory(layout, flat.reshape(FEATURES, WINDOW_ROWS).T)
 
 
@@ -70,6 +71,13 @@ def _evaluation_s(layout: Layout, counts: Counts, rules: Rules, evidence: tuple[
         evaluate_window(yardstick, window, start_ms=0, end_ms=3_600_000, complete=True)
 
     return _median_s(evaluate, ROUNDS)
+
+
+def _sight_s(layout: Layout, rules: Rules, evidence: tuple[Evidence, ...]) -> float:
+    settings = ModelSettings(window_ms=3_600_000, psi=rules, smoothing=Smoothing())
+    yardstick = Yardstick(layout=layout, settings=settings, pane_ms=60_000, evidence=evidence)
+    sizes = iter(10**power for power in range(1, 9))
+    return _median_s(lambda: yardstick.seen(next(sizes)), 8)
 
 
 def _evidence(layout: Layout, rng: np.random.Generator) -> tuple[Evidence, ...]:

@@ -143,7 +143,7 @@ def jensen_shannon(baseline: Counts, current: Counts, smoothing: Smoothing | Non
 
 def divergences(
     baseline: Counts | Shares,
-    current: Counts,
+    current: Counts | Shares,
     series_starts: npt.NDArray[np.int64],
     smoothing: Smoothing | None = None,
 ) -> Divergences:

@@ -169,7 +169,7 @@ class EvidenceTable:
         return np.repeat(per_series, self.widths, axis=-1)
 
 
-def judge(table: EvidenceTable, current: Counts, psi: PerSeries | None = None) -> Judgement:
+def judge(table: EvidenceTable, current: Counts | Shares, psi: PerSeries | None = None) -> Judgement:
     """Evidence and effect of every series of a window, or of many windows.
 
     1. G = 2 * (sum(a ln(A / pool)) + sum(b ln(p / pool))), pool = (a + b) / (N + M); T = G * (1/N + 1/M).

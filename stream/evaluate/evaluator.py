@@ -20,6 +20,7 @@ from stream.baselines.layout import Counts
 from stream.baselines.season import Season
 from stream.evaluate.latency_evaluator import LatencyWindow, evaluate_latency
 from stream.evaluate.score_estimate import estimate_window
+from stream.evaluate.sight import Seen
 from stream.evaluate.yardstick import PerSeries, Yardstick
 
 
@@ -32,6 +33,7 @@ class SeriesTest(NamedTuple):
     breaches: bool  # evidence beyond the level and beyond every window of the baseline, and the least effect told
     detectable_psi: float  # what half of the windows of so many rows would alarm at, nats
     detectable_along_psi: float  # the same for a shift in the way in which healthy windows wander
+    seen: Seen  # the same in the series' own terms
 
 
 _PLAIN: Final[list[SeriesTest]] = []  # nothing is tested: the rule is `threshold`, or there are no rows
@@ -158,7 +160,8 @@ def _tested(yardstick: Yardstick, normal: Counts | Shares, coarse: Counts, psi: 
     beyond = found.breaches(level, yardstick.effects, table.guard)
     anywhere, along = yardstick.detectable(n)
     columns = (found.p_value, level, found.psi_corrected, beyond, anywhere, along)
-    return [SeriesTest(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    seen = yardstick.seen(n)
+    return [SeriesTest(*row) for row in zip(*(column.tolist() for column in columns), seen, strict=True)]
 
 
 def _verdict(value: float | Undefined, n: int, threshold: Threshold, test: SeriesTest | None) -> Verdict:

@@ -116,7 +116,7 @@ def _detectable(test: SeriesTest) -> dict[str, Any] | None:
     """The smallest PSI that would be told of; null for a series that is switched off."""
     if math.isinf(test.detectable_psi):
         return None
-    return {"psi": test.detectable_psi, "psi_along_wander": test.detectable_along_psi}
+    return {"psi": test.detectable_psi, "psi_along_wander": test.detectable_along_psi, **test.seen._asdict()}
 
 
 def _number(value: float | Undefined) -> float | None:

@@ -20,6 +20,7 @@ from stream.baselines.definition import Definition
 from stream.baselines.layout import Counts, Layout
 from stream.baselines.season import SeasonBaseline, pane_complaint
 from stream.evaluate.settings import ModelSettings
+from stream.evaluate.sight import Hop, Seen, roughly, sight
 
 PerSeries = npt.NDArray[np.float64]  # shape (series,)
 
@@ -111,6 +112,20 @@ class Yardstick:
             n = np.full(len(self.limits), float(rows))
             held = self._detectable[rows] = minimum_detectable_psi(self.table, n, self.level(rows), self.effects)
         return held
+
+    def seen(self, rows: int) -> list[Seen]:
+        """The smallest changes of each series that windows of roughly so many rows are told of; rows >= 1."""
+        size = roughly(rows)
+        if size not in self._seen:
+            settings = self.settings
+            hop = Hop(settings.window_ms, self.pane_ms, by_rows=settings.interval_ms is not None)
+            series, level = self.layout.series, self.level(size)
+            self._seen[size] = sight(self.table, series, size, level, self.effects, hop)
+        return self._seen[size]
+
+    @cached_property
+    def _seen(self) -> dict[int, list[Seen]]:
+        return {}  # by size: a few for each power of ten, so that it stays small
 
     @cached_property
     def _detectable(self) -> dict[int, tuple[PerSeries, PerSeries]]:

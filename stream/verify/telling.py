@@ -61,6 +61,17 @@ def _message_lines(one: Verified) -> Iterator[str]:
         yield f"  unequal: {_difference(difference)}"
     if len(one.differences) > MOST_DIFFERENCES:
         yield f"  and {len(one.differences) - MOST_DIFFERENCES} fields more"
+    if one.differences and all(_is_judgement(difference.field) for difference in one.differences):
+        yield "  what was counted agrees: if the configuration has been changed since, give the one of that time by -c"
+
+
+def _is_judgement(field: str) -> bool:
+    """Whether limits and levels have a part in it, and not only the rows.
+
+    >>> _is_judgement("evidence.level"), _is_judgement("evidence.bins.current[0]")
+    (True, False)
+    """
+    return field.startswith(("threshold", "annotations.", "evidence.level", "evidence.rule", "evidence.minimum"))
 
 
 def _counted(recount: Recount) -> str:

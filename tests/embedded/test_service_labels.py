@@ -153,6 +153,9 @@ def assert_the_alert_says_why(service: Service, not_before_ms: int) -> None:
     assert alert["value"] < alert["threshold"]
     assert alert["evidence"]["p_value"] < 0.001
     assert milliseconds(alert["startsAt"]) > not_before_ms
+    verified = service.driftline("verify", alert["id"])
+    assert verified.code == 0, verified.out + verified.err
+    assert verified.out.splitlines()[-1].startswith("equal: 1 alert, ")
 
 
 def found(service: Service, end_ms: int) -> dict[int, dict[str, Any]]:

@@ -56,6 +56,14 @@ def test_many_differences_are_counted() -> None:
     assert "    and 8 fields more" in lines
 
 
+def test_other_limits_over_the_same_rows_are_explained() -> None:
+    limits = [Difference("threshold", 0.25, 0.5), Difference("annotations.summary", "x (limit 0.25)", "x (limit 0.5)")]
+    hint = "    what was counted agrees: if the configuration has been changed since, give the one of that time by -c"
+    assert hint in in_words({"9f2c": [UNEQUAL._replace(differences=limits)]}).splitlines()
+    rows_too = [*limits, Difference("evidence.n", 913, 912)]
+    assert hint not in in_words({"9f2c": [UNEQUAL._replace(differences=rows_too)]}).splitlines()
+
+
 def test_nothing_chosen_is_nothing_to_verify() -> None:
     assert in_words({}) == "nothing to verify: 0 alerts, 0 messages (none)"
 

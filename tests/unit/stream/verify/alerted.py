@@ -9,12 +9,13 @@ import orjson
 from hypothesis import strategies as st
 
 from stream.alerts.episode import AlertRules
-from stream.alerts.rules import LatencyRule
+from stream.alerts.rules import THRESHOLD, LatencyRule
 from stream.baselines.baseline import Baseline
 from stream.count.counter import CountFold
 from stream.evaluate.settings import ModelSettings
 from stream.ingest.settings import IngestSettings
 from stream.records.partial import decode_partial
+from stream.records.settings import SegmentSettings
 from stream.records.source import Source
 from stream.verify.verifier import Verified, Verifier
 from tests.memory_log import MemoryLog
@@ -24,7 +25,9 @@ from tests.unit.stream.evaluate.partials import Evaluate, limits
 ONE = baseline(1)
 PARTITIONS = [Source("predictions", p) for p in range(2)]
 LATENESS_MS = 500
-COUNTING = msgspec.structs.replace(settings(allowed_lateness_ms=LATENESS_MS), latency_sla_ms=250)
+COUNTING = msgspec.structs.replace(
+    settings(allowed_lateness_ms=LATENESS_MS), latency_sla_ms=250, segments={"c": SegmentSettings(values=("a",))}
+)
 WINDOW_MS = 3_000
 END_MS = 100_000  # after START_MS: a row there closes every pane of the traffic
 
@@ -95,13 +98,14 @@ def alerted(
     alerts: AlertRules | None = None,
     of: Baseline = ONE,
     end_ms: int = END_MS,
+    rule: str = THRESHOLD,
 ) -> Alerted:
     """The traffic, message by message; before some of them the owner is replaced by one that restores its state."""
     log, worker = MemoryLog(), Worker(of)
     worker.wants = plan(of, counting=COUNTING)
-    evaluate = Evaluate(worker=worker, rules=limits(0.01, 0.1), window_ms=WINDOW_MS)
+    evaluate = Evaluate(worker=worker, rules=replace(limits(0.01, 0.1), rule=rule), window_ms=WINDOW_MS)
     evaluate.judging = replace(
-        evaluate.judging, latency=LatencyRule(min_count=1, rule="threshold"), alerts=alerts or AlertRules()
+        evaluate.judging, latency=LatencyRule(min_count=1, rule=rule), alerts=alerts or AlertRules()
     )
     folds = [_owner(worker, source) for source in PARTITIONS]
     for number, (partition, sent) in enumerate([*messages, *((p, Sent(end_ms)) for p in range(len(PARTITIONS)))]):

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.alerts.episode import AlertRules
+from stream.alerts.rules import BUDGET
 from stream.verify.verifier import Result, Verified
 from tests.small_model import baseline
 from tests.unit.stream.evaluate.partials import limits
@@ -61,6 +62,14 @@ async def test_every_subject_of_a_group_is_counted_again() -> None:
     told[0]["evidence"]["subjects"][-1]["value"] += 0.001
     (found,) = [one for one in await grouped.verified() if one.alert is told[0]]
     assert (found.result, len(found.differences)) == (Result.UNEQUAL, 1)
+
+
+async def test_alerts_of_the_budget_and_on_segments_are_equal_too() -> None:
+    found = await alerted(WITH_LATE, rule=BUDGET).verified()
+    assert results(found) == {"equal"}
+    assert {one.alert["labels"]["check"] for one in found} == {"psi", "latency_sla"}
+    assert {one.alert["labels"]["segment"] for one in found} >= {"", "c=a"}
+    assert any("the budget allows" in one.alert["annotations"]["description"] for one in found)
 
 
 async def test_the_rows_of_a_window_are_counted_and_no_others() -> None:

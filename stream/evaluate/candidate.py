@@ -7,6 +7,7 @@ import numpy as np
 
 from stream.baselines.definition import Definition
 from stream.baselines.layout import Counts
+from stream.evaluate.live_evidence import LiveEvidence
 from stream.evaluate.panes import ModelPanes
 from stream.evaluate.sources import Sources
 from stream.evaluate.yardstick import Yardstick
@@ -24,6 +25,7 @@ class Candidate:
     entered_ms: int = NO_TIME  # to where windows had been evaluated then: of an earlier stay's panes some are gone
     panes: ModelPanes = field(init=False)  # of the whole traffic
     segments: dict[str, ModelPanes] = field(default_factory=dict)  # by name
+    live: dict[str, LiveEvidence] = field(default_factory=dict)  # by segment, where the baseline knows too little
     yardsticks: dict[str, Yardstick] = field(default_factory=dict)  # by segment, made when a window is judged
 
     def __post_init__(self) -> None:

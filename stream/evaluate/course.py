@@ -7,17 +7,20 @@ oldest: integers, so exact for ever, and O(bins) whatever the window's length.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import msgspec
 
 from stream.alerts.episode import Episode
 from stream.baselines.definition import Definition
+from stream.durable.fold import Register
 from stream.evaluate.candidate import Candidate, RunningSum
 from stream.evaluate.evaluator import Evaluation, evaluate_window
+from stream.evaluate.live_evidence import LiveEvidence
 from stream.evaluate.settings import ModelSettings
 from stream.evaluate.sources import Sources
 from stream.evaluate.tally import Tally
-from stream.evaluate.yardstick import Yardstick, yardstick_of
+from stream.evaluate.yardstick import Yardstick, is_learned_live, yardstick_of
 from stream.records.partial import NO_TIME, ActiveDefinition
 from stream.records.settings import CountingSettings
 
@@ -102,9 +105,47 @@ class Course:
         """What the windows of a segment, or of the whole traffic where it is `""`, are judged with."""
         held, settings = candidate.yardsticks.get(segment), self.settings
         if held is None or held.settings is not settings:
-            held = yardstick_of(candidate.definition, settings, self.window_ms(candidate), segment)
+            live = self.live(candidate, segment)
+            known = None if live is None else live.evidence
+            held = yardstick_of(candidate.definition, settings, self.window_ms(candidate), segment, known)
             candidate.yardsticks[segment] = held
         return held
+
+    def live(self, candidate: Candidate, segment: str) -> LiveEvidence | None:
+        """What is learned of a segment's windows, or of the whole traffic's; None where the baseline knows enough."""
+        window_ms, held = self.window_ms(candidate), candidate.live.get(segment)
+        if held is None or held.window_ms != window_ms:
+            definition = candidate.definition
+            if not is_learned_live(definition, self.settings, window_ms, segment):
+                return None
+            held = candidate.live[segment] = LiveEvidence(
+                definition.layout_of(segment),
+                window_ms=window_ms,
+                pane_ms=definition.settings.pane_ms,
+                shared_by=1 + len(definition.segmentation.names),
+            )
+        return held
+
+    def restore_live(self, candidate: Candidate, named: tuple[str, int, int], register: Register) -> None:
+        """Take a register of `live`; `named`: segment, window's length and the rest of its key."""
+        segment, window_ms, at = named
+        live = self.live(candidate, segment)
+        if live is not None and live.window_ms == window_ms and register.next_offset > candidate.since:
+            live.restore(at, register)
+
+    def learn(self, end_ms: int, next_offset: int) -> None:
+        """Keep the window that ends at `end_ms` where evidence is learned; what it teaches holds for it already.
+
+        `next_offset`: of the partials partition, after the record that completed the window.
+        """
+        candidate = self.in_force(end_ms)
+        start_ms = end_ms - self.window_ms(candidate)
+        if not self._is_complete(candidate, start_ms, end_ms):
+            return
+        for segment, panes in candidate.every_panes():
+            live = self.live(candidate, segment)
+            if live is not None and live.is_due(end_ms) and live.take(start_ms, panes.total_of, next_offset):
+                candidate.yardsticks.pop(segment, None)
 
     def enter(self, definition: Definition, announced: ActiveDefinition, offset: int) -> Candidate | None:
         """A source counts with a definition; None if that one's time is over."""
@@ -216,19 +257,17 @@ class Course:
         """Judge the window that ends at `end_ms`: of the whole traffic, or of a segment."""
         candidate = self.in_force(end_ms)
         start_ms = end_ms - self.window_ms(candidate)
-        first_ms = self.progress.first_ms
-        counted_from = max(candidate.whole_from_ms(), end_ms if first_ms is None else first_ms)
         yardstick, total = self.yardstick(candidate, segment), self._sums.setdefault(segment, RunningSum(segment))
-        return evaluate_window(
+        evaluation = evaluate_window(
             yardstick,
             total.of(candidate, start_ms, end_ms),
             hours=yardstick.hours(total.rows_by_pane),
             start_ms=start_ms,
             end_ms=end_ms,
-            complete=self._is_everywhere(candidate)
-            and counted_from <= start_ms
-            and end_ms <= candidate.whole_to_ms(self._sources),
+            complete=self._is_complete(candidate, start_ms, end_ms),
         )
+        live = self.live(candidate, segment)
+        return evaluation if live is None else replace(evaluation, learning=(live.windows, live.wanted))
 
     def nothing(self, end_ms: int) -> Evaluation:
         """The window that ends at `end_ms` of what is not counted any more."""
@@ -283,6 +322,13 @@ class Course:
         """Start of the oldest pane that may still change: every window that holds it has all its panes."""
         evaluated_to = self.progress.evaluated_to_ms
         return NO_TIME if evaluated_to is None else evaluated_to - self.window_ms(candidate)
+
+    def _is_complete(self, candidate: Candidate, start_ms: int, end_ms: int) -> bool:
+        """Whether every pane in [start_ms, end_ms) was counted with it, everywhere."""
+        first_ms = self.progress.first_ms
+        counted_from = max(candidate.whole_from_ms(), end_ms if first_ms is None else first_ms)
+        everywhere = self._is_everywhere(candidate)
+        return everywhere and counted_from <= start_ms and end_ms <= candidate.whole_to_ms(self._sources)
 
     def _is_everywhere(self, candidate: Candidate) -> bool:
         return len(candidate.from_ms) >= self._sources.expected

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from detectors import EstimatedPerformance, Threshold, Undefined, Verdict, divergences
-from detectors.evidence import judge
+from detectors.evidence import Evidence, judge
 from detectors.season import Shares
 from stream.alerts.rules import PSI, THRESHOLD
 from stream.baselines.layout import Counts
@@ -59,6 +59,7 @@ class Check:
     rule: str = THRESHOLD  # "budget" | "threshold"
     test: SeriesTest | None = None  # None: of the rule `threshold`, or without rows
     provisional: bool = False  # how much healthy windows differ was not known, or from too few of them
+    live: Evidence | None = None  # what was learned of it from the model's own windows; None: the baseline knows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,7 @@ class Evaluation:
     checks: tuple[Check, ...]
     estimates: EstimatedPerformance | Undefined | None = None  # label-free; None: the baseline cannot tell
     latency: LatencyWindow | None = None  # None: not counted
+    learning: tuple[int, int | None] | None = None  # live windows seen, and of how many is learned next; None: not done
     season: Season | None = None  # whose hours it was compared with; None: with the whole baseline
 
     @property
@@ -116,6 +118,7 @@ def evaluate_window(
     values, kls, jss = statistics.psi.tolist(), statistics.kl.tolist(), statistics.js.tolist()
     baseline = layout.baseline_coarse if hours is None else np.rint(normal).astype(np.int64)
     starts = [*layout.series_coarse_starts.tolist(), len(coarse)]
+    live = yardstick.live
     checks = []
     for i, subject in enumerate(layout.names):
         bins = slice(starts[i], starts[i + 1])
@@ -138,6 +141,7 @@ def evaluate_window(
                 rule=settings.psi.rule,
                 test=test,
                 provisional=yardstick.by_budget and yardstick.provisional[i],
+                live=live.evidence[i] if live else None,
             )
         )
     return Evaluation(

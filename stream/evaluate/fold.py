@@ -8,7 +8,7 @@ outputs are a function of the partials alone: a crash or a zombie repeats a mess
 under the same key.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -18,7 +18,7 @@ from stream.baselines.definition import Definition
 from stream.durable.fold import Register
 from stream.durable.log import Outgoing
 from stream.errors import CallerError
-from stream.evaluate import learning
+from stream.evaluate import learning, live_evidence
 from stream.evaluate.alert_message import LostInput
 from stream.evaluate.candidate import Candidate
 from stream.evaluate.course import Course, CourseProgress
@@ -130,7 +130,7 @@ class EvaluateFold:
                 if lost:
                     self._publisher.input_lost(LostInput(partial, lost))
                 touched = self._take(partial, offset + 1)
-                self._advance(touched)
+                self._advance(touched, offset + 1)
         self.next_offset = batch.end
 
     def quiet(self) -> None:
@@ -193,11 +193,22 @@ class EvaluateFold:
                 candidates[definition.id] = course, candidate
         self.performance.restore(state.outcome_sources, state.outcomes_expected, state.performance)
         self.learned.restore(state.learned, state.learning_refused)
+        self._restore_registers(registers, candidates)
+        self._newest_ms = self.sources.newest_ms()
+
+    def _restore_registers(
+        self, registers: Iterable[Register], candidates: Mapping[str, tuple[Course, Candidate]]
+    ) -> None:
         sampled = []
         for register in registers:
             identity = msgspec.msgpack.decode(register.key)
             if identity[0] == learning.REGISTER:
                 sampled.append(register)
+                continue
+            if identity[0] == live_evidence.REGISTER:
+                if (held := candidates.get(identity[1])) is not None:
+                    course, candidate = held
+                    course.restore_live(candidate, tuple(identity[2:]), register)
                 continue
             if identity[0] == REGISTER:
                 self.performance.restore_register(identity, register)
@@ -211,7 +222,6 @@ class EvaluateFold:
                     register.value, register.next_offset
                 )
         self.learned.restore_rows(sampled)
-        self._newest_ms = self.sources.newest_ms()
 
     def take_published(self) -> list[PublishedAlert]:
         """The alerts since the last call."""
@@ -251,7 +261,7 @@ class EvaluateFold:
                 course.note_spans(partial.source, partial.definitions)
         return entered
 
-    def _advance(self, touched: list[Course]) -> None:
+    def _advance(self, touched: list[Course], next_offset: int) -> None:
         newest_ms = self.sources.newest_ms()
         moved_on, self._newest_ms = newest_ms != self._newest_ms, newest_ms
         for baseline in self.learned.advance(newest_ms) if moved_on else ():
@@ -261,6 +271,7 @@ class EvaluateFold:
                 self._publish_revision(course, end_ms)
             before = course.progress.evaluated_to_ms
             for end_ms in course.due(newest_ms):
+                course.learn(end_ms, next_offset)
                 self._publish(course, end_ms)
             if course.progress.evaluated_to_ms != before:  # only then: what is kept follows from the progress alone
                 course.forget()
@@ -343,6 +354,8 @@ class EvaluateFold:
                     starts = panes.changed if only_changed else set(panes.by_start)
                     registers += panes.registers((definition_id, segment), starts)
                     panes.changed = set()
+                for segment, live in sorted(candidate.live.items()):
+                    registers += live.registers((definition_id, segment), only_changed=only_changed)
         return registers
 
 

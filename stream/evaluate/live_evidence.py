@@ -5,16 +5,15 @@ other. So the closed panes of the first windows are kept, and at 24 of them the 
 168; then it stays, and the panes are dropped.
 
 Promise: a function of the partials alone: windows that do not overlap, cut at whole multiples of their length since
-1970, each as it was when its last pane was evaluated; numbers rounded to 6 digits. What is learned holds from the
-window on that completed it. A window that lies partly before the definition's first pane, or has fewer than 10 rows,
-is passed over.
+1970, each as it was when its last pane was evaluated; numbers rounded as in a baseline, so that another machine's
+arithmetic does not show. What is learned holds from the window on that completed it. A window that lies partly before
+the definition's first pane, or has fewer than 10 rows, is passed over.
 Cost: at most 4 M counters kept, a byte or two each, until it is done; learning takes as long as it does for a file.
 Weak: a fault that falls into these windows is taken for healthy wander, and makes the checks blunter. A baseline that
 was made with times knows better.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import msgspec
@@ -24,6 +23,7 @@ from detectors.evidence import Evidence
 from detectors.evidence_learning import LEAST_ROWS, learn_evidence
 from stream.baselines.evidence import SeriesEvidence
 from stream.baselines.layout import Counts, Layout
+from stream.baselines.learning import rounded
 from stream.durable.fold import Register
 from stream.records.partial import pack_counts, unpack_counts
 
@@ -31,7 +31,6 @@ REGISTER: Final = "~evidence"  # first part of a register's key, where others ha
 MILESTONES: Final = (24, 48, 96, 168)  # windows after which it is learned anew; at the last it is done
 MOST_PARTS: Final = 12  # of a window: what a replay of the windows moves on by
 MOST_COUNTERS: Final = 4_000_000  # kept until it is done; a wider model's windows are cut into fewer parts
-DIGITS: Final = 6  # of each number: another machine's arithmetic must not show
 NO_BLOCK: Final = -1  # in the key of the register that holds what was learned
 
 
@@ -50,11 +49,11 @@ class Learned(msgspec.Struct, frozen=True, array_like=True):
 
 
 class LiveEvidence:
-    """Of one definition and segment, for windows of one length."""
+    """Of one definition and segment, for windows of one length; `shared_by` so many segments, the whole included."""
 
-    def __init__(self, layout: Layout, *, window_ms: int, pane_ms: int) -> None:
+    def __init__(self, layout: Layout, *, window_ms: int, pane_ms: int, shared_by: int = 1) -> None:
         self.window_ms: Final = window_ms
-        self.parts: Final = parts_of(window_ms // pane_ms, len(layout.coarse_starts))
+        self.parts: Final = parts_of(window_ms // pane_ms, len(layout.coarse_starts) * shared_by)
         self._layout = layout
         self._pane_ms = pane_ms
         self._blocks: dict[int, Block] = {}  # by start of the window; empty once it is done
@@ -89,8 +88,8 @@ class LiveEvidence:
         """Whether a window that is to be kept ends here."""
         return not self.done and end_ms % self.window_ms == 0
 
-    def take(self, start_ms: int, pane: Callable[[int], Counts | None], next_offset: int) -> None:
-        """Keep the window that begins at `start_ms`, and learn if it is time to.
+    def take(self, start_ms: int, pane: Callable[[int], Counts | None], next_offset: int) -> bool:
+        """Keep the window that begins at `start_ms`, and learn if it is time to; whether it was.
 
         Args:
             start_ms: a whole multiple of the window's length.
@@ -98,14 +97,16 @@ class LiveEvidence:
             next_offset: of the partials partition, after the record that completed the window.
         """
         if self.done or start_ms in self._blocks:
-            return
+            return False
         kept = self._in_parts(start_ms, pane)
         if kept[:, : self._first_series_end()].sum() < LEAST_ROWS:
-            return
+            return False
         self._blocks[start_ms] = Block(next_offset, pack_counts(kept.ravel()))
         self._changed.add(start_ms)
-        if len(self._blocks) in MILESTONES:
-            self._learn(next_offset)
+        if len(self._blocks) not in MILESTONES:
+            return False
+        self._learn(next_offset)
+        return True
 
     # -- what is durable
 
@@ -115,14 +116,13 @@ class LiveEvidence:
         self._changed = set()
         return [self._register(prefix, at) for at in named]
 
-    def restore(self, registers: Iterable[tuple[int, Register]]) -> None:
-        """Become what the registers say, each with the last part of its key; windows are dropped if it is done."""
-        for at, register in registers:
-            if at == NO_BLOCK:
-                self._learned = msgspec.msgpack.decode(register.value, type=Learned)
-                self._learned_offset = register.next_offset
-            else:
-                self._blocks[at] = Block(register.next_offset, register.value)
+    def restore(self, at: int, register: Register) -> None:
+        """Take what a register says, in any order; `at`: the last part of its key. Once it is done no window stays."""
+        if at == NO_BLOCK:
+            self._learned = msgspec.msgpack.decode(register.value, type=Learned)
+            self._learned_offset = register.next_offset
+        else:
+            self._blocks[at] = Block(register.next_offset, register.value)
         if self.done:
             self._blocks = {}
 
@@ -169,26 +169,3 @@ def parts_of(window_panes: int, bins: int) -> int:
     """
     most = min(MOST_PARTS, max(MOST_COUNTERS // (bins * MILESTONES[-1]), 1))
     return next(parts for parts in range(most, 0, -1) if window_panes % parts == 0)
-
-
-def rounded(evidence: Evidence) -> Evidence:
-    """The same with 6 digits of each number: 60 bytes a direction less, and equal on every machine.
-
-    >>> from detectors.evidence import INDEPENDENT_ROWS
-    >>> rounded(replace(INDEPENDENT_ROWS, overdispersion=0.123456789)).overdispersion
-    0.123457
-    """
-    return replace(
-        evidence,
-        overdispersion=_round(evidence.overdispersion),
-        spreads=tuple(map(_round, evidence.spreads)),
-        directions=tuple(tuple(map(_round, direction)) for direction in evidence.directions),
-        block_rows=_round(evidence.block_rows),
-        tail_start=_round(evidence.tail_start),
-        tail_scale=_round(evidence.tail_scale),
-        guard=_round(evidence.guard),
-    )
-
-
-def _round(number: float) -> float:
-    return float(f"{number:.{DIGITS}g}")

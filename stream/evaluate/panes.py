@@ -113,6 +113,11 @@ class ModelPanes:
                 del self.by_start[start]
                 self.changed.discard(start)
 
+    def total_of(self, start_ms: int) -> Counts | None:
+        """The counts of one pane, as far as they are known; None if it has no rows."""
+        pane = self.by_start.get(start_ms)
+        return None if pane is None else pane.total()
+
     def spans(self, start_ms: int, end_ms: int) -> dict[str, Span]:
         """Where each source's rows of a window lie, as an alert cites it."""
         spans: dict[str, Span] = {}

@@ -48,6 +48,7 @@ def report_record(
         "baseline": definition.baseline.id,
         "definition": definition.id,
         "season": None if evaluation.season is None else evaluation.season.name,
+        **_learning(evaluation),
         "checks": [_check(c) for c in evaluation.checks],
         "estimates": _estimates(evaluation.estimates, reliable=reliable),
         "latency": latency_record(evaluation.latency),
@@ -67,6 +68,14 @@ def report_key(key: ModelKey, segment: str) -> bytes:
     b'flight-delay@3/origin=EWR'
     """
     return f"{key}/{segment}".encode() if segment else str(key).encode()
+
+
+def _learning(evaluation: Evaluation) -> dict[str, Any]:
+    """How far evidence from the model's own windows is; nothing where the baseline has enough."""
+    if evaluation.learning is None:
+        return {}
+    windows, wanted = evaluation.learning
+    return {"learning": {"windows": windows, "next_at": wanted}}
 
 
 def _estimates(found: EstimatedPerformance | Undefined | None, *, reliable: bool | None) -> dict[str, Any] | None:

@@ -4,9 +4,12 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, Final
 
+import msgspec
+
 from detectors import Undefined, Verdict
 from stream.alerts.evidence import bins_evidence, moved_in_words
 from stream.alerts.rules import LATENCY_SLA
+from stream.baselines.evidence import SeriesEvidence
 from stream.evaluate.alert_message import AlertWindow, Content, JudgedCheck
 from stream.evaluate.evaluator import Check, Evaluation
 from stream.evaluate.latency_evaluator import LatencyCheck
@@ -104,9 +107,18 @@ def _drift(judged: Judged, check: Check, severity: Verdict, resolved: bool) -> C
             "kl_nats": number(check.kl_nats),
             "js_nats": number(check.js_nats),
             **test_record(check),
+            **live_record(check),
             "bins": bins_evidence(series, check.baseline, check.current),
         },
     )
+
+
+def live_record(check: Check) -> dict[str, Any]:
+    """What the test rests on that was learned from the model's own windows; nothing where the baseline has it.
+
+    So the alert can be judged again from what it cites.
+    """
+    return {} if check.live is None else {"live": msgspec.to_builtins(SeriesEvidence.of(check.live))}
 
 
 def _drift_summary(check: Check, evaluation: Evaluation, limit: float | None, *, resolved: bool) -> str:

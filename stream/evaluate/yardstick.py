@@ -6,6 +6,7 @@ Made once for a baseline and a window's length, and read only: what depends on t
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from detectors.evidence import INDEPENDENT_ROWS, Evidence, EvidenceTable, minimu
 from detectors.season import Shares, SlotShares
 from stream.alerts.budget_plan import FEATURES, LATENCY, SCORE
 from stream.alerts.rules import BUDGET, LatencyRule
+from stream.baselines.baseline import Baseline
 from stream.baselines.definition import Definition
 from stream.baselines.layout import Counts, Layout
 from stream.baselines.season import SeasonBaseline, pane_complaint
@@ -23,6 +25,13 @@ from stream.evaluate.settings import ModelSettings
 from stream.evaluate.sight import Hop, Seen, roughly, sight
 
 PerSeries = npt.NDArray[np.float64]  # shape (series,)
+
+
+class Live(NamedTuple):
+    """Evidence that was learned from a model's own windows."""
+
+    evidence: tuple[Evidence, ...]  # one per series
+    baseline_windows: float | None  # how many windows long the baseline is; None: as many as were learned from
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -36,6 +45,7 @@ class Yardstick:
     parts: int = 1  # of the traffic that are judged apart: the whole, and each segment
     borrowed: bool = False  # the evidence is the whole's: of the segment's own windows it is not known
     season: SeasonBaseline | None = None  # None: every window is compared with the whole baseline
+    live: Live | None = None  # where the evidence is from, if it is not from the baseline
 
     @cached_property
     def limits(self) -> list[Threshold]:
@@ -56,7 +66,8 @@ class Yardstick:
     def table(self) -> EvidenceTable:
         """The evidence beside the baseline."""
         evidence = self.evidence or (INDEPENDENT_ROWS,) * len(self.layout.series)
-        return EvidenceTable(evidence, self.layout.baseline_coarse, self.layout.series_coarse_starts)
+        windows = self.live.baseline_windows if self.live else None
+        return EvidenceTable(evidence, self.layout.baseline_coarse, self.layout.series_coarse_starts, windows)
 
     def hours(self, rows_by_pane: Callable[[], Mapping[int, int]]) -> Counts | None:
         """How many rows a window has in each slot of the season; None without a season, and nothing is asked then.
@@ -139,8 +150,17 @@ class Yardstick:
         return np.array([of_features] * (len(self.limits) - answers) + [of_answers] * answers)
 
 
-def yardstick_of(definition: Definition, settings: ModelSettings, window_ms: int, segment: str = "") -> Yardstick:
-    """With what the baseline knows of windows of this length; of a segment's, or else of all rows'."""
+def yardstick_of(
+    definition: Definition,
+    settings: ModelSettings,
+    window_ms: int,
+    segment: str = "",
+    live: tuple[Evidence, ...] | None = None,
+) -> Yardstick:
+    """With what the baseline knows of windows of this length; of a segment's, or else of all rows'.
+
+    `live`: what was learned from the model's, or the segment's, own windows, where the baseline knows too little.
+    """
     baseline = definition.baseline
     season = None if segment else _season(definition, settings, window_ms)
     own = baseline.evidence_of(segment, window_ms) if segment else None
@@ -149,11 +169,37 @@ def yardstick_of(definition: Definition, settings: ModelSettings, window_ms: int
         layout=definition.layout_of(segment),
         settings=settings,
         pane_ms=definition.settings.pane_ms,
-        evidence=None if known is None else known.series,
+        evidence=live or (None if known is None else known.series),
         parts=1 + len(definition.segmentation.names),
-        borrowed=bool(segment) and own is None,
+        borrowed=bool(segment) and own is None and live is None,
         season=season,
+        live=None if live is None else Live(live, baseline_windows(baseline, window_ms)),
     )
+
+
+def is_learned_live(definition: Definition, settings: ModelSettings, window_ms: int, segment: str) -> bool:
+    """Whether how much healthy windows differ is to be learned from the model's own: the baseline knows too little.
+
+    Not against a season: its windows are each compared with other hours.
+    """
+    if settings.psi.rule != BUDGET or (not segment and _season(definition, settings, window_ms) is not None):
+        return False
+    if not definition.layout_of(segment).judges:
+        return False  # without a baseline of the segment there is no verdict that could be surer
+    baseline = definition.baseline
+    known = baseline.evidence_of(segment, window_ms) if segment else baseline.evidence_for(window_ms)
+    return known is None or known.provisional
+
+
+def baseline_windows(baseline: Baseline, window_ms: int) -> float | None:
+    """How many windows of event time the baseline's rows are from; None where that is not known.
+
+    It is what the baseline is uncertain by: an hour stays one hour, however many others are watched later.
+    """
+    made = baseline.provenance
+    if made.from_ms is None or made.to_ms is None:
+        return None
+    return max((made.to_ms - made.from_ms) / window_ms, 1.0)
 
 
 def _season(definition: Definition, settings: ModelSettings, window_ms: int) -> SeasonBaseline | None:

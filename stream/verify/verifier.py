@@ -9,12 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import orjson
 
 from detectors import Verdict
+from detectors.evidence import INDEPENDENT_ROWS, Evidence
 from stream.alerts.episode import Episode, Reason, State
 from stream.baselines.baseline import Baseline
 from stream.baselines.definition import Definition
+from stream.baselines.evidence import SeriesEvidence
 from stream.durable.log import Log
 from stream.evaluate.alert_groups import EVERY, Member, group_content
 from stream.evaluate.alert_message import AlertWindow, Content
@@ -84,7 +87,8 @@ class Verifier:
         found = await recount(self.log, claim, definition, self.ingest, ids=self.joins_labels(model))
         if isinstance(found, Cannot):
             return Verified(alert, Result.CANNOT, found.reason)
-        window = _traffic(claim, definition, found, self.settings_of(model))
+        live = _live(alert, definition.layout_of(claim.segment).names)
+        window = _traffic(claim, definition, found, self.settings_of(model), live)
         return _compared(alert, found, _remade(window, alert, claim.baseline_id))
 
     async def _verify_labels(self, alert: dict[str, Any], claim: LabelClaim) -> Verified:
@@ -125,9 +129,11 @@ def _compared(alert: dict[str, Any], found: Recount, remade: dict[str, Any] | Ca
     return Verified(alert, Result.UNEQUAL if unequal else Result.EQUAL, "", found, unequal)
 
 
-def _traffic(claim: Claim, definition: Definition, found: Recount, settings: ModelSettings) -> AlertWindow:
+def _traffic(
+    claim: Claim, definition: Definition, found: Recount, settings: ModelSettings, live: tuple[Evidence, ...] | None
+) -> AlertWindow:
     """The window judged again."""
-    yardstick = yardstick_of(definition, settings, claim.end_ms - claim.start_ms, claim.segment)
+    yardstick = yardstick_of(definition, settings, claim.end_ms - claim.start_ms, claim.segment, live)
     evaluation = evaluate_window(
         yardstick,
         found.counts,
@@ -165,6 +171,17 @@ def _remade(window: AlertWindow, alert: Mapping[str, Any], baseline_id: str) -> 
     remade = window.message(name, subject, episode, content)
     plain: dict[str, Any] = orjson.loads(orjson.dumps(remade))
     return plain
+
+
+def _live(alert: Mapping[str, Any], series: Sequence[str]) -> tuple[Evidence, ...] | None:
+    """What the message cites of the model's own windows: of each series it is about, nothing of the others."""
+    subject, evidence = alert["labels"]["subject"], alert["evidence"]
+    members = evidence["subjects"] if subject == EVERY else [{"subject": subject, "evidence": evidence}]
+    cited = {m["subject"]: m["evidence"]["live"] for m in members if "live" in (m.get("evidence") or {})}
+    if not cited:
+        return None
+    found = {name: msgspec.convert(one, SeriesEvidence).evidence() for name, one in cited.items()}
+    return tuple(found.get(name, INDEPENDENT_ROWS) for name in series)
 
 
 def _content(window: AlertWindow, alert: Mapping[str, Any], episode: Episode) -> Content | Cannot:

@@ -67,5 +67,5 @@ def test_a_model_that_nobody_registered_is_learned_from_its_first_window_althoug
         }  # fmt: skip
         assert totals.pop("predictions_received") == sum(totals.values())
         assert totals["dead_letters"] == 0
-        shown = json.loads(service.run("baseline", "list", "--json"))
+        shown = json.loads(service.run("baseline", "list", "--json"))["baselines"]
         assert [(entry["id"], entry["learned"]) for entry in shown] == [(made.id, True)]

@@ -1,19 +1,18 @@
 """Evidence from live windows: what is kept, when it is learned, that it is what a file's panes would teach."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from detectors.evidence import INDEPENDENT_ROWS
 from detectors.evidence_learning import learn_evidence
 from stream.baselines.definition import Definition
 from stream.baselines.layout import Layout
+from stream.baselines.learning import rounded
 from stream.durable.fold import Register
-from stream.evaluate.live_evidence import MILESTONES, REGISTER, LiveEvidence, parts_of, rounded
+from stream.evaluate.live_evidence import MILESTONES, REGISTER, LiveEvidence, parts_of
 from tests.small_model import PANE_MS, baseline, settings
 
 LAYOUT = Definition(baseline(), settings()).layout
@@ -52,7 +51,8 @@ def pane_of(panes: list[Counts]) -> Callable[[int], Counts | None]:
 
 def restored(registers: list[Register], layout: Layout = LAYOUT) -> LiveEvidence:
     live = LiveEvidence(layout, window_ms=WINDOW_MS, pane_ms=PANE_MS)
-    live.restore((msgspec.msgpack.decode(r.key)[-1], r) for r in registers)
+    for register in registers:
+        live.restore(msgspec.msgpack.decode(register.key)[-1], register)
     return live
 
 
@@ -149,8 +149,3 @@ def test_only_what_changed_is_written() -> None:
 def test_a_wide_model_is_cut_into_fewer_parts_so_that_what_is_kept_is_bounded() -> None:
     assert parts_of(60, 10_000) * 10_000 * MILESTONES[-1] <= 4_000_000
     assert parts_of(60, 1_000_000) == 1
-
-
-def test_numbers_are_rounded_to_what_every_machine_agrees_on() -> None:
-    one = replace(INDEPENDENT_ROWS, spreads=(0.12345649,), directions=((1 / 3, -2 / 3),), block_rows=600.00001, guard=3)
-    assert rounded(one) == replace(one, spreads=(0.123456,), directions=((0.333333, -0.666667),), block_rows=600.0)

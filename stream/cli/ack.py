@@ -5,15 +5,12 @@ import json
 import time
 
 import click
-import orjson
 
 from stream.alerts.silences import Acknowledgement, acknowledgement_record
 from stream.cli import config_option, json_option
-from stream.cli.silence import by_option
+from stream.cli.silence import by_option, say
 from stream.config import Config
-from stream.durable.log import Outgoing
 from stream.errors import InputError
-from stream.records.source import Source
 from stream.service.kafka_log import KafkaLog
 from stream.verify.messages import chosen, read_alerts
 
@@ -42,6 +39,5 @@ async def _ack(config: Config, alert: str, *, author: str, comment: str, now_ms:
         if of_alert[-1]["status"] == "resolved":
             raise InputError(f"alert {alert_id} is over: {of_alert[-1]['annotations']['summary']}")
         ack = Acknowledgement(alert_id, author, now_ms, comment)
-        value = orjson.dumps(acknowledgement_record(ack))
-        await log.send([Outgoing(to=Source(topics.silences, 0), key=f"ack/{alert_id}".encode(), value=value)])
+        await say(log, config, f"ack/{alert_id}", acknowledgement_record(ack))
     return ack

@@ -17,9 +17,8 @@ from stream.alerts.silences import LONGEST_TEXT, MOST_MATCHERS, Silence, matcher
 from stream.cli import config_option, json_option
 from stream.cli.options import duration
 from stream.config import Config
-from stream.durable.log import Log, Outgoing
+from stream.durable.log import Outgoing
 from stream.errors import InputError
-from stream.records.source import Source
 from stream.records.times import epoch_ms, rfc3339
 from stream.service.kafka_log import KafkaLog
 
@@ -135,25 +134,24 @@ def _new(given: dict[str, Any], now_ms: int) -> Silence:
 
 async def _expire(config: Config, silence_id: str) -> Silence:
     async with KafkaLog.connect(config.kafka) as log:
-        held = list((await read_book(log, config)).silences())
-        (found,) = _only(held, silence_id)
+        found = _only(list((await read_book(log, config)).silences()), silence_id)
         # Not "now": the windows of a replay end long before. Those that were judged under it stay as they were told.
         ended = msgspec.structs.replace(found, ends_at_ms=found.starts_at_ms)
-        await log.send([_outgoing(config, ended)])
+        await say(log, config, f"silence/{ended.id}", silence_record(ended))
     return ended
 
 
-def _only(held: Sequence[Silence], silence_id: str) -> list[Silence]:
+def _only(held: Sequence[Silence], silence_id: str) -> Silence:
     matching = [silence for silence in held if silence_id and silence.id.startswith(silence_id)]
     if len(matching) != 1:
         known = "no silence" if not matching else f"{len(matching)} silences"
         raise InputError(f"{known} with an id that begins with {silence_id!r}; `driftline silence list` shows them")
-    return matching
+    return matching[0]
 
 
 async def _write(config: Config, silence: Silence) -> None:
     async with KafkaLog.connect(config.kafka) as log:
-        await log.send([_outgoing(config, silence)])
+        await say(log, config, f"silence/{silence.id}", silence_record(silence))
 
 
 async def _read(config: Config) -> list[Silence]:
@@ -161,17 +159,18 @@ async def _read(config: Config) -> list[Silence]:
         return sorted((await read_book(log, config)).silences(), key=lambda s: (s.starts_at_ms, s.id))
 
 
-async def read_book(log: Log, config: Config) -> RequestBook:
+async def read_book(log: KafkaLog, config: Config) -> RequestBook:
     """The topic as it is now; what cannot be read is passed over, as workers do."""
-    book = RequestBook()
-    async for message in log.read(Source(config.topics.silences, 0), 0):
+    book, (home, *_) = RequestBook(), await log.sources(config.topics.silences)
+    async for message in log.read(home, 0):
         book.add(message)
     return book
 
 
-def _outgoing(config: Config, silence: Silence) -> Outgoing:
-    to = Source(config.topics.silences, 0)
-    return Outgoing(to=to, key=f"silence/{silence.id}".encode(), value=orjson.dumps(silence_record(silence)))
+async def say(log: KafkaLog, config: Config, key: str, record: dict[str, Any]) -> None:
+    """Write into the topic; refused if it has not been made."""
+    home, *_ = await log.sources(config.topics.silences)
+    await log.send([Outgoing(to=home, key=key.encode(), value=orjson.dumps(record))])
 
 
 def _line(silence: Silence, state: str) -> str:

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import msgspec
@@ -19,7 +21,7 @@ from stream.durable.owner import Owner
 from stream.evaluate.fold import EvaluateFold
 from stream.records.partial import encode_partial, pack_counts
 from stream.records.source import Source
-from tests.memory_log import MemoryLog
+from tests.memory_log import MemoryLog, SendFailed
 from tests.small_model import START_MS, baseline, numeric
 from tests.unit.stream.evaluate.partials import OUTPUTS, PARTIALS, Evaluate, Speaker, part, relative
 
@@ -224,6 +226,56 @@ async def test_what_took_effect_at_an_offset_takes_effect_there_again_for_the_ne
     log.put(PARTIALS, encode_partial(model.word("abcd")))
     await second.offer(log.batch(PARTIALS, 4, 5))
     assert {o.to.topic for o in second.fold.outputs()} == {"reports"}  # now everything is silenced
+
+
+@pytest.mark.parametrize("seed", range(40))
+async def test_no_message_is_ever_told_in_two_ways(seed: int) -> None:
+    """Owners die before a checkpoint, in the middle of one, or not; meanwhile people silence and acknowledge."""
+    random, log, model, wanted = Random(seed), MemoryLog(), Model(), [NO_REQUESTS]
+    mine = owner(log, model, lambda: wanted[0])
+    await mine.take()
+    for end in range(1, 25):
+        log.put(PARTIALS, encode_partial(model.word("".join(random.sample(NAMES, random.choice([0, 0, 1, 2, 5]))))))
+        if random.random() < 0.3:
+            wanted[0] = said_at_random(random, wanted[0], known_alerts(log))
+        await mine.offer(log.batch(PARTIALS, mine.fold.next_offset, end))
+        if random.random() < 0.4:
+            # Its outputs are written and `@` is not, or nothing is, or all of it.
+            log.fail_at = random.choice([log.sends + 2, log.sends + 1, None])
+            with suppress(SendFailed):
+                await mine.checkpoint()
+            log.fail_at = None
+        if mine.broken or random.random() < 0.2:
+            wanted[0] = said_at_random(random, wanted[0], known_alerts(log))
+            mine = owner(log, model, lambda: wanted[0])
+            if await mine.take() < end:
+                await mine.offer(log.batch(PARTIALS, mine.fold.next_offset, end))
+    await mine.checkpoint()
+    told: dict[tuple[str, int], bytes] = {}
+    for value in log.values(Source("alerts", 0)):
+        alert = json.loads(value)
+        assert told.setdefault((alert["id"], alert["seq"]), value) == value
+    for alert_id in {alert_id for alert_id, _ in told}:
+        numbers = [seq for known, seq in told if known == alert_id]
+        assert sorted(numbers) == list(range(1, len(numbers) + 1))
+
+
+def known_alerts(log: MemoryLog) -> list[str]:
+    return sorted({json.loads(value)["id"] for value in log.values(Source("alerts", 0))})
+
+
+def said_at_random(random: Random, before: Requests, alerts: list[str]) -> Requests:
+    """One more silence, or one less, or one more acknowledgement."""
+    silences, acks = list(before.silences), {ack.alert: ack for ack in before.acknowledgements}
+    if silences and random.random() < 0.4:
+        silences.pop(random.randrange(len(silences)))
+    elif alerts and random.random() < 0.4:
+        alert = random.choice(alerts)
+        acks[alert] = Acknowledgement(alert, random.choice(["ann", "bob"]), START_MS, "")
+    else:
+        about = random.choice([f"subject={random.choice(NAMES)}", "check=psi", "model=m"])
+        silences.append(silence(about, silence_id=f"s{before.read_to:02}"))
+    return Requests(before.read_to + 1, tuple(silences), tuple(acks[alert] for alert in sorted(acks)))
 
 
 def owner(log: MemoryLog, model: Model, wanted: Callable[[], Requests]) -> Owner:

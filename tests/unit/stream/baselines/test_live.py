@@ -9,6 +9,7 @@ import pytest
 
 from stream.baselines.columns import CategoricalColumn, NumericColumn
 from stream.baselines.create import baseline_of
+from stream.baselines.learning import Windows, learn
 from stream.baselines.live import Selection, read_live
 from stream.errors import InputError
 from stream.ingest.foreign_shape import ForeignShape
@@ -134,3 +135,13 @@ async def test_it_becomes_a_baseline() -> None:
     columns, made = await read(log_of(*[prediction(i) for i in range(50)]))
     baseline = baseline_of(columns, KEY, made)
     assert [(s.name, sum(s.counts)) for s in baseline.series] == [("x", 50), ("score", 50)]
+
+
+async def test_the_times_of_predictions_teach_how_much_healthy_windows_differ() -> None:
+    log = log_of(*(prediction(i * 180_000) for i in range(20 * 25)))  # twenty an hour, for 25 hours
+    columns, made = await read(log)
+    found = learn(baseline_of(columns, KEY, made), columns, Windows((3_600_000,), 60_000))
+    assert [(one.window_ms, round(one.rows.mean), one.provisional) for one in found.baseline.evidence] == [
+        (3_600_000, 20, False)
+    ]
+    assert found.notes == ()

@@ -21,6 +21,7 @@ provenance.py   checksums, versions, commit, time of creation
 registry.py     the topic's entries by id; registering a new one
 by_segment.py   the rows of each value of a segment key, as they are stored
 segment_evidence.py  how much healthy windows of single segments differ
+segment_labels.py  how good a model was in single segments
 segment_learning.py  a baseline's rows by the value of each segment key
 layout.py       where each bin lies in a register
 segmentation.py which segments there are, and which rows lie in them

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from stream.baselines.baseline import Baseline, CategoricalSeries, LabelledScores, NumericSeries
+from stream.baselines.by_segment import SegmentedBaseline
 from stream.baselines.classes import FEWEST, MOST, class_complaint
 from stream.baselines.evidence import evidence_complaint
 from stream.baselines.grid import grid_complaint
@@ -18,6 +19,7 @@ from stream.baselines.layout import Layout
 from stream.baselines.season import season_complaint
 from stream.durable.log import Log, Outgoing
 from stream.errors import InputError
+from stream.records.performance import unpack_sparse
 from stream.records.prediction import Answer, ModelKey
 from stream.records.source import Message, Source
 
@@ -192,6 +194,19 @@ def _segments_complaint(baseline: Baseline) -> str | None:
         wrong = (evidence_complaint(known.evidence, layout.series_widths) for known in one.values)
         if (why := next((w for w in wrong if w is not None), None)) is not None:
             return f"segment key {one.key!r}, the evidence: {why}"
+        if why := _segment_labels_complaint(one, 2 * baseline.grid.bins if baseline.grid else 0):
+            return f"segment key {one.key!r}: {why}"
+    return None
+
+
+def _segment_labels_complaint(segmented: SegmentedBaseline, width: int) -> str | None:
+    for one in segmented.values:
+        try:
+            counts = unpack_sparse(one.labelled, width)
+        except (IndexError, ValueError, TypeError):
+            return f"labelled scores of {one.value!r} must lie in the bins of the score grid"
+        if (counts < 0).any():
+            return f"labelled scores of {one.value!r} must not be negative"
     return None
 
 

@@ -9,6 +9,7 @@ A key is the baseline's categorical feature of that name if there is one; else t
 message's `segment` object.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,7 @@ from stream.baselines.by_segment import OTHER, Counts
 from stream.records.prediction import ModelColumns, SegmentField
 from stream.records.settings import SegmentSettings
 
+MOST_COMBINATIONS: Final = 256  # that labels are kept apart by
 LONGEST_VALUE: Final = 200  # characters; a segment's name is part of keys and a metric's label
 
 Codes = npt.NDArray[np.int64]
@@ -103,6 +105,26 @@ class Segmentation:
         """What decoding reads of a message's `segment` object."""
         return tuple(SegmentField(key.name, key.values) for key in self.keys if key.feature is None)
 
+    @cached_property
+    def keeps_labels_apart(self) -> bool:
+        """Whether labels are, too: they are joined by combinations of segments, of which there must not be too many."""
+        return len(self.keys) > 0 and math.prod(len(key.segments) for key in self.keys) <= MOST_COMBINATIONS
+
+    def combinations(self, columns: ModelColumns) -> tuple[Codes, list[tuple[str, ...]]]:
+        """The combinations of segments that occur, one of each key, and which each row has, shape (rows,)."""
+        code = np.zeros(len(columns.row), np.int64)
+        for key in self.keys:
+            code = code * len(key.segments) + key.codes(columns)
+        found, of_row = np.unique(code, return_inverse=True)
+        return of_row.astype(np.int64), [self._combination(one) for one in found.tolist()]
+
+    def _combination(self, code: int) -> tuple[str, ...]:
+        names: list[str] = []
+        for key in reversed(self.keys):
+            code, own = divmod(code, len(key.segments))
+            names.append(key.segments[own])
+        return tuple(reversed(names))
+
     def baseline_counts(self, baseline: Baseline, whole: Counts) -> dict[str, Counts]:
         """What is normal in each segment that the baseline knows, by its name; `whole` is all of the baseline."""
         found: dict[str, Counts] = {}
@@ -138,3 +160,6 @@ def _values(wanted: SegmentSettings, found: Sequence[str]) -> tuple[str, ...]:
 
 def _is_usable(value: str) -> bool:
     return value != OTHER and 0 < len(value) <= LONGEST_VALUE and value.isprintable()
+
+
+NO_SEGMENTS: Final = Segmentation()

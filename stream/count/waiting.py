@@ -5,6 +5,9 @@ its pane: event time decides at the join. It costs 22 bytes on the wire and a ha
 of k classes waits in k rows.
 """
 
+from functools import lru_cache
+
+import msgspec
 import numpy as np
 
 from stream.count.plan import ActivePlan
@@ -12,7 +15,7 @@ from stream.ingest.id_hash import class_hashes
 from stream.outcomes.covering import Outbox, Times, is_sampled
 from stream.outcomes.joining import ClassJoining, Joining, joining_of
 from stream.records.outcome import LATEST_TIME_S, OutcomeRows, PerformanceDefinition, joined_rows
-from stream.records.prediction import ModelColumns, PredictionBatch
+from stream.records.prediction import ModelColumns, ModelKey, PredictionBatch
 
 
 class WaitingRows:
@@ -24,6 +27,11 @@ class WaitingRows:
             key: joining
             for key, a in plan.newest.items()
             if (joining := joining_of(a.definition.baseline, a.model, a.model.outcomes, outbox.to.partitions))
+        }
+        self._segmentations = {
+            key: a.definition.segmentation
+            for key, a in plan.newest.items()
+            if a.definition.segmentation.keeps_labels_apart
         }
         lateness = [a.model.settings.allowed_lateness_ms for a in plan.active]
         self.lateness_ms = max(lateness, default=0)  # of the watermark that the join is told
@@ -46,16 +54,33 @@ class WaitingRows:
                     part, place = self._class_rows(joining, columns, decoded, running_newest_ms, model=first)
                     definitions += joining.definitions
                 else:
-                    part, place = self._rows(joining, columns, decoded, running_newest_ms, model=first)
-                    definitions.append(joining.definition)
+                    of_row, named = self._definitions(key, joining, columns)
+                    part, place = self._rows(joining, columns, decoded, running_newest_ms, model=first + of_row)
+                    definitions += named
                 parts.append(part)
                 places.append(place)
         if parts:
             rows = joined_rows(parts)
             self._outbox.add(rows.take(np.argsort(np.concatenate(places), kind="stable")), definitions)
 
+    def _definitions(
+        self, key: ModelKey, joining: Joining, columns: ModelColumns
+    ) -> tuple[Times, list[PerformanceDefinition]]:
+        """What the rows' outcomes are counted by, and which of it each row's is, shape (rows,): by its segments."""
+        segmentation = self._segmentations.get(key)
+        if segmentation is None:
+            return np.zeros(len(columns.row), np.int64), [joining.definition]
+        of_row, combinations = segmentation.combinations(columns)
+        return of_row, [_of_segments(joining.definition, segments) for segments in combinations]
+
     def _rows(
-        self, joining: Joining, columns: ModelColumns, decoded: PredictionBatch, running_newest_ms: Times, *, model: int
+        self,
+        joining: Joining,
+        columns: ModelColumns,
+        decoded: PredictionBatch,
+        running_newest_ms: Times,
+        *,
+        model: Times,
     ) -> tuple[OutcomeRows, Times]:
         answer = columns.numeric[:, -1]
         time_s = decoded.event_time_ms[columns.row] // 1_000
@@ -68,7 +93,7 @@ class WaitingRows:
             offset=decoded.offset[row],
             late=self._outbox.late(time_ms, running_newest_ms[row] - self.lateness_ms),
             time_s=time_s[chosen],
-            model=np.full(len(row), model, np.int64),
+            model=model[chosen],
             payload=joining.payload(answer[chosen]),
             value=np.zeros(len(row), np.float32),
         ), decoded.place[row]
@@ -98,3 +123,8 @@ class WaitingRows:
             payload=joining.payload(scores[chosen]).ravel(),
             value=np.zeros(len(row), np.float32),
         ), decoded.place[row]
+
+
+@lru_cache(maxsize=4_096)
+def _of_segments(definition: PerformanceDefinition, segments: tuple[str, ...]) -> PerformanceDefinition:
+    return msgspec.structs.replace(definition, segments=segments)

@@ -15,6 +15,7 @@ import msgspec
 from stream.alerts.silences import NO_REQUESTS, Requests
 from stream.baselines.baseline import Baseline
 from stream.baselines.definition import Definition
+from stream.baselines.segmentation import NO_SEGMENTS, Segmentation
 from stream.durable.fold import Register
 from stream.durable.log import Outgoing
 from stream.errors import CallerError
@@ -75,7 +76,7 @@ class EvaluateFold:
         self.unreadable = 0  # records of the partials topic that are not partials
         self.evaluations = 0
         self._publisher = Publisher(outputs)
-        self.performance = PerformanceCourses(self._publisher, settings_of, find_baseline)
+        self.performance = PerformanceCourses(self._publisher, settings_of, find_baseline, self._segmentation_of)
         self.learned = LearnedBaselines()
         self._settings_of = settings_of
         self._find = find_baseline
@@ -294,6 +295,8 @@ class EvaluateFold:
             )
             if not episodes:  # none is in its cooldown, nor silenced before people heard of its end
                 course.forget_segment(segment)
+        counted = {name for one in course.candidates.values() for name in one.definition.segmentation.names}
+        self.performance.end_segments(candidate.definition.key, counted)
 
     def _publish_revision(self, course: Course, end_ms: int) -> None:
         revision = course.progress.revisions[end_ms] = course.progress.revisions.get(end_ms, 0) + 1
@@ -307,10 +310,16 @@ class EvaluateFold:
             reliable = self._reliable(course, segment)
             self._publisher.report(judged, revision=revision, episodes=episodes, reliable=reliable)
 
+    def _segmentation_of(self, key: ModelKey) -> Segmentation:
+        """The segments of a model version, as its newest definition has them."""
+        course = self.courses.get(key)
+        if course is None or not course.candidates:
+            return NO_SEGMENTS
+        return next(reversed(course.candidates.values())).definition.segmentation
+
     def _reliable(self, course: Course, segment: str) -> bool | None:
-        """Whether labels agree with the estimates, where they are joined: of the whole traffic."""
-        progress = course.progress
-        return None if segment else self.performance.reliable(ModelKey(progress.model, progress.version))
+        """Whether labels agree with the estimates, where they are joined."""
+        return self.performance.reliable(ModelKey(course.progress.model, course.progress.version), segment)
 
     def _course_of(self, key: ModelKey) -> Course:
         held = self.courses.get(key)

@@ -13,6 +13,8 @@ import msgspec
 from stream.alerts.episode import Episode
 from stream.alerts.rules import PerformanceRules
 from stream.baselines.baseline import Baseline
+from stream.baselines.segment_labels import of_segment
+from stream.baselines.segmentation import NO_SEGMENTS, Segmentation
 from stream.errors import CallerError
 from stream.evaluate.label_coverage import coverage_of
 from stream.evaluate.performance_evaluator import (
@@ -48,22 +50,26 @@ class PerformanceProgress(msgspec.Struct, array_like=True):
     missed: int = 0  # parts that came when their pane had been forgotten
     reliable: bool | None = None  # whether the estimate was right in the newest window that could tell
     tally: Tally = Tally()
+    segment: str = ""  # "" for the whole traffic
 
 
 class PerformanceCourse:
-    """One model version (and category) as evaluate knows it from its labels."""
+    """One model version (and category, or segment) as evaluate knows it from its labels."""
 
     def __init__(
         self,
         progress: PerformanceProgress,
         settings_of: Callable[[str], ModelSettings],
         find_baseline: Callable[[str], Baseline | None],
+        segmentation_of: Callable[[ModelKey], Segmentation] = lambda _: NO_SEGMENTS,
     ) -> None:
         self.progress = progress
+        self._segmentation_of = segmentation_of
         self.tracks: dict[str, Track] = {t.definition.id: Track(t) for t in progress.tracks}
         self._latest: PerformanceEvaluation | None = None
         self._sum = WindowSum()
         self._baseline: PerformanceBaseline | None = None
+        self._compared_by: Segmentation | None = None  # that it was made with
         self._settings_of = settings_of
         self._find = find_baseline
 
@@ -162,8 +168,9 @@ class PerformanceCourse:
 
     def rules(self, track: Track) -> PerformanceRules:
         """What its windows are judged by, with the budget's level."""
-        baseline = self.baseline_of(track).of
-        return self.settings.performance_at(baseline, track.definition.pane_ms)
+        baseline, segmentation = self.baseline_of(track).of, self._segmentation_of(self.key)
+        parts = 1 + (len(segmentation.names) if segmentation.keeps_labels_apart else 0)
+        return self.settings.performance_at(baseline, track.definition.pane_ms, parts)
 
     def counts(self, end_ms: int, by: WindowSum | None = None) -> Counts:
         """The sum of the window that ends at `end_ms`, shape (width,); the caller must not change it."""
@@ -184,14 +191,16 @@ class PerformanceCourse:
 
     def baseline_of(self, track: Track) -> PerformanceBaseline:
         """What a track's windows are compared with."""
-        baseline_id = track.definition.baseline_id
-        if self._baseline is None or self._baseline.of.id != baseline_id:
+        baseline_id, segmentation = track.definition.baseline_id, self._segmentation_of(self.key)
+        if self._baseline is None or self._baseline.of.id != baseline_id or self._compared_by is not segmentation:
             found = self._find(baseline_id)
             if found is None:
                 raise CallerError(
                     f"baseline {baseline_id} is in use but no longer in the baselines topic; restore the topic"
                 )
-            self._baseline = performance_baseline(found, track.definition)
+            if self.progress.segment:
+                found = of_segment(found, segmentation, self.progress.segment)
+            self._baseline, self._compared_by = performance_baseline(found, track.definition), segmentation
         return self._baseline
 
     def revised(self) -> Iterator[PerformanceEvaluation]:

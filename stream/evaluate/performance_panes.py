@@ -6,13 +6,15 @@ different partitions add. Held are the bytes as they came, a few hundred a pane;
 is dense. It is corrected by the difference that a part makes: integers, so exact for ever.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
 
 from stream.durable.fold import Register
 from stream.records.performance import Counts, PerformancePart, Sections, unpack_sparse
+
+OF_SEGMENTS: Final = "|"  # behind an outcomes partition: the segments that its count is of, each a source of its own
 
 
 class HeldPart(NamedTuple):
@@ -36,7 +38,7 @@ class PerformancePanes:
         """Take one part; what it adds to the pane's counts, shape (width,), or None if it is no news.
 
         Args:
-            source: the outcomes partition.
+            source: the outcomes partition, and the segments whose count it is, if any are kept apart.
             part: as it came.
             counts: the part's, unpacked.
             next_offset: of the partials partition, after the record that it came with.
@@ -73,12 +75,13 @@ class PerformancePanes:
         return old
 
     def offsets(self, start_ms: int, end_ms: int) -> dict[str, int]:
-        """By source, below which offset of it everything is counted in the panes of [start_ms, end_ms)."""
+        """By outcomes partition, below which offset of it everything is counted in the panes of [start_ms, end_ms)."""
         offsets: dict[str, int] = {}
         for start, pane in self.by_start.items():
             if start_ms <= start < end_ms:
                 for source, held in pane.items():
-                    offsets[source] = max(offsets.get(source, 0), held.part_offset)
+                    partition = source.partition(OF_SEGMENTS)[0]
+                    offsets[partition] = max(offsets.get(partition, 0), held.part_offset)
         return dict(sorted(offsets.items()))
 
     def registers(self, prefix: tuple[str, str, bool], *, only_changed: bool) -> list[Register]:

@@ -35,14 +35,20 @@ class JudgedPerformance(NamedTuple):
         """Whose labels they are."""
         return ModelKey(self.definition.model, self.definition.version)
 
+    @property
+    def segment(self) -> str:
+        """Of which predictions: those of a segment, or all where it is `""`."""
+        return self.definition.segments[0] if self.definition.segments else ""
 
-def performance_key(key: ModelKey, category: str) -> bytes:
+
+def performance_key(key: ModelKey, category: str, segment: str = "") -> bytes:
     """`model@version/performance`; of all classes of a multiclass model there is one report.
 
-    >>> performance_key(ModelKey("fraud", "3"), "")
-    b'fraud@3/performance'
+    >>> performance_key(ModelKey("fraud", "3"), ""), performance_key(ModelKey("fraud", "3"), "", "plan=free")
+    (b'fraud@3/performance', b'fraud@3/plan=free/performance')
     """
-    return f"{key}/performance{f'/{category}' if category else ''}".encode()
+    of = f"{key}/{segment}" if segment else str(key)
+    return f"{of}/performance{f'/{category}' if category else ''}".encode()
 
 
 def performance_record(judged: JudgedPerformance, *, revision: int, alerts: Mapping[str, Any]) -> dict[str, Any]:
@@ -54,6 +60,7 @@ def performance_record(judged: JudgedPerformance, *, revision: int, alerts: Mapp
         "model": definition.model,
         "version": definition.version,
         "category": definition.category,
+        "segment": judged.segment,
         "task": evaluation.task,
         "window": window_record(evaluation.start_ms, evaluation.end_ms),
         "n": evaluation.n,
@@ -83,6 +90,11 @@ def performance_window(judged: JudgedPerformance) -> AlertWindow:
         return _content(judged, check, severity, resolved=resolved)
 
     def unwatched(check: str, subject: str) -> Content:
+        if judged.segment and not evaluation.checks:
+            return Content(
+                f"{WORDS[check]} of {subject} is not watched any more in {judged.segment}: there is no such segment",
+                "The alert ends because the segment was taken out, not because the model is better.",
+            )
         baseline = judged.baseline.of.id
         return Content(
             f"{WORDS[check]} of {subject} is not watched any more: baseline {baseline} does not have it",
@@ -91,7 +103,7 @@ def performance_window(judged: JudgedPerformance) -> AlertWindow:
 
     return AlertWindow(
         key=judged.key,
-        segment="",
+        segment=judged.segment,
         pane_ms=judged.definition.pane_ms,
         start_ms=evaluation.start_ms,
         end_ms=evaluation.end_ms,

@@ -70,7 +70,7 @@ class Publisher:
 
     def report_performance(self, judged: JudgedPerformance, *, revision: int, episodes: dict[str, Episode]) -> None:
         """One evaluation of labels, with the ids of the alerts that fire after it."""
-        key = performance_key(judged.key, judged.definition.category)
+        key = performance_key(judged.key, judged.definition.category, judged.segment)
         self._send_report(key, performance_record(judged, revision=revision, alerts=_alerts(episodes)))
 
     def move_alerts(self, window: AlertWindow, episodes: dict[str, Episode], rules: AlertRules) -> None:

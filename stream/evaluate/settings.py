@@ -59,7 +59,7 @@ class ModelSettings:
         return {
             FEATURES: parts * sum(watched[:features]),
             SCORE: parts * sum(watched[features:]),
-            PERFORMANCE: self._tests_of_labels(baseline),
+            PERFORMANCE: parts * self._tests_of_labels(baseline),
             LATENCY: parts * (self.latency is not None and self.latency.tested),
         }
 

@@ -61,10 +61,11 @@ class PerformanceDefinition(msgspec.Struct, frozen=True, array_like=True):
     dedupe: bool  # remember labelled ids for `ttl_ms`, so that a second copy of a prediction is recognised
     max_waiting: int  # predictions that wait, in one outcomes partition; more are refused and counted
     centre: float = 0.0  # regression: what the sums take a label less of; part of `id`, though it came later
+    segments: tuple[str, ...] = ()  # that its predictions lie in, one of each key; part of `id` where there are any
 
     @property
     def id(self) -> str:
-        """16 hex digits of SHA-256 over everything above the line, and the centre if it is not 0."""
+        """16 hex digits of SHA-256 over everything above the line, the centre if it is not 0, and the segments."""
         return _id_of(self)
 
 
@@ -72,6 +73,7 @@ class PerformanceDefinition(msgspec.Struct, frozen=True, array_like=True):
 def _id_of(definition: PerformanceDefinition) -> str:
     counted = msgspec.structs.astuple(definition)[: PerformanceDefinition.__struct_fields__.index("baseline_id")]
     counted += (definition.centre,) if definition.centre else ()
+    counted += (definition.segments,) if definition.segments else ()
     return hashlib.sha256(msgspec.msgpack.encode(counted)).hexdigest()[:16]
 
 

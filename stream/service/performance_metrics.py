@@ -56,7 +56,7 @@ def add_performance(families: Families, course: PerformanceCourse | ClassCourses
     latest, progress = course.latest, course.progress
     if latest is None:
         return
-    model = [progress.model, progress.version]
+    model = [progress.model, progress.version, progress.segment]
 
     def show(name: str, value: float | Undefined | None, *labels: str) -> None:
         if value is not None and not isinstance(value, Undefined):

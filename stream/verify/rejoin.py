@@ -48,7 +48,7 @@ async def rejoin(log: Log, claim: LabelClaim) -> tuple[PerformanceDefinition, Re
         found.spans[name] = Span(0, following, NO_TIME)
     if definition is None:
         return Cannot(
-            f"definition {claim.definition_id} is not in the join's log: it is of several classes together, "
+            f"definition {claim.definition_id} is not in the join's log: it is of several classes, or of segments, "
             "or the log is another one"
         )
     found.rows = labelled(found.counts, Sections.of(definition))

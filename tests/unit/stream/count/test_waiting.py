@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from stream.durable.log import Outgoing
 from stream.ingest.id_hash import id_hashes
 from stream.outcomes.covering import OutcomesTopic
 from stream.records.outcome import Covering, decode_covering
-from stream.records.settings import OutcomeSettings
+from stream.records.settings import OutcomeSettings, SegmentSettings
 from tests.memory_log import MemoryLog
 from tests.small_model import (
     GRID,
@@ -222,3 +223,25 @@ def test_during_a_promotion_a_broken_id_is_a_dead_letter_for_both_baselines() ->
 
     assert run.fold.ledger.dead == {"wrong_type": 1}
     assert [int(part.counts[2]) for part in run.fold.panes.open_parts()] == [1], "one row, under the predecessor"
+
+
+def test_a_prediction_waits_once_and_says_which_segments_it_lies_in() -> None:
+    segments = {"plan": SegmentSettings(values=("free",)), "c": SegmentSettings(top=1)}
+    said = [
+        prediction(i, prediction_id=i, c=c, segment={"plan": of_plan})
+        for i, (c, of_plan) in enumerate([("a", "free"), ("b", "free"), ("a", "gold"), ("a", "free")])
+    ]
+    worker = Worker(ONE, outcomes=TOPIC)
+    counting = msgspec.structs.replace(settings(), segments=segments)
+    worker.wants = plan(ONE, outcomes=outcome_settings(), counting=counting)
+    run = Run(log_of(said), worker)
+    run.take(0, len(said))
+    run.send()
+    found = {}
+    for covering in (one for chain in coverings(run.sent).values() for one in chain):
+        rows = covering.outcome_rows()
+        for offset, model in zip(rows.offset.tolist(), rows.model.tolist(), strict=True):
+            assert offset not in found
+            found[offset] = covering.definitions[model].segments
+    free = ("c=a", "plan=free")
+    assert found == {0: free, 1: ("c=other", "plan=free"), 2: ("c=a", "plan=other"), 3: free}

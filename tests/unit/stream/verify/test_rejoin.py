@@ -133,7 +133,7 @@ async def test_without_its_log_baseline_or_definition_it_cannot_be_said() -> Non
     alert = copy.deepcopy(found.alerts[0])
     alert["evidence"]["definition"] = "0" * 16
     (of_classes,) = await found.verified(alert)
-    assert (of_classes.result, "of several classes together" in of_classes.reason) == (Result.CANNOT, True)
+    assert (of_classes.result, "of several classes" in of_classes.reason) == (Result.CANNOT, True)
     found.log.recreate(OUTCOMES)
     (gone, *_) = await found.verified()
     assert (gone.result, "it was made anew" in gone.reason) == (Result.CANNOT, True)

@@ -25,7 +25,7 @@ def bin_labels(series: Series) -> list[str]:
     if isinstance(series, CategoricalSeries):
         return [*series.categories, *CATEGORICAL_EXTRAS]
     edges = coarse_edges(series)
-    labels = [_interval(low, high) for low, high in itertools.pairwise(edges)]
+    labels = [interval_label(low, high) for low, high in itertools.pairwise(edges)]
     return [*labels, *NUMERIC_EXTRAS]
 
 
@@ -55,7 +55,12 @@ def moved_in_words(series: Series, baseline: Counts, current: Counts) -> str:
     return f"{series.name} " + "; ".join(changes)
 
 
-def _interval(low: float, high: float) -> str:
+def interval_label(low: float, high: float) -> str:
+    """[low, high) in words.
+
+    >>> interval_label(500, 1000), interval_label(-math.inf, 500)
+    ('[500, 1000)', 'below 500')
+    """
     if math.isinf(low) and math.isinf(high):
         return "all values"
     if math.isinf(low):

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries
 from stream.baselines.latency_counters import LatencyCounters
+from stream.baselines.quality_counters import QualityCounters
 from stream.records.prediction import CODE_INVALID, CODE_MISSING, CODE_UNSEEN, Answer, ModelColumns, Schema
 
 Counts = npt.NDArray[np.int64]
@@ -62,6 +63,11 @@ class Layout:
     def latency(self) -> LatencyCounters | None:
         """What counts latencies; None: nothing does."""
         return None if self.latency_sla_ms is None else LatencyCounters(self.latency_sla_ms)
+
+    @cached_property
+    def quality(self) -> QualityCounters:
+        """Which of its counters tell of data quality."""
+        return QualityCounters(self)
 
     def latency_counts(self, counts: Counts) -> Counts:
         """The part of counts, shape (width,), that is about latency; empty where it is not counted."""

@@ -39,7 +39,7 @@ __all__ = ["AlertKeys", "CheckKeys", "Config", "FalseAlarmKeys", "KafkaKeys", "L
            "sasl_password"]  # fmt: skip
 
 LATER_KEYS: Final = {
-    "quality": "the quality check",
+    "hard_limit": "the stream of single slow answers",
 }
 """Keys that a later version will know: what they belong to, so that the refusal can say so."""
 
@@ -49,6 +49,7 @@ OTHER_NAMES: Final = {
     "revision_window": "labels: {revision: 7d}",
     "latency": "checks: {latency: {sla: 250ms}}",
     "sla": "checks: {latency: {sla: 250ms}}",
+    "quality": "checks: {quality: {missing: {warning: 0.01}}}",
 }
 """What people call a key: what is written instead."""
 

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from detectors import Verdict
 from stream.alerts.episode import Episode, episode_id
+from stream.alerts.quality_rules import CARDINALITY, INVALID, MISSING, OUT_OF_RANGE, STUCK, UNSEEN
 from stream.alerts.rules import AUC, BRIER, INPUT_LOST, LATENCY_SLA, MAE, PSI
 from stream.records.partial import NO_TIME, Partial
 from stream.records.prediction import ModelKey
@@ -23,6 +24,12 @@ ALERT_NAMES: Final = {
     BRIER: "DriftlineBrier",
     MAE: "DriftlineMAE",
     LATENCY_SLA: "DriftlineLatencySLA",
+    MISSING: "DriftlineQualityMissing",
+    INVALID: "DriftlineQualityInvalid",
+    OUT_OF_RANGE: "DriftlineQualityOutOfRange",
+    UNSEEN: "DriftlineQualityUnseen",
+    STUCK: "DriftlineQualityStuck",
+    CARDINALITY: "DriftlineQualityCardinality",
     INPUT_LOST: "DriftlineInputLost",
 }
 

@@ -19,6 +19,7 @@ from stream.alerts.rules import PSI, THRESHOLD
 from stream.baselines.layout import Counts
 from stream.baselines.season import Season
 from stream.evaluate.latency_evaluator import LatencyWindow, evaluate_latency
+from stream.evaluate.quality_evaluator import QualityWindow, evaluate_quality
 from stream.evaluate.score_estimate import estimate_window
 from stream.evaluate.sight import Seen
 from stream.evaluate.yardstick import PerSeries, Yardstick
@@ -75,13 +76,14 @@ class Evaluation:
     latency: LatencyWindow | None = None  # None: not counted
     learning: tuple[int, int | None] | None = None  # live windows seen, and of how many is learned next; None: not done
     season: Season | None = None  # whose hours it was compared with; None: with the whole baseline
+    quality: QualityWindow | None = None  # None: not checked
 
     @property
     def spent(self) -> float:
         """How many false alarms chance alone is expected to make of it, at most: the levels of its tests, summed."""
         of_series = sum(c.test.level for c in self.checks if c.test and c.reason is None and c.threshold.least)
         latency = self.latency.check if self.latency else None
-        return of_series + (latency.spent if latency else 0.0)
+        return of_series + (latency.spent if latency else 0.0) + (self.quality.spent if self.quality else 0.0)
 
     @property
     def breaches(self) -> list[Check]:
@@ -153,6 +155,7 @@ def evaluate_window(
         season=None if hours is None or yardstick.season is None else yardstick.season.season,
         estimates=estimate_window(layout, counts),
         latency=evaluate_latency(layout, counts, yardstick.latency, complete=complete),
+        quality=evaluate_quality(yardstick.quality, counts, n, complete=complete),
     )
 
 

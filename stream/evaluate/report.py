@@ -11,6 +11,7 @@ from stream.baselines.definition import Definition
 from stream.evaluate.alert_message import window_record
 from stream.evaluate.evaluator import Check, Evaluation, SeriesTest
 from stream.evaluate.latency_report import latency_record
+from stream.evaluate.quality_report import quality_record
 from stream.records.prediction import ModelKey
 
 REPORT_SCHEMA: Final = "driftline.report/1"
@@ -52,6 +53,7 @@ def report_record(
         "checks": [_check(c) for c in evaluation.checks],
         "estimates": _estimates(evaluation.estimates, reliable=reliable),
         "latency": latency_record(evaluation.latency),
+        "quality": quality_record(evaluation.quality),
         **alerts,
     }
 

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from detectors import Smoothing
-from stream.alerts.budget_plan import FEATURES, LATENCY, PERFORMANCE, SCORE, BudgetPlan
+from stream.alerts.budget_plan import FEATURES, LATENCY, PERFORMANCE, QUALITY, SCORE, BudgetPlan
 from stream.alerts.episode import AlertRules
+from stream.alerts.quality_rules import QualityRule, quality_rule_of
 from stream.alerts.rules import (
     BUDGET,
     NEVER,
@@ -31,6 +32,7 @@ class ModelSettings:
     smoothing: Smoothing
     performance: PerformanceRules = field(default_factory=PerformanceRules)
     latency: LatencyRule | None = None  # None: not checked
+    quality: QualityRule | None = None  # likewise; of the whole traffic only
     alerts: AlertRules = field(default_factory=AlertRules)
     budget: BudgetPlan = field(default_factory=BudgetPlan)
     season: str | None = None  # "none": never; a season: only that one; None: as the baseline has it
@@ -61,6 +63,7 @@ class ModelSettings:
             SCORE: parts * sum(watched[features:]),
             PERFORMANCE: parts * self._tests_of_labels(baseline),
             LATENCY: parts * (self.latency is not None and self.latency.tested),
+            QUALITY: 0 if self.quality is None else self.quality.tests(baseline),
         }
 
     def _tests_of_labels(self, baseline: Baseline) -> int:
@@ -78,6 +81,7 @@ def model_settings(of_model: ModelConfig, smoothing: Smoothing, window_ms: int |
         smoothing=smoothing,
         performance=performance_rules_of(checks, rule),
         latency=latency_rule_of(checks, rule),
+        quality=quality_rule_of(checks, rule),
         alerts=alert_rules_of(of_model.alerts, window_ms or of_model.windows.length),
         budget=budget_of(of_model.false_alarms),
         season=of_model.season,

@@ -1,4 +1,4 @@
-"""What the alerts on a model's traffic say: drift of its series, and slow answers."""
+"""What the alerts on a model's traffic say: drift of its series, slow answers, data that are not what they were."""
 
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -8,6 +8,7 @@ import msgspec
 
 from detectors import Undefined, Verdict
 from stream.alerts.evidence import bins_evidence, moved_in_words
+from stream.alerts.quality_rules import QUALITY_CHECKS
 from stream.alerts.rules import LATENCY_SLA
 from stream.baselines.evidence import SeriesEvidence
 from stream.evaluate.alert_message import AlertWindow, Content, JudgedCheck
@@ -15,6 +16,8 @@ from stream.evaluate.evaluator import Check, Evaluation
 from stream.evaluate.latency_evaluator import LatencyCheck
 from stream.evaluate.latency_report import latency_description, latency_evidence, latency_summary, number
 from stream.evaluate.panes import Span
+from stream.evaluate.quality_evaluator import QualityCheck
+from stream.evaluate.quality_report import quality_content
 from stream.evaluate.report import Judged, test_record
 from stream.evaluate.sources_evidence import sources_evidence
 from stream.records.times import duration_words
@@ -51,10 +54,9 @@ def traffic_window(judged: Judged, spans_of: SpansOf) -> AlertWindow:
 
 
 def _checks(evaluation: Evaluation) -> tuple[JudgedCheck, ...]:
-    latency = evaluation.latency
-    if latency is None or latency.check is None:
-        return evaluation.checks
-    return (*evaluation.checks, latency.check)
+    latency, quality = evaluation.latency, evaluation.quality
+    of_latency = () if latency is None or latency.check is None else (latency.check,)
+    return (*evaluation.checks, *of_latency, *(() if quality is None else quality.checks))
 
 
 class _TrafficAlerts:
@@ -87,7 +89,12 @@ class _TrafficAlerts:
                 "latency is not watched any more: `checks.latency` is off",
                 "The alert ends because the check was switched off, not because answers are fast again.",
             )
-        baseline = definition.baseline.id
+        baseline, watched = definition.baseline.id, definition.layout.names
+        if check in QUALITY_CHECKS and subject in watched:
+            return Content(
+                f"{subject} is not watched any more: `checks.quality` has {check} off, or the feature",
+                "The alert ends because the check was switched off, not because the data are well again.",
+            )
         return Content(
             f"{subject} is not watched any more: baseline {baseline} does not have it",
             f"The alert ends because baseline {baseline} came into force, not because the drift is over.",
@@ -156,4 +163,15 @@ def _latency(judged: Judged, check: LatencyCheck, severity: Verdict, resolved: b
     )
 
 
-_CONTENT: Final[dict[type, Callable[[Judged, Any, Verdict, bool], Content]]] = {Check: _drift, LatencyCheck: _latency}
+def _quality(judged: Judged, check: QualityCheck, severity: Verdict, resolved: bool) -> Content:
+    layout, evaluation = judged.definition.layout, judged.evaluation
+    series = layout.series[layout.names.index(check.subject)]
+    span_ms = evaluation.end_ms - evaluation.start_ms
+    return quality_content(check, series, span_ms, severity=severity, resolved=resolved)
+
+
+_CONTENT: Final[dict[type, Callable[[Judged, Any, Verdict, bool], Content]]] = {
+    Check: _drift,
+    LatencyCheck: _latency,
+    QualityCheck: _quality,
+}

@@ -12,15 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import Threshold
-from detectors.budget import level_of_rows
+from detectors.budget import HIGHEST_LEVEL, level_of_rows
 from detectors.evidence import INDEPENDENT_ROWS, Evidence, EvidenceTable, minimum_detectable_psi
 from detectors.season import Shares, SlotShares
-from stream.alerts.budget_plan import FEATURES, LATENCY, SCORE
+from stream.alerts.budget_plan import FEATURES, LATENCY, QUALITY, SCORE
 from stream.alerts.rules import BUDGET, LatencyRule
 from stream.baselines.baseline import Baseline
 from stream.baselines.definition import Definition
+from stream.baselines.evidence import WindowEvidence
 from stream.baselines.layout import Counts, Layout
 from stream.baselines.season import SeasonBaseline, pane_complaint
+from stream.evaluate.quality_evaluator import QualityYardstick, quality_yardstick
 from stream.evaluate.settings import ModelSettings
 from stream.evaluate.sight import Hop, Seen, roughly, sight
 
@@ -41,6 +43,8 @@ class Yardstick:
     layout: Layout
     settings: ModelSettings
     pane_ms: int
+    segment: str = ""
+    known: WindowEvidence | None = None  # to the baseline, of windows of this length
     evidence: tuple[Evidence, ...] | None = None  # one per series; None: not known, rows are taken as independent
     parts: int = 1  # of the traffic that are judged apart: the whole, and each segment
     borrowed: bool = False  # the evidence is the whole's: of the segment's own windows it is not known
@@ -111,6 +115,15 @@ class Yardstick:
         rule, level = self.settings.latency, self.levels.get(LATENCY)
         return rule if rule is None or level is None else rule.at(level)
 
+    @cached_property
+    def quality(self) -> QualityYardstick | None:
+        """What data quality is judged with; None: it is not judged, or not in a segment."""
+        rule = self.settings.quality
+        if rule is None or self.segment:
+            return None
+        level = rule.level or self.levels.get(QUALITY, HIGHEST_LEVEL)
+        return quality_yardstick(self.layout, rule, level, self.layout.quality.healthy(self.known, self.evidence))
+
     def level(self, rows: int) -> PerSeries:
         """Of each series' test in a window of so many rows; smaller where rows are few."""
         return level_of_rows(self._level, np.array(float(rows)), self.table.freedom + 1)
@@ -169,6 +182,8 @@ def yardstick_of(
         layout=definition.layout_of(segment),
         settings=settings,
         pane_ms=definition.settings.pane_ms,
+        segment=segment,
+        known=definition.baseline.evidence_for(window_ms),
         evidence=live or (None if known is None else known.series),
         parts=1 + len(definition.segmentation.names),
         borrowed=bool(segment) and own is None and live is None,

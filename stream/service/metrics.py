@@ -23,6 +23,7 @@ from stream.evaluate.course import Course
 from stream.evaluate.evaluator import Evaluation
 from stream.evaluate.fold import EvaluateFold
 from stream.evaluate.latency_evaluator import LatencyWindow
+from stream.evaluate.quality_evaluator import QualityWindow
 from stream.join.fold import JoinFold
 from stream.labels.fold import LabelFold
 from stream.records.ledger import Ledger
@@ -34,6 +35,7 @@ from stream.service.performance_metrics import Families, add_join, add_performan
 PREFIX: Final = "driftline_"
 MAX_FEATURE_SERIES: Final = 20_000  # per metric and worker; what lies beyond is shown as feature="other"
 OTHER: Final = "other"
+BY_FEATURE: Final = ("psi", "kl_nats", "js_nats", "missing_ratio", "invalid_ratio", "beyond_ratio")
 ESTIMATED: Final = ("auc", "precision", "recall", "brier")
 
 
@@ -113,6 +115,9 @@ METRICS: Final = (
     MetricSpec(
         "segment_other_total", (*_MODEL, "key", *_SOURCE), "counted predictions whose value of a key has no own segment"
     ),
+    MetricSpec("missing_ratio", (*_MODEL, "feature"), "share of the newest window's rows without the feature"),
+    MetricSpec("invalid_ratio", (*_MODEL, "feature"), "share of them with a value of a wrong type, or not finite"),
+    MetricSpec("beyond_ratio", (*_MODEL, "feature"), "share of them out of the baseline's range, or unseen in it"),
     MetricSpec("alerts_firing", (*_MODEL, "severity"), "alerts that are firing"),
     MetricSpec("alerts", (*_MODEL, "state"), "alerts by state: pending, firing, or resolved and within the cooldown"),
     MetricSpec("breaches_total", _MODEL, "verdicts beyond a limit, each window and check counted once"),
@@ -276,6 +281,7 @@ def _add_window(families: Families, traffic: list[str], latest: Evaluation) -> N
         if not isinstance(estimate, Undefined):
             families[f"{statistic}_estimated"].add_metric(traffic, estimate)
     _add_latency(families, traffic, latest.latency)
+    _add_quality(families, traffic[:2], latest.quality)
     for check in latest.checks:
         for name, value in (("psi", check.value), ("kl_nats", check.kl_nats), ("js_nats", check.js_nats)):
             if not isinstance(value, Undefined):
@@ -288,10 +294,18 @@ def _add_latency(families: Families, traffic: list[str], latency: LatencyWindow 
             families["latency_seconds"].add_metric([*traffic, level], latency_ms / 1_000)
 
 
+def _add_quality(families: Families, model: list[str], quality: QualityWindow | None) -> None:
+    if quality is None or not quality.n:
+        return
+    for series in quality.series:
+        for name, rows in (("missing", series.missing), ("invalid", series.invalid), ("beyond", series.beyond)):
+            families[f"{name}_ratio"].add_metric([*model, series.subject], rows / quality.n)
+
+
 def _cap(families: Families) -> int:
     """Keep the first MAX_FEATURE_SERIES of each metric; of the rest the largest value, as `other`."""
     refused = 0
-    for name in ("psi", "kl_nats", "js_nats"):
+    for name in BY_FEATURE:
         samples = families[name].samples
         rest = samples[MAX_FEATURE_SERIES:]
         if rest:

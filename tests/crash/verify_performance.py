@@ -25,6 +25,8 @@ WINDOW_MS: Final = WINDOW_PANES * PANE_MS
 OF_THE_MOMENT: Final = ("revision", "coverage", "cohorts")
 CLOSE: Final = 1e-12
 
+OF_LABELS = {"auc", "brier", "mae"}
+
 
 @dataclass
 class PerformanceWindows:
@@ -152,7 +154,7 @@ class PerformanceCheck:
 def of_performance(alerts: Alerts) -> list[dict[str, Any]]:
     """Those on what labels say."""
     decoded = [orjson.loads(value) for value in alerts.values()]
-    return [alert for alert in decoded if alert["labels"]["check"] != "psi"]
+    return [alert for alert in decoded if alert["labels"]["check"] in OF_LABELS]
 
 
 def compare_performance(crashed: PerformanceWindows, calm: PerformanceWindows, findings: Findings) -> None:
@@ -168,7 +170,7 @@ def comparable(alerts: Alerts) -> Alerts:
     found: Alerts = {}
     for key, value in alerts.items():
         alert = orjson.loads(value)
-        if alert["labels"]["check"] != "psi":
+        if alert["labels"]["check"] in OF_LABELS:
             alert["evidence"] |= {"coverage": None, "outcomes": None}
         found[key] = orjson.dumps(alert)
     return found

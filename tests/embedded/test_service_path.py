@@ -124,7 +124,7 @@ def test_a_drift_fires_one_alert_which_resolves_when_it_is_over(service: Service
     service.send(*rows, closing("shifted", end))
 
     wait_for_report(service, end, "shifted")
-    alerts = [a for a in service.alerts("shifted") if a["labels"]["subject"] == "x"]
+    alerts = [a for a in service.alerts("shifted") if (a["labels"]["check"], a["labels"]["subject"]) == ("psi", "x")]
     reports = service.reports("shifted")
     for report in reports.values():
         if milliseconds(report["window"]["end"]) <= end:

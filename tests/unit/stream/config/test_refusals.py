@@ -42,6 +42,18 @@ CASES = [
     ("windows: {allowed_lateness: 0s}", "windows.allowed_lateness", "must be longer than nothing"),
     ("windows: {max_clock_skew: 0s}", "windows.max_clock_skew", "must be longer than nothing"),
     ("checkpoint: {interval: 0s}", "checkpoint.interval", "must be longer than nothing; try 500ms"),
+    # data quality
+    ("models: {m: {quality: off}}", "models.m.quality", "there is no such key; try checks: {quality:"),
+    ("models: {m: {checks: {quality: {missing: {warning: 0}}}}}", "models.m.checks.quality.missing.warning",
+     "must be greater than 0"),
+    ("models: {m: {checks: {quality: {missing: {warning: 1.5}}}}}", "models.m.checks.quality.missing.warning",
+     "must be at most 1"),
+    ("models: {m: {checks: {quality: {missing: {warning: 0.5}}}}}", "models.m.checks.quality.missing",
+     "must have a warning limit (0.5) of at most the critical one (0.1); try {warning: 0.1, critical: 0.5}"),
+    ("models: {m: {checks: {quality: {features: {f: {missing: off}}}}}}", "models.m.checks.quality.features.f",
+     "a feature can be switched off, and nothing else; try off"),
+    ("models: {m: {checks: {quality: {mising: off}}}}", "models.m.checks.quality.mising",
+     "there is no such key; try missing"),
     # latency
     ("models: {m: {latency: 250ms}}", "models.m.latency", "there is no such key; try checks: {latency: {sla: 250ms}}"),
     ("models: {m: {checks: {latency: {quantile: 0.9}}}}", "models.m.checks.latency", "needs `sla`"),

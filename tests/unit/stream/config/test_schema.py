@@ -31,6 +31,7 @@ def test_the_schema_is_a_schema() -> None:
         "labels: off",
         "labels: {ttl: 7d, sample: 0.1}",
         "models: {m: {labels: off, checks: {auc: off, mae: {tolerance: 2}}}}",
+        "models: {m: {checks: {quality: off}}, n: {checks: {quality: {stuck: off, features: {note: off}}}}}",
         "models: {m: {checks: {latency: off}}, n: {checks: {latency: {sla: 250ms, rule: threshold}}}}",
     ],
 )

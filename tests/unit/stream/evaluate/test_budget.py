@@ -149,10 +149,10 @@ def test_the_plain_rule_asks_for_no_evidence() -> None:
 
 def test_tests_are_counted_by_what_the_model_has() -> None:
     of = replace(rules(), latency=LatencyRule())
-    assert of.tests(baseline()) == {"features": 2, "score": 1, "performance": 0, "latency": 1}
-    assert of.tests(baseline(), parts=4) == {"features": 8, "score": 4, "performance": 0, "latency": 4}
+    assert of.tests(baseline()) == {"features": 2, "score": 1, "performance": 0, "latency": 1, "quality": 0}
+    assert of.tests(baseline(), parts=4) == {"features": 8, "score": 4, "performance": 0, "latency": 4, "quality": 0}
     fixed = replace(of, latency=LatencyRule(level=0.01), psi=judging().psi)
-    assert fixed.tests(baseline()) == {"features": 0, "score": 0, "performance": 0, "latency": 0}
+    assert fixed.tests(baseline()) == {"features": 0, "score": 0, "performance": 0, "latency": 0, "quality": 0}
 
 
 def test_a_level_of_the_configuration_wins_over_the_budgets() -> None:

@@ -1,0 +1,99 @@
+"""When a feature's data are no longer what they were: which limits count for what."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from stream.alerts.rules import BUDGET, THRESHOLD
+from stream.baselines.baseline import Baseline, NumericSeries
+from stream.baselines.layout import Series
+from stream.config import CheckKeys
+from stream.config.quality_keys import QualityKeys
+
+MISSING: Final = "missing"
+INVALID: Final = "invalid"
+OUT_OF_RANGE: Final = "out_of_range"
+UNSEEN: Final = "unseen"
+STUCK: Final = "stuck"
+CARDINALITY: Final = "cardinality"
+QUALITY_CHECKS: Final = (MISSING, INVALID, OUT_OF_RANGE, UNSEEN, STUCK, CARDINALITY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Where one statistic of data quality becomes a warning, and where critical; shares, 0..1."""
+
+    warning: float
+    critical: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityRule:
+    """The rules on data quality of one model; a check without limits is not made."""
+
+    limits: Mapping[str, Limits] = field(
+        default_factory=lambda: {
+            MISSING: Limits(warning=0.01, critical=0.1),  # of the rows, above the baseline's share
+            INVALID: Limits(warning=0.01, critical=0.1),
+            OUT_OF_RANGE: Limits(warning=0.01, critical=0.1),
+            UNSEEN: Limits(warning=0.01, critical=0.1),
+            STUCK: Limits(warning=0.99, critical=1.0),  # of the values in one bin
+            CARDINALITY: Limits(warning=0.5, critical=0.75),  # of the expected different values that are gone
+        }
+    )
+    min_count: int = 50  # rows, or values, in the window below which it does not judge
+    level: float | None = None  # how often chance may make such a window; None: as the budget says
+    rule: str = BUDGET  # "budget" | "threshold"
+    off: frozenset[str] = frozenset()  # series that are not judged
+
+    @property
+    def tested(self) -> bool:
+        """Whether tests are made that spend some of the budget."""
+        return self.rule != THRESHOLD and self.level is None
+
+    def checks_of(self, series: Series, *, is_answer: bool) -> tuple[str, ...]:
+        """The checks that are made of one series: of an answer, what is wrong or out of its range is a dead letter."""
+        if series.name in self.off:
+            return ()
+        beyond = OUT_OF_RANGE if isinstance(series, NumericSeries) else UNSEEN
+        made = (MISSING, STUCK, CARDINALITY) if is_answer else (MISSING, INVALID, beyond, STUCK, CARDINALITY)
+        return tuple(check for check in made if check in self.limits)
+
+    def tests(self, baseline: Baseline) -> int:
+        """How many tests each evaluation makes, if they spend some of the budget."""
+        return sum(map(len, self.by_series(baseline))) if self.tested else 0
+
+    def by_series(self, baseline: Baseline) -> list[tuple[str, ...]]:
+        """The checks of each series."""
+        features = len(baseline.series) - baseline.answers
+        return [self.checks_of(s, is_answer=i >= features) for i, s in enumerate(baseline.series)]
+
+
+def quality_rule_of(checks: CheckKeys, rule: str = BUDGET) -> QualityRule | None:
+    """The rules that a model's configuration gives to data quality; None: it is not checked.
+
+    Args:
+        checks: of the model.
+        rule: of the model, where the check has none of its own.
+
+    >>> found = quality_rule_of(CheckKeys.model_validate({"quality": {"missing": {"warning": 0.05}, "stuck": "off"}}))
+    >>> found.limits["missing"], "stuck" in found.limits
+    (Limits(warning=0.05, critical=0.1), False)
+    """
+    keys = checks.quality
+    if keys is None:
+        return None
+    return QualityRule(
+        limits=_limits(keys),
+        min_count=keys.min_count,
+        level=keys.level,
+        rule=keys.rule or rule,
+        off=frozenset(keys.features),
+    )
+
+
+def _limits(keys: QualityKeys) -> dict[str, Limits]:
+    sections = {name: getattr(keys, name) for name in QualityRule().limits}
+    return {
+        name: Limits(warning=one.warning, critical=one.critical) for name, one in sections.items() if one is not None
+    }

@@ -40,6 +40,15 @@ class CardinalityKeys(RiseKeys):
     critical: Share = 0.75
 
 
+class ThroughputKeys(RiseKeys):
+    """Which share of the rows of a healthy window may be gone; on unless it is `off`."""
+
+    warning: Share = 0.5
+    critical: Share = 0.9
+    level: Annotated[float, Field(gt=0, lt=0.5), NUMBER] | None = None  # of the test; None: as the budget says
+    rule: Literal["budget", "threshold"] | None = None  # None: the model's; threshold: the limits alone
+
+
 Rise = Annotated[RiseKeys | None, BeforeValidator(section_or_off), OffAllowed()]
 
 

@@ -13,6 +13,7 @@ from detectors import Verdict
 from stream.alerts.episode import Episode, episode_id
 from stream.alerts.quality_rules import CARDINALITY, INVALID, MISSING, OUT_OF_RANGE, STUCK, UNSEEN
 from stream.alerts.rules import AUC, BRIER, INPUT_LOST, LATENCY_SLA, MAE, PSI
+from stream.alerts.throughput_rule import THROUGHPUT
 from stream.records.partial import NO_TIME, Partial
 from stream.records.prediction import ModelKey
 from stream.records.times import rfc3339
@@ -30,6 +31,7 @@ ALERT_NAMES: Final = {
     UNSEEN: "DriftlineQualityUnseen",
     STUCK: "DriftlineQualityStuck",
     CARDINALITY: "DriftlineQualityCardinality",
+    THROUGHPUT: "DriftlineThroughput",
     INPUT_LOST: "DriftlineInputLost",
 }
 

@@ -20,6 +20,7 @@ from stream.evaluate.live_evidence import LiveEvidence
 from stream.evaluate.settings import ModelSettings
 from stream.evaluate.sources import Sources
 from stream.evaluate.tally import Tally
+from stream.evaluate.throughput_evaluator import evaluate_silence
 from stream.evaluate.yardstick import Yardstick, is_learned_live, yardstick_of
 from stream.records.partial import NO_TIME, ActiveDefinition
 from stream.records.settings import CountingSettings
@@ -268,6 +269,17 @@ class Course:
         )
         live = self.live(candidate, segment)
         return evaluation if live is None else replace(evaluation, learning=(live.windows, live.wanted))
+
+    def silenced(self) -> Evaluation | None:
+        """The newest window with the silence of every partition behind it; None: it is no alarm."""
+        end_ms = self.progress.evaluated_to_ms
+        if end_ms is None or not self.candidates:
+            return None
+        yardstick = self.yardstick(self.in_force(end_ms), "").throughput
+        evaluation = self.evaluate(end_ms)
+        idle_ms = 0 if yardstick is None else yardstick.rule.idle_ms
+        silence = evaluate_silence(yardstick, evaluation.throughput, idle_ms)
+        return None if silence is None else replace(evaluation, throughput=silence)
 
     def nothing(self, end_ms: int) -> Evaluation:
         """The window that ends at `end_ms` of what is not counted any more."""

@@ -22,6 +22,7 @@ from stream.evaluate.latency_evaluator import LatencyWindow, evaluate_latency
 from stream.evaluate.quality_evaluator import QualityWindow, evaluate_quality
 from stream.evaluate.score_estimate import estimate_window
 from stream.evaluate.sight import Seen
+from stream.evaluate.throughput_evaluator import ThroughputCheck, evaluate_throughput
 from stream.evaluate.yardstick import PerSeries, Yardstick
 
 
@@ -77,13 +78,15 @@ class Evaluation:
     learning: tuple[int, int | None] | None = None  # live windows seen, and of how many is learned next; None: not done
     season: Season | None = None  # whose hours it was compared with; None: with the whole baseline
     quality: QualityWindow | None = None  # None: not checked
+    throughput: ThroughputCheck | None = None  # None: not checked
 
     @property
     def spent(self) -> float:
         """How many false alarms chance alone is expected to make of it, at most: the levels of its tests, summed."""
         of_series = sum(c.test.level for c in self.checks if c.test and c.reason is None and c.threshold.least)
-        latency = self.latency.check if self.latency else None
-        return of_series + (latency.spent if latency else 0.0) + (self.quality.spent if self.quality else 0.0)
+        latency = self.latency.check.spent if self.latency and self.latency.check else 0.0
+        quality = self.quality.spent if self.quality else 0.0
+        return of_series + latency + quality + (self.throughput.spent if self.throughput else 0.0)
 
     @property
     def breaches(self) -> list[Check]:
@@ -156,6 +159,7 @@ def evaluate_window(
         estimates=estimate_window(layout, counts),
         latency=evaluate_latency(layout, counts, yardstick.latency, complete=complete),
         quality=evaluate_quality(yardstick.quality, counts, n, complete=complete),
+        throughput=evaluate_throughput(yardstick.throughput, n, complete=complete),
     )
 
 

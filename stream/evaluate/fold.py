@@ -127,11 +127,14 @@ class EvaluateFold:
                 self.unreadable += 1
                 continue
             lost = self.sources.newly_lost(partial)
+            spoke = not self.sources.all_idle
             if self.sources.hear(partial):
                 if lost:
                     self._publisher.input_lost(LostInput(partial, lost))
                 touched = self._take(partial, offset + 1)
                 self._advance(touched, offset + 1)
+                if spoke and self.sources.all_idle:
+                    self._tell_of_silence()
         self.next_offset = batch.end
 
     def quiet(self) -> None:
@@ -276,6 +279,16 @@ class EvaluateFold:
                 self._publish(course, end_ms)
             if course.progress.evaluated_to_ms != before:  # only then: what is kept follows from the progress alone
                 course.forget()
+
+    def _tell_of_silence(self) -> None:
+        """Every source is silent now: no window ends any more, so the silence itself moves alerts."""
+        for course in self.courses.values():
+            evaluation = course.silenced()
+            if evaluation is None:
+                continue
+            candidate = course.in_force(evaluation.end_ms)
+            window = traffic_window(Judged(evaluation, candidate.definition, ""), candidate.panes_of("").spans)
+            self._publisher.move_alerts(window, course.episodes_of(""), course.settings.alerts)
 
     def _publish(self, course: Course, end_ms: int) -> None:
         candidate = course.in_force(end_ms)

@@ -186,10 +186,11 @@ def evaluate_quality(
 
 def _shape_of(counters: QualityCounters, counts: Counts) -> tuple[Counts, Counts]:
     """Of each series how many bins are occupied, and the values in the fullest; shape (series,) each."""
-    inside = np.stack(counters.bins, axis=1).ravel()
-    # At every other place `reduceat` gives what lies between the bins of two series, which nobody asked for.
-    different = np.add.reduceat((counts > 0).astype(np.int64), inside)[::2]
-    return different, np.maximum.reduceat(counts, inside)[::2]
+    (first, behind), inside = counters.bins, np.stack(counters.bins, axis=1).ravel()
+    # At every other place `reduceat` gives what lies between the bins of two series, which nobody asked for; of a
+    # series without bins, one that the baseline has no value of, it gives what lies behind.
+    different = np.add.reduceat((counts > 0).astype(np.int64), inside)[::2] * (behind > first)
+    return different, np.maximum.reduceat(counts, inside)[::2] * (behind > first)
 
 
 def _share_checks(window: _Window) -> Iterator[QualityCheck]:
@@ -224,7 +225,10 @@ def _stuck_checks(window: _Window, fullest: Counts) -> Iterator[QualityCheck]:
     if limits is None:
         return
     usable, (first, behind) = counters.usable(window.counts), counters.bins
-    at = [start + int(window.counts[start:end].argmax()) for start, end in zip(first, behind, strict=True)]
+    at = [
+        start + int(window.counts[start:end].argmax()) if end > start else start
+        for start, end in zip(first.tolist(), behind.tolist(), strict=True)
+    ]
     before, spread = counters.baseline_counts, np.minimum(window.by.healthy.spread, 1)
     law = healthy_rates(before[at], counters.usable(before), spread, 1)
     bins = (behind - first).tolist()  # the fullest was chosen among so many
@@ -253,6 +257,7 @@ def _cardinality_checks(window: _Window, different: Counts, stuck: Collection[st
     expected = np.add.reduceat(1 - absent, np.stack(counters.bins, axis=1).ravel())[::2]
     for i in window.by.watched[CARDINALITY]:
         seen, wanted = int(different[i]), float(expected[i])
+        wanted = wanted if behind[i] > first[i] else 0.0
         reason = "stuck" if counters.names[i] in stuck else "too few values" if wanted < FEWEST_EXPECTED else None
         gone = max(0.0, 1 - seen / wanted) if wanted > 0 else 0.0
         found = _Found(seen, int(usable[i]), gone, 0.0, limits, reason=reason)

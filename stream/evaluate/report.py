@@ -12,6 +12,7 @@ from stream.evaluate.alert_message import window_record
 from stream.evaluate.evaluator import Check, Evaluation, SeriesTest
 from stream.evaluate.latency_report import latency_record
 from stream.evaluate.quality_report import quality_record
+from stream.evaluate.throughput_report import throughput_record
 from stream.records.prediction import ModelKey
 
 REPORT_SCHEMA: Final = "driftline.report/1"
@@ -54,6 +55,7 @@ def report_record(
         "estimates": _estimates(evaluation.estimates, reliable=reliable),
         "latency": latency_record(evaluation.latency),
         "quality": quality_record(evaluation.quality),
+        "operations": {"throughput": throughput_record(evaluation.throughput)},
         **alerts,
     }
 

@@ -19,6 +19,7 @@ from stream.alerts.rules import (
     performance_rules_of,
     rules_of,
 )
+from stream.alerts.throughput_rule import ThroughputRule, throughput_rule_of
 from stream.baselines.baseline import Baseline
 from stream.config import ModelConfig
 
@@ -33,6 +34,7 @@ class ModelSettings:
     performance: PerformanceRules = field(default_factory=PerformanceRules)
     latency: LatencyRule | None = None  # None: not checked
     quality: QualityRule | None = None  # likewise; of the whole traffic only
+    throughput: ThroughputRule | None = None  # likewise
     alerts: AlertRules = field(default_factory=AlertRules)
     budget: BudgetPlan = field(default_factory=BudgetPlan)
     season: str | None = None  # "none": never; a season: only that one; None: as the baseline has it
@@ -63,7 +65,8 @@ class ModelSettings:
             SCORE: parts * sum(watched[features:]),
             PERFORMANCE: parts * self._tests_of_labels(baseline),
             LATENCY: parts * (self.latency is not None and self.latency.tested),
-            QUALITY: 0 if self.quality is None else self.quality.tests(baseline),
+            QUALITY: (0 if self.quality is None else self.quality.tests(baseline))
+            + (self.throughput is not None and self.throughput.tested),
         }
 
     def _tests_of_labels(self, baseline: Baseline) -> int:
@@ -82,6 +85,7 @@ def model_settings(of_model: ModelConfig, smoothing: Smoothing, window_ms: int |
         performance=performance_rules_of(checks, rule),
         latency=latency_rule_of(checks, rule),
         quality=quality_rule_of(checks, rule),
+        throughput=throughput_rule_of(checks, of_model.windows.idle, rule),
         alerts=alert_rules_of(of_model.alerts, window_ms or of_model.windows.length),
         budget=budget_of(of_model.false_alarms),
         season=of_model.season,

@@ -45,6 +45,11 @@ class Sources:
             state.next_offset, state.idle = partial.next_offset, partial.idle
         return True
 
+    @property
+    def all_idle(self) -> bool:
+        """Whether every source has been read to its end and is silent."""
+        return 0 < self.expected <= len(self.heard) and all(state.idle for state in self.heard.values())
+
     def newest_event_ms(self, source: str) -> int:
         """How far one source has come; NO_TIME if it has had no event, or was not heard of."""
         state = self.heard.get(source)

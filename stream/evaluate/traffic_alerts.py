@@ -10,6 +10,7 @@ from detectors import Undefined, Verdict
 from stream.alerts.evidence import bins_evidence, moved_in_words
 from stream.alerts.quality_rules import QUALITY_CHECKS
 from stream.alerts.rules import LATENCY_SLA
+from stream.alerts.throughput_rule import THROUGHPUT
 from stream.baselines.evidence import SeriesEvidence
 from stream.evaluate.alert_message import AlertWindow, Content, JudgedCheck
 from stream.evaluate.evaluator import Check, Evaluation
@@ -20,6 +21,8 @@ from stream.evaluate.quality_evaluator import QualityCheck
 from stream.evaluate.quality_report import quality_content
 from stream.evaluate.report import Judged, test_record
 from stream.evaluate.sources_evidence import sources_evidence
+from stream.evaluate.throughput_evaluator import ThroughputCheck
+from stream.evaluate.throughput_report import throughput_content
 from stream.records.times import duration_words
 
 PROVISIONAL: Final = "provisional: how much healthy windows differ is not known yet"
@@ -56,7 +59,8 @@ def traffic_window(judged: Judged, spans_of: SpansOf) -> AlertWindow:
 def _checks(evaluation: Evaluation) -> tuple[JudgedCheck, ...]:
     latency, quality = evaluation.latency, evaluation.quality
     of_latency = () if latency is None or latency.check is None else (latency.check,)
-    return (*evaluation.checks, *of_latency, *(() if quality is None else quality.checks))
+    of_throughput = () if evaluation.throughput is None else (evaluation.throughput,)
+    return (*evaluation.checks, *of_latency, *(() if quality is None else quality.checks), *of_throughput)
 
 
 class _TrafficAlerts:
@@ -90,6 +94,11 @@ class _TrafficAlerts:
                 "The alert ends because the check was switched off, not because answers are fast again.",
             )
         baseline, watched = definition.baseline.id, definition.layout.names
+        if check == THROUGHPUT:
+            return Content(
+                "throughput is not watched any more: `checks.throughput` is off",
+                "The alert ends because the check was switched off, not because the model answers again.",
+            )
         if check in QUALITY_CHECKS and subject in watched:
             return Content(
                 f"{subject} is not watched any more: `checks.quality` has {check} off, or the feature",
@@ -170,8 +179,14 @@ def _quality(judged: Judged, check: QualityCheck, severity: Verdict, resolved: b
     return quality_content(check, series, span_ms, severity=severity, resolved=resolved)
 
 
+def _throughput(judged: Judged, check: ThroughputCheck, severity: Verdict, resolved: bool) -> Content:
+    span_ms = judged.evaluation.end_ms - judged.evaluation.start_ms
+    return throughput_content(check, span_ms, severity=severity, resolved=resolved)
+
+
 _CONTENT: Final[dict[type, Callable[[Judged, Any, Verdict, bool], Content]]] = {
     Check: _drift,
     LatencyCheck: _latency,
     QualityCheck: _quality,
+    ThroughputCheck: _throughput,
 }

@@ -25,6 +25,7 @@ from stream.baselines.season import SeasonBaseline, pane_complaint
 from stream.evaluate.quality_evaluator import QualityYardstick, quality_yardstick
 from stream.evaluate.settings import ModelSettings
 from stream.evaluate.sight import Hop, Seen, roughly, sight
+from stream.evaluate.throughput_evaluator import ThroughputYardstick
 
 PerSeries = npt.NDArray[np.float64]  # shape (series,)
 
@@ -123,6 +124,15 @@ class Yardstick:
             return None
         level = rule.level or self.levels.get(QUALITY, HIGHEST_LEVEL)
         return quality_yardstick(self.layout, rule, level, self.layout.quality.healthy(self.known, self.evidence))
+
+    @cached_property
+    def throughput(self) -> ThroughputYardstick | None:
+        """What the number of rows is judged with; None: it is not judged, or not in a segment."""
+        rule = self.settings.throughput
+        if rule is None or self.segment:
+            return None
+        level = rule.level or self.levels.get(QUALITY, HIGHEST_LEVEL)
+        return ThroughputYardstick(rule=rule, level=level, known=self.known)
 
     def level(self, rows: int) -> PerSeries:
         """Of each series' test in a window of so many rows; smaller where rows are few."""

@@ -268,3 +268,17 @@ def test_what_is_spent_is_the_level_of_each_test_that_was_made() -> None:
     assert len(made) == 12
     assert found.spent == pytest.approx(12 * 1e-4)
     assert judged(window(healthy_xs(600)), replace(RULE, rule="threshold")).spent == 0
+
+
+def test_a_feature_of_which_the_baseline_has_no_value_has_no_bins_to_be_stuck_in() -> None:
+    nothing = msgspec.structs.replace(
+        baseline().series[1], categories=(), other_categories=(), counts=(), other=0, missing=400
+    )
+    layout = Layout(msgspec.structs.replace(baseline(), answer=None, series=(nothing, baseline().series[0])))
+    counts = np.zeros(layout.width, np.int64)
+    counts[layout.starts[0] + 2] = counts[layout.starts[1] + 2] = 400  # all are unseen now
+    found = judged(counts, layout=layout)
+    assert (found.series[0].different, found.series[0].fullest, found.series[0].beyond) == (0, 0, 400)
+    assert check(found, "stuck", "c").verdict is Verdict.OK
+    assert check(found, "cardinality", "c").reason == "too few values"
+    assert check(found, "unseen", "c").verdict is Verdict.CRITICAL

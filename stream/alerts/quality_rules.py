@@ -16,7 +16,13 @@ OUT_OF_RANGE: Final = "out_of_range"
 UNSEEN: Final = "unseen"
 STUCK: Final = "stuck"
 CARDINALITY: Final = "cardinality"
-QUALITY_CHECKS: Final = (MISSING, INVALID, OUT_OF_RANGE, UNSEEN, STUCK, CARDINALITY)
+POSITIVE_SHARE: Final = "positive_share"
+CONFIDENCE: Final = "confidence"
+ENTROPY: Final = "entropy"
+QUALITY_CHECKS: Final = (
+    *(MISSING, INVALID, OUT_OF_RANGE, UNSEEN, STUCK, CARDINALITY),
+    *(POSITIVE_SHARE, CONFIDENCE, ENTROPY),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +45,9 @@ class QualityRule:
             UNSEEN: Limits(warning=0.01, critical=0.1),
             STUCK: Limits(warning=0.99, critical=1.0),  # of the values in one bin
             CARDINALITY: Limits(warning=0.5, critical=0.75),  # of the expected different values that are gone
+            POSITIVE_SHARE: Limits(warning=0.05, critical=0.15),  # by how much a binary model's answers moved
+            CONFIDENCE: Limits(warning=0.05, critical=0.15),
+            ENTROPY: Limits(warning=0.05, critical=0.15),  # in nats
         }
     )
     min_count: int = 50  # rows, or values, in the window below which it does not judge
@@ -66,7 +75,10 @@ class QualityRule:
     def by_series(self, baseline: Baseline) -> list[tuple[str, ...]]:
         """The checks of each series."""
         features = len(baseline.series) - baseline.answers
-        return [self.checks_of(s, is_answer=i >= features) for i, s in enumerate(baseline.series)]
+        made = [self.checks_of(s, is_answer=i >= features) for i, s in enumerate(baseline.series)]
+        if baseline.grid is not None and baseline.series[-1].name not in self.off:
+            made[-1] += tuple(check for check in (POSITIVE_SHARE, CONFIDENCE, ENTROPY) if check in self.limits)
+        return made
 
 
 def quality_rule_of(checks: CheckKeys, rule: str = BUDGET) -> QualityRule | None:

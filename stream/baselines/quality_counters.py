@@ -35,6 +35,7 @@ class HealthyQuality:
     invalid: HealthyRates
     beyond: HealthyRates  # out of range, or unseen
     spread: npt.NDArray[np.float64]  # how much the share of a bin differs between windows: the widest direction's
+    blocks: int  # windows that the spread was learned from
     provisional: bool  # no evidence was learned, or of too few windows
 
 
@@ -129,6 +130,7 @@ class QualityCounters:
             invalid=law(counts[self.invalid], "invalid"),
             beyond=law(np.maximum(seen, self._rare()), "beyond"),
             spread=np.array([max((e.overdispersion, *e.spreads)) for e in learned or [INDEPENDENT_ROWS] * len(rows)]),
+            blocks=min((e.blocks for e in learned), default=0) if learned else 0,
             provisional=known is None or known.provisional,
         )
 

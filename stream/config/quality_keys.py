@@ -49,6 +49,14 @@ class ThroughputKeys(RiseKeys):
     rule: Literal["budget", "threshold"] | None = None  # None: the model's; threshold: the limits alone
 
 
+class MoveKeys(RiseKeys):
+    """By how much a mean over the answers of a binary model may move, up or down."""
+
+    warning: Share = 0.05
+    critical: Share = 0.15
+
+
+Move = Annotated[MoveKeys | None, BeforeValidator(section_or_off), OffAllowed()]
 Rise = Annotated[RiseKeys | None, BeforeValidator(section_or_off), OffAllowed()]
 
 
@@ -70,6 +78,9 @@ class QualityKeys(Keys):
     unseen: Rise = RiseKeys()  # categories that the baseline has not
     stuck: Annotated[StuckKeys | None, BeforeValidator(section_or_off), OffAllowed()] = StuckKeys()
     cardinality: Annotated[CardinalityKeys | None, BeforeValidator(section_or_off), OffAllowed()] = CardinalityKeys()
+    positive_share: Move = MoveKeys()
+    confidence: Move = MoveKeys()
+    entropy: Move = MoveKeys()  # in nats
     min_count: Annotated[int, Field(ge=1), NUMBER] = 50  # rows in the window; with fewer it does not judge
     level: Annotated[float, Field(gt=0, lt=0.5), NUMBER] | None = None  # of one test; None: as the budget says
     rule: Literal["budget", "threshold"] | None = None  # None: the model's; threshold: the limits alone

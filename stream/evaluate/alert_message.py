@@ -11,7 +11,17 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from detectors import Verdict
 from stream.alerts.episode import Episode, episode_id
-from stream.alerts.quality_rules import CARDINALITY, INVALID, MISSING, OUT_OF_RANGE, STUCK, UNSEEN
+from stream.alerts.quality_rules import (
+    CARDINALITY,
+    CONFIDENCE,
+    ENTROPY,
+    INVALID,
+    MISSING,
+    OUT_OF_RANGE,
+    POSITIVE_SHARE,
+    STUCK,
+    UNSEEN,
+)
 from stream.alerts.rules import AUC, BRIER, INPUT_LOST, LATENCY_SLA, MAE, PSI
 from stream.alerts.throughput_rule import THROUGHPUT
 from stream.records.partial import NO_TIME, Partial
@@ -31,6 +41,9 @@ ALERT_NAMES: Final = {
     UNSEEN: "DriftlineQualityUnseen",
     STUCK: "DriftlineQualityStuck",
     CARDINALITY: "DriftlineQualityCardinality",
+    POSITIVE_SHARE: "DriftlinePositiveShare",
+    CONFIDENCE: "DriftlineConfidence",
+    ENTROPY: "DriftlineEntropy",
     THROUGHPUT: "DriftlineThroughput",
     INPUT_LOST: "DriftlineInputLost",
 }

@@ -25,6 +25,7 @@ from stream.alerts.quality_rules import CARDINALITY, INVALID, MISSING, OUT_OF_RA
 from stream.alerts.rules import THRESHOLD
 from stream.baselines.layout import Counts, Layout
 from stream.baselines.quality_counters import HealthyQuality, QualityCounters
+from stream.evaluate.prediction_side import STATISTICS, mean_and_variance, move_p_value, score_histogram
 
 NOISE: Final = "sampling noise"  # why a value beyond its limit is no breach
 FEWEST_EXPECTED: Final = 4  # different values in a healthy window; with fewer there is nothing to miss
@@ -48,6 +49,7 @@ class QualityCheck(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reason: str | None  # why the verdict is undefined
     provisional: bool  # how much healthy windows differ was not learned
     at: int | None = None  # of what is stuck: which bin of the series
+    now: float | None = None  # of an answer's mean, whose move is the value
 
     def limit_of(self, severity: Verdict) -> float | None:
         """The limit that a verdict says was crossed."""
@@ -93,6 +95,7 @@ class _Found(NamedTuple):
     limits: Limits
     detectable: float | None = None
     at: int | None = None
+    now: float | None = None
     reason: str | None = None  # why there can be no verdict
 
 
@@ -100,6 +103,7 @@ class _Found(NamedTuple):
 class QualityYardstick:
     """What the data quality of a model's windows is judged with."""
 
+    layout: Layout
     counters: QualityCounters
     rule: QualityRule
     level: float  # how often one test may alarm by chance
@@ -113,7 +117,9 @@ def quality_yardstick(layout: Layout, rule: QualityRule, level: float, healthy: 
     for i, checks in enumerate(rule.by_series(layout.baseline)):
         for check in checks:
             watched[check].append(i)
-    return QualityYardstick(counters=layout.quality, rule=rule, level=level, healthy=healthy, watched=watched)
+    return QualityYardstick(
+        layout=layout, counters=layout.quality, rule=rule, level=level, healthy=healthy, watched=watched
+    )
 
 
 class _Window(NamedTuple):
@@ -150,6 +156,7 @@ class _Window(NamedTuple):
             reason=reason,
             provisional=self.by.healthy.provisional,
             at=found.at,
+            now=found.now,
         )
 
 
@@ -171,7 +178,7 @@ def evaluate_quality(
     different, fullest = _shape_of(counters, counts)
     checks = [*_share_checks(window), *_stuck_checks(window, fullest)]
     stuck = {one.subject for one in checks if one.check == STUCK and one.verdict.is_breach}
-    checks += _cardinality_checks(window, different, stuck)
+    checks += [*_cardinality_checks(window, different, stuck), *_answer_checks(window)]
     made_of = (counts[counters.missing], counts[counters.invalid], counters.beyond(counts), different, fullest)
     told = zip(counters.names, *(counter.tolist() for counter in made_of), strict=True)
     return QualityWindow(
@@ -262,3 +269,20 @@ def _cardinality_checks(window: _Window, different: Counts, stuck: Collection[st
         gone = max(0.0, 1 - seen / wanted) if wanted > 0 else 0.0
         found = _Found(seen, int(usable[i]), gone, 0.0, limits, reason=reason)
         yield window.judge(CARDINALITY, i, found, partial(few_occupied_p_value, absent[first[i] : behind[i]], seen))
+
+
+def _answer_checks(window: _Window) -> Iterator[QualityCheck]:
+    """Means over the answers of a binary model, against the baseline's."""
+    layout, healthy = window.by.layout, window.by.healthy
+    made = [check for check in STATISTICS if window.by.watched.get(check)]
+    if not made or layout.baseline.grid is None:
+        return
+    now, before = score_histogram(layout, window.counts), score_histogram(layout, layout.baseline_counts)
+    n, known, last = int(now.sum()), int(before.sum()), len(layout.series) - 1
+    for check in made:
+        usual, variance = mean_and_variance(check, layout.baseline.grid, before) if known else (0.0, 0.0)
+        mean = mean_and_variance(check, layout.baseline.grid, now)[0] if n else usual
+        rows, spread = (n, max(known, 1)), float(healthy.spread[last])
+        chance = partial(move_p_value, mean - usual, variance, rows, spread, healthy.blocks)
+        found = _Found(n, n, abs(mean - usual), usual, window.by.rule.limits[check], now=mean)
+        yield window.judge(check, last, found, chance)

@@ -9,7 +9,17 @@ from typing import Any, Final
 
 from detectors import Undefined, Verdict
 from stream.alerts.evidence import interval_label
-from stream.alerts.quality_rules import CARDINALITY, INVALID, MISSING, OUT_OF_RANGE, STUCK, UNSEEN
+from stream.alerts.quality_rules import (
+    CARDINALITY,
+    CONFIDENCE,
+    ENTROPY,
+    INVALID,
+    MISSING,
+    OUT_OF_RANGE,
+    POSITIVE_SHARE,
+    STUCK,
+    UNSEEN,
+)
 from stream.baselines.baseline import CategoricalSeries
 from stream.baselines.layout import Series
 from stream.evaluate.alert_message import Content
@@ -23,6 +33,9 @@ _SAID: Final = {
     OUT_OF_RANGE: "is out of the baseline's range in {share} of {n} rows",
     UNSEEN: "has a category that the baseline has not in {share} of {n} rows",
     STUCK: "is stuck: {share} of {n} values are {bin}",
+    POSITIVE_SHARE: "is positive in {now} of {n} answers",
+    CONFIDENCE: "is sure by {now} on the average of {n} answers",
+    ENTROPY: "has an entropy of {now} of a nat on the average of {n} answers",
     CARDINALITY: "has only {count} different values in {n}, {share} fewer than healthy windows",
 }
 
@@ -68,7 +81,7 @@ def quality_content(check: QualityCheck, series: Series, span_ms: int, *, severi
         resolved: whether the alert ends.
     """
     said = _SAID[check.check].format(
-        share=_share(check.value), n=check.n, count=check.count, bin=_bin(series, check.at)
+        share=_share(check.value), n=check.n, count=check.count, bin=_bin(series, check.at), now=_share(check.now)
     )
     against = "" if check.check == CARDINALITY else f" ({_share(check.healthy)} when healthy)"
     what = f"{said}{against} over {duration_words(span_ms)}"
@@ -84,6 +97,7 @@ def quality_content(check: QualityCheck, series: Series, span_ms: int, *, severi
             "p_value": check.p_value,
             "level": check.level,
             "detectable": check.detectable,
+            "now": check.now,
             "provisional": check.provisional,
         },
     )
@@ -102,8 +116,8 @@ def _description(check: QualityCheck) -> str:
     return " ".join(told) or "The window says nothing of it any more."
 
 
-def _share(value: float | Undefined) -> str:
-    return "none" if isinstance(value, Undefined) else f"{100 * value:.3g}%"
+def _share(value: float | Undefined | None) -> str:
+    return "none" if value is None or isinstance(value, Undefined) else f"{100 * value:.3g}%"
 
 
 def _bin(series: Series, at: int | None) -> str:
@@ -136,6 +150,7 @@ def _check(check: QualityCheck) -> dict[str, Any]:
         "threshold": {"warning": check.warning, "critical": check.critical},
         "p_value": check.p_value,
         "detectable": check.detectable,
+        "now": check.now,
         "verdict": str(check.verdict),
         "reason": check.reason,
     }

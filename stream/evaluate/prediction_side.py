@@ -1,0 +1,83 @@
+"""How a binary model answers: the share of positives, how sure it is, and how much its answers say.
+
+From the histogram of the score alone: each bin of the score's grid stands for its mean score s in the baseline.
+Confidence is max(s, 1 - s), entropy -s ln s - (1 - s) ln(1 - s) in nats, both averaged over the window. A move in
+either direction is judged: effect by the limits, evidence by the t-test of the mean, whose variance is that of sampling
+and of what healthy windows differ by along their widest direction.
+
+Weak: it cannot tell a model that changed from inputs that did; DriftlinePSI of the features can.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import t as student
+
+from stream.alerts.quality_rules import CONFIDENCE, ENTROPY, POSITIVE_SHARE
+from stream.baselines.grid import ScoreGrid
+from stream.baselines.layout import Counts, Layout
+
+Values = npt.NDArray[np.float64]
+
+_LEAST_FREEDOM: Final = 4.0
+_MANY: Final = 1e7  # degrees of freedom where nothing was learned: the normal law
+_SURE: Final = 1e-12  # keeps the logarithm of a score of 0 or 1 finite
+
+
+def _positive(grid: ScoreGrid, _: Values) -> Values:
+    return (np.arange(grid.bins) >= grid.first_positive).astype(np.float64)
+
+
+def _confidence(_: ScoreGrid, scores: Values) -> Values:
+    return np.maximum(scores, 1 - scores)
+
+
+def _entropy(_: ScoreGrid, scores: Values) -> Values:
+    s = np.clip(scores, _SURE, 1 - _SURE)
+    return -s * np.log(s) - (1 - s) * np.log1p(-s)
+
+
+STATISTICS: Final[dict[str, Callable[[ScoreGrid, Values], Values]]] = {
+    POSITIVE_SHARE: _positive,
+    CONFIDENCE: _confidence,
+    ENTROPY: _entropy,
+}
+
+
+def score_histogram(layout: Layout, counts: Counts) -> Counts:
+    """The rows in each bin of the score's grid; of a layout that has one."""
+    assert layout.baseline.grid is not None, "asked for of binary models only"
+    scores = counts[layout.starts[-2] :][: len(layout.grid_bins)]
+    return np.bincount(layout.grid_bins, weights=scores, minlength=layout.baseline.grid.bins).astype(np.int64)
+
+
+def mean_and_variance(check: str, grid: ScoreGrid, histogram: Counts) -> tuple[float, float]:
+    """Of a statistic over the rows of a histogram with at least one."""
+    values = STATISTICS[check](grid, np.asarray(grid.representatives, np.float64))
+    shares = histogram / histogram.sum()
+    mean = float(shares @ values)
+    return mean, max(float(shares @ values**2) - mean**2, 0.0)
+
+
+def move_p_value(move: float, variance: float, rows: tuple[int, int], spread: float, blocks: int) -> float:
+    """How often a healthy window's mean lies so far from the baseline's, or farther.
+
+    Args:
+        move: of the mean.
+        variance: of one row, in the baseline.
+        rows: of the window, and of the baseline.
+        spread: of a share between healthy windows, over the share: that of the widest direction.
+        blocks: windows that the spread was learned from; 0: none.
+
+    >>> round(move_p_value(0.04, 0.16, (100, 10**9), 0.0, 0), 3)      # one standard error
+    0.317
+    """
+    window, baseline = rows
+    between = spread * (1 + (1 / blocks if blocks else 0.0))
+    error = float(np.sqrt(variance * (1 / window + 1 / baseline + between)))
+    if error == 0:
+        return 0.0 if move else 1.0
+    freedom = max(_LEAST_FREEDOM, blocks / 3 - 1) if blocks else _MANY
+    return float(2 * student.sf(abs(move) / error, freedom))

@@ -1,8 +1,9 @@
 """Why an alert fired, named from the data and proven where that can be done.
 
 An injected fault is the cause of what fires for its feature after it began, and of what fires for the score and
-the labels, since the model is fed with it. Of any other alert on drift it is asked what the window would say without
-the rows that have no value: if that is nothing, it was the gap. What is left has no known cause, and is called so.
+the labels, since the model is fed with it. Data quality says itself what is wrong. Of drift it is asked what the
+window would say without the rows that have no value: if that is nothing, it was the gap. What is left has no known
+cause, and is called so.
 """
 
 from dataclasses import dataclass
@@ -17,11 +18,13 @@ from stream.baselines.baseline import Baseline
 from stream.baselines.layout import Counts, Layout
 from stream.demo.control import SCORE
 from stream.demo.fault import FAULTS, Fault
+from stream.demo.flights import WEATHER_NUMERIC
 from stream.demo.performance import AUC
 from stream.demo.results import PSI, Episode
 from stream.demo.settings import WINDOW_MS
 
-MISSING: Final = "missing"
+MISSING: Final = "missing"  # a bin of every series, and the check of it
+OUT_OF_RANGE: Final = "out_of_range"
 LEAST_EFFECT: Final = 0.02  # corrected PSI that is told of, the service's default
 OF_THE_MODEL: Final = (SCORE,)  # series that a broken feature moves too
 
@@ -42,8 +45,21 @@ def cause_of(episode: Episode, baseline: Baseline) -> Cause | None:
             return Cause(in_words=f"the injected fault: {fault.briefly}", fault=fault)
     if begun and (episode.check == AUC or episode.subject in OF_THE_MODEL):
         return Cause(in_words=f"the injected fault: {begun[-1].briefly}, which the model is fed with", fault=begun[-1])
-    gap = _gap(episode, baseline) if episode.check == PSI else None
-    return None if gap is None else Cause(in_words=gap, fault=None)
+    found = _gap(episode, baseline) if episode.check == PSI else _of_quality(episode)
+    return None if found is None else Cause(in_words=found, fault=None)
+
+
+def _of_quality(episode: Episode) -> str | None:
+    """What the rows themselves say: that they have no value, or weather as it never was from January to March."""
+    begins = episode.begins
+    if begins.count is None:
+        return None
+    of = f"{begins.count:,} of {begins.n:,} flights have"
+    if episode.check == MISSING:
+        return f"a gap in the data: {of} no {episode.subject}"
+    if episode.check == OUT_OF_RANGE and episode.subject in WEATHER_NUMERIC:
+        return f"the season: {of} a {episode.subject} beyond all of January to March"
+    return None
 
 
 def _gap(episode: Episode, baseline: Baseline) -> str | None:

@@ -60,6 +60,7 @@ class AlertMessage:
     p_value: float | None = None  # None: of the rule `threshold`
     level: float | None = None  # what the budget gave to the test
     current: tuple[int, ...] = ()  # of PSI: the window's rows in the bins that it compares
+    count: int | None = None  # of data quality: the rows that it happened to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,7 @@ class Change:
     p_value: float | None = None
     level: float | None = None
     current: tuple[int, ...] = ()
+    count: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +182,7 @@ def parse_alert(value: bytes) -> AlertMessage:
         p_value=evidence.get("p_value"),
         level=evidence.get("level"),
         current=tuple(bins.get("current", ())),
+        count=evidence.get("count"),
     )
 
 
@@ -197,6 +200,7 @@ def _episode(messages: list[AlertMessage]) -> Episode:
                     p_value=message.p_value,
                     level=message.level,
                     current=message.current,
+                    count=message.count,
                 )
             )
     last = messages[-1]

@@ -22,7 +22,7 @@ from stream.demo.replayed import Replayed, rows_in
 from stream.demo.results import IN_WORDS, PSI, Change, Episode, PsiSeries, Report, Results
 from stream.demo.settings import FALSE_ALARMS, PLAIN_LIMIT, SERIES, WINDOW_HOURS, WINDOW_MS
 from stream.demo.times import utc
-from stream.demo.verification import EQUAL, UNEQUAL, Verification
+from stream.demo.verification import EQUAL, LEFT_OUT, UNEQUAL, Verification
 
 MOST_ALERTS_LISTED: Final = 60
 
@@ -103,7 +103,8 @@ def alerts(results: Results, baseline: Baseline, verified: Mapping[str, Verifica
         mine = [e for e in episodes if (e.check, e.subject) == (check, subject)]
         lines.append(f"  {_words(check)} of {subject}: {len(mine)}")
         for episode in mine[:MOST_ALERTS_LISTED]:
-            checked = verified[episode.id].in_words if episode.id in verified else "NOT IN THE TOPIC"
+            unknown = LEFT_OUT if episode.check == AUC else "NOT IN THE TOPIC"
+            checked = verified[episode.id].in_words if episode.id in verified else unknown
             lines += [f"    {_episode(episode)}", f"      cause: {_cause(cause_of(episode, baseline))}"]
             lines.append(f"      verify: {checked}")
         if len(mine) > MOST_ALERTS_LISTED:
@@ -192,7 +193,7 @@ def _episodes_of(in_alarm_ms: npt.NDArray[np.int64]) -> int:
 def _verified(episodes: Sequence[Episode], verified: Mapping[str, Verification]) -> str:
     found = [verified[e.id].result for e in episodes if e.id in verified]
     equal, unequal = found.count(EQUAL), found.count(UNEQUAL)
-    return f"{equal} equal, {unequal} unequal, {len(episodes) - equal - unequal} that cannot be verified"
+    return f"{equal} equal, {unequal} unequal, {len(episodes) - equal - unequal} not verified"
 
 
 def _words(check: str) -> str:

@@ -77,3 +77,16 @@ def test_an_alert_that_brings_no_test_is_not_explained(healthy: Baseline) -> Non
     plain = episode("temp", 1, current=window(healthy, "temp", missing=50, moved=False))
     without = replace(plain, changes=(replace(plain.begins, level=None),))
     assert cause_of(without, healthy) is None
+
+
+@pytest.mark.parametrize(("check", "subject", "words"), [
+    ("missing", "temp", "a gap in the data: 50 of 200 flights have no temp"),
+    ("out_of_range", "temp", "the season: 50 of 200 flights have a temp beyond all of January to March"),
+    ("out_of_range", "hour", None),  # no season moves the schedule
+    ("stuck", "temp", None),
+])  # fmt: skip
+def test_data_quality_says_itself_what_is_wrong(healthy: Baseline, check: str, subject: str, words: str | None) -> None:
+    plain = episode(subject, 1, check=check)
+    found = cause_of(replace(plain, changes=(replace(plain.begins, count=50),)), healthy)
+    assert (None if found is None else found.in_words) == words
+    assert cause_of(plain, healthy) is None  # without a count nothing is said

@@ -72,6 +72,19 @@ async def test_alerts_of_the_budget_and_on_segments_are_equal_too() -> None:
     assert any("the budget allows" in one.alert["annotations"]["description"] for one in found)
 
 
+async def test_what_was_learned_from_live_windows_is_taken_from_the_alert_that_rests_on_it() -> None:
+    # For 27 windows scores are as in the baseline, then every second one is 0.9.
+    steady = [(p, Sent(at)) for at in range(0, 81_000, 250) for p in range(2)]
+    shifted = [(p, Sent(at, "array")) for at in range(81_000, 90_000, 60) for p in range(2)]
+    served = alerted([*steady, *shifted], rule=BUDGET)
+    found = await served.verified()
+    assert results(found) == {"equal"}
+    resting = [one.alert for one in found if "live" in one.alert["evidence"]]
+    assert {(a["labels"]["subject"], a["evidence"]["live"]["blocks"]) for a in resting} == {("score", 24)}
+    resting[0]["evidence"]["live"]["overdispersion"] = 0.5
+    assert (await served.verifier().verify(resting[0])).result is Result.UNEQUAL
+
+
 async def test_the_rows_of_a_window_are_counted_and_no_others() -> None:
     (first, *_) = await alerted(STEADY).verified()
     assert first.recount is not None

@@ -20,7 +20,8 @@ METRICS = frozenset({
     "latency_sla_violations",
 })  # fmt: skip
 """Those of the contract that there are by now; a counter's `_total` belongs to its samples."""
-UNITS = ("seconds", "ratio", "nats", "records", "predictions", "labels", "info", "firing", "refused", "for", "waiting")
+UNITS = ("seconds", "ratio", "nats", "records", "predictions", "labels", "alerts", "info", "firing", "refused", "for",
+         "waiting", "learning")  # fmt: skip
 STATISTICS = {"psi", "auc", "auc_low", "auc_high", "auc_estimated", "auc_standard_error", "brier", "ece"}
 STATISTICS |= {"precision_estimated", "recall_estimated", "brier_estimated", "estimate_gap", "log_loss", "accuracy"}
 OF_THE_MODEL = {"mae", "rmse", "bias", "estimate_reliable"}  # in the unit of its estimates, or yes and no

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from unittest.mock import patch
 
 from detectors import Smoothing, Threshold
-from stream.alerts.rules import LatencyRule, Rules
+from stream.alerts.rules import BUDGET, LatencyRule, Rules
 from stream.baselines.baseline import Baseline
 from stream.count import counter
 from stream.count.counter import CountOutputs
@@ -33,11 +33,11 @@ from tests.simulation.traffic import K1, M1, M2, M3, SKEW_MS, WINDOW_MS, countin
 from tests.simulation.worker import Holder, Worker
 
 MODEL_SETTINGS = ModelSettings(
-    window_ms=WINDOW_MS,
-    psi=Rules(default=Threshold(warning=0.5, critical=2.0, min_count=4)),
-    smoothing=Smoothing(),
+    window_ms=WINDOW_MS, smoothing=Smoothing(),
+    interval_ms=30 * 86_400_000,  # the budget's whole period, so that the level is the highest there is
+    psi=Rules(default=Threshold(notice=0.1, warning=0.5, critical=2.0, min_count=4), rule=BUDGET),
     latency=LatencyRule(min_count=2, level=0.4),
-)
+)  # fmt: skip
 INGEST = IngestSettings(max_clock_skew_ms=SKEW_MS)
 STEPS_LIMIT = 20_000  # of the calm; beyond it something waits for ever
 

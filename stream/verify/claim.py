@@ -73,6 +73,8 @@ def claim_of(alert: dict[str, Any]) -> Claim | LabelClaim | Cannot | NothingClai
     check, evidence = alert["labels"]["check"], alert["evidence"]
     if check == INPUT_LOST:
         return Cannot("it says that input is gone: what retention cut away cannot be read again")
+    if evidence.get("silent_ms") is not None:
+        return Cannot("it says that nothing came: how long partitions were silent is not in their rows")
     if "sources" not in evidence and "outcomes" not in evidence:
         return NothingClaimed(alert["annotations"]["summary"])
     labels, window = alert["labels"], evidence["window"]

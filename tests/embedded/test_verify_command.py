@@ -77,7 +77,7 @@ def status(service: Service) -> dict[str, Any]:
 def test_every_alert_is_equal_and_what_was_changed_or_cut_is_not(service: Service) -> None:
     alerts = with_alerts(service)
     ids = {alert["id"] for alert in alerts}
-    assert {alert["labels"]["check"] for alert in alerts} == {"psi", "latency_sla", "missing"}
+    assert {alert["labels"]["check"] for alert in alerts} == {"psi", "latency_sla", "missing", "positive_share"}
 
     told = service.driftline("verify", "--all")
     assert told.code == EXIT_FINE, told.out + told.err

@@ -218,12 +218,13 @@ def _share_checks(window: _Window) -> Iterator[QualityCheck]:
 def _rises(window: _Window, check: str, count: Counts, law: HealthyRates) -> Iterator[QualityCheck]:
     above, n = window.by.rule.limits[check], window.n
     detectable = detectable_rates(law, n, window.by.level) if n else np.ones_like(law.rate)
+    # Plain numbers from here on: numpy's scalars would cost most of the time.
+    hits, rates, rhos, seen = (a.tolist() for a in (count, law.rate, law.overdispersion, detectable))
     for i in window.by.watched[check]:
-        k, healthy, rho = int(count[i]), float(law.rate[i]), float(law.overdispersion[i])
+        k, healthy = hits[i], rates[i]
         limits = Limits(warning=healthy + above.warning, critical=healthy + above.critical)
-        seen_from = max(float(detectable[i]), limits.warning)
-        found = _Found(k, n, k / n if n else 0.0, healthy, limits, seen_from)
-        yield window.judge(check, i, found, partial(_rise_p_value, k, n, healthy, rho))
+        found = _Found(k, n, k / n if n else 0.0, healthy, limits, max(seen[i], limits.warning))
+        yield window.judge(check, i, found, partial(_rise_p_value, k, n, healthy, rhos[i]))
 
 
 def _stuck_checks(window: _Window, fullest: Counts) -> Iterator[QualityCheck]:
@@ -238,10 +239,11 @@ def _stuck_checks(window: _Window, fullest: Counts) -> Iterator[QualityCheck]:
     ]
     before, spread = counters.baseline_counts, np.minimum(window.by.healthy.spread, 1)
     law = healthy_rates(before[at], counters.usable(before), spread, 1)
-    bins = (behind - first).tolist()  # the fullest was chosen among so many
+    bins, starts = (behind - first).tolist(), first.tolist()  # the fullest was chosen among so many
+    most, values, rates, rhos = (a.tolist() for a in (fullest, usable, law.rate, law.overdispersion))
     for i in window.by.watched[STUCK]:
-        k, n, healthy, rho = int(fullest[i]), int(usable[i]), float(law.rate[i]), float(law.overdispersion[i])
-        found = _Found(k, n, k / n if n else 0.0, healthy, limits, at=at[i] - int(first[i]))
+        k, n, healthy, rho = most[i], values[i], rates[i], rhos[i]
+        found = _Found(k, n, k / n if n else 0.0, healthy, limits, at=at[i] - starts[i])
         yield window.judge(STUCK, i, found, partial(_rise_p_value, k, n, healthy, rho, bins[i]))
 
 

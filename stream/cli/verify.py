@@ -10,7 +10,7 @@ import click
 from stream.cli import EXIT_CALLER, EXIT_DRIFT, EXIT_FINE, config_option, json_option
 from stream.config import Config
 from stream.errors import InputError
-from stream.records.settings import outcome_settings
+from stream.records.settings import outcome_settings, segment_settings
 from stream.service.kafka_log import KafkaLog
 from stream.service.registry_tail import RegistryTail
 from stream.service.topology import cached_settings, ingest_settings
@@ -60,6 +60,7 @@ async def _verify(config: Config, wanted: Sequence[str], *, every: bool) -> dict
             find_baseline=registry.registry.get,
             settings_of=cached_settings(config),
             ingest=ingest_settings(config),
+            segments_of=lambda model: segment_settings(config.model(model)),
             joins_labels=lambda model: outcome_settings(config.model(model)) is not None,
         )
         return {alert_id: [await verifier.verify(one) for one in of_one] for alert_id, of_one in messages.items()}

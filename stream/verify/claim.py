@@ -61,6 +61,7 @@ class LabelClaim:
     """A window of one model's labels, as an alert cites it."""
 
     key: ModelKey
+    segment: str  # "" for the whole traffic
     start_ms: int  # of label arrival
     end_ms: int
     baseline_id: str
@@ -82,6 +83,7 @@ def claim_of(alert: dict[str, Any]) -> Claim | LabelClaim | Cannot | NothingClai
     if check in OF_LABELS:
         return LabelClaim(
             key=key,
+            segment=labels["segment"],
             start_ms=epoch_ms(window["start"]),
             end_ms=epoch_ms(window["end"]),
             baseline_id=evidence["baseline"],

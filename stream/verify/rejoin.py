@@ -8,6 +8,7 @@ Cost: as joining everything that the log keeps, 1 to 2 us a row.
 
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from stream.durable.log import Log
@@ -40,15 +41,16 @@ async def rejoin(log: Log, claim: LabelClaim) -> tuple[PerformanceDefinition, Re
             fold.fold(batch)
             fold.outputs()
             found.messages += len(batch.values)
-        known = fold.definitions.newest.get(claim.definition_id)
-        if known is not None:
-            definition = known
-            counts = _window(fold, known, claim)
-            found.counts = counts if not len(found.counts) else found.counts + counts
+        for known in fold.definitions.newest.values():
+            part = msgspec.structs.replace(known, segments=(claim.segment,) if claim.segment else ())
+            if part.id == claim.definition_id and (not claim.segment or claim.segment in known.segments):
+                definition = part
+                counts = _window(fold, known, claim)
+                found.counts = counts if not len(found.counts) else found.counts + counts
         found.spans[name] = Span(0, following, NO_TIME)
     if definition is None:
         return Cannot(
-            f"definition {claim.definition_id} is not in the join's log: it is of several classes, or of segments, "
+            f"definition {claim.definition_id} is not in the join's log: it is of several classes together, "
             "or the log is another one"
         )
     found.rows = labelled(found.counts, Sections.of(definition))

@@ -15,17 +15,20 @@ import orjson
 from detectors import Verdict
 from detectors.evidence import INDEPENDENT_ROWS, Evidence
 from stream.alerts.episode import Episode, Reason, State
+from stream.alerts.rules import PerformanceRules
 from stream.baselines.baseline import Baseline
 from stream.baselines.definition import Definition
 from stream.baselines.evidence import SeriesEvidence
+from stream.baselines.segment_labels import of_segment
+from stream.baselines.segmentation import Segmentation
 from stream.durable.log import Log
 from stream.evaluate.alert_groups import EVERY, Member, group_content
 from stream.evaluate.alert_message import AlertWindow, Content
 from stream.evaluate.alert_moves import content_of
 from stream.evaluate.evaluator import evaluate_window
 from stream.evaluate.label_coverage import LabelCoverage
+from stream.evaluate.performance_evaluator import PerformanceBaseline, evaluate_performance, performance_baseline
 from stream.evaluate.performance_evaluator import Span as LabelSpan
-from stream.evaluate.performance_evaluator import evaluate_performance, performance_baseline
 from stream.evaluate.performance_report import JudgedPerformance, performance_window
 from stream.evaluate.report import Judged
 from stream.evaluate.settings import ModelSettings
@@ -33,6 +36,7 @@ from stream.evaluate.traffic_alerts import traffic_window
 from stream.evaluate.yardstick import yardstick_of
 from stream.ingest.settings import IngestSettings
 from stream.records.outcome import PerformanceDefinition
+from stream.records.settings import SegmentSettings
 from stream.records.times import epoch_ms
 from stream.verify.claim import Cannot, Claim, LabelClaim, NothingClaimed, claim_of
 from stream.verify.compare import Difference, differences
@@ -69,6 +73,7 @@ class Verifier:
     find_baseline: Callable[[str], Baseline | None]
     settings_of: Callable[[str], ModelSettings]
     ingest: IngestSettings
+    segments_of: Callable[[str], Mapping[str, SegmentSettings]]  # the parts of a model's traffic
     joins_labels: Callable[[str], bool]  # whether a model's predictions wait for labels
 
     async def verify(self, alert: dict[str, Any]) -> Verified:
@@ -99,7 +104,12 @@ class Verifier:
         if isinstance(joined, Cannot):
             return Verified(alert, Result.CANNOT, joined.reason)
         definition, found = joined
-        window = _labels(claim, definition, found, baseline, self.settings_of(claim.key.model))
+        segmentation = Segmentation.of(baseline, self.segments_of(claim.key.model))
+        if claim.segment:
+            baseline = of_segment(baseline, segmentation, claim.segment)
+        parts = 1 + (len(segmentation.names) if segmentation.keeps_labels_apart else 0)
+        rules = self.settings_of(claim.key.model).performance_at(baseline, definition.pane_ms, parts)
+        window = _labels(claim, definition, found, performance_baseline(baseline, definition), rules)
         remade = _remade(window, alert, claim.baseline_id)
         if isinstance(remade, dict):
             remade["evidence"]["coverage"] = alert["evidence"]["coverage"]  # of cohorts, which are not counted again
@@ -146,15 +156,18 @@ def _traffic(
 
 
 def _labels(
-    claim: LabelClaim, definition: PerformanceDefinition, found: Recount, baseline: Baseline, settings: ModelSettings
+    claim: LabelClaim,
+    definition: PerformanceDefinition,
+    found: Recount,
+    compared_with: PerformanceBaseline,
+    rules: PerformanceRules,
 ) -> AlertWindow:
     """The window of labels judged again."""
-    compared_with = performance_baseline(baseline, definition)
     evaluation = evaluate_performance(
         definition,
         found.counts,
         compared_with,
-        settings.performance_at(baseline, definition.pane_ms),
+        rules,
         span=LabelSpan(claim.start_ms, claim.end_ms, complete=True),
         coverage=LabelCoverage(predictions=0, labelled=0, bands=(), cohorts=()),
     )

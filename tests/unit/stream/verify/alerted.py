@@ -81,6 +81,7 @@ class Alerted:
             find_baseline=self.worker.find,
             settings_of=lambda _: self.judging,
             ingest=IngestSettings(),
+            segments_of=lambda _: COUNTING.segments,
             joins_labels=lambda _: False,
         )
         return replace(verifier, **changes)

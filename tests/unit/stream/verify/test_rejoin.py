@@ -2,7 +2,7 @@
 
 import copy
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,11 @@ from stream.alerts.rules import PerformanceRules
 from stream.baselines.baseline import Baseline
 from stream.ingest.settings import IngestSettings
 from stream.records.outcome import PerformanceDefinition
+from stream.records.settings import SegmentSettings
 from stream.verify.verifier import Result, Verified, Verifier
 from tests.memory_log import MemoryLog
 from tests.unit.stream.evaluate.labels import BINS, START_S, Labels, binary_baseline, definition, value_baseline
+from tests.unit.stream.evaluate.test_segment_labels import CUT, Raw, introduced, known
 from tests.unit.stream.join.outcomes import OUTCOMES, L, P, batch, join, labels, predictions
 
 STEP_S = 5
@@ -36,6 +38,7 @@ class Joined:
 
     log: MemoryLog
     evaluate: Labels
+    segments: dict[str, SegmentSettings] = field(default_factory=dict)
 
     async def verified(self, alert: dict[str, Any] | None = None, **changes: Any) -> list[Verified]:
         """All alerts on labels, or one."""
@@ -44,6 +47,7 @@ class Joined:
             find_baseline=self.evaluate.worker.find,
             settings_of=self.evaluate.settings_of,
             ingest=IngestSettings(),
+            segments_of=lambda _: self.segments,
             joins_labels=lambda _: True,
         )
         return [await replace(verifier, **changes).verify(one) for one in ([alert] if alert else self.alerts)]
@@ -137,3 +141,23 @@ async def test_without_its_log_baseline_or_definition_it_cannot_be_said() -> Non
     found.log.recreate(OUTCOMES)
     (gone, *_) = await found.verified()
     assert (gone.result, "it was made anew" in gone.reason) == (Result.CANNOT, True)
+
+
+async def test_alerts_on_the_labels_of_a_segment_are_equal_too() -> None:
+    of, raw = known(), Raw(1, 2_400)
+    log, fold, of_predictions, of_labels = MemoryLog(), join(partials=1), predictions(), labels()
+    evaluate = Labels(of, rules=rules())
+    introduced(evaluate, of, **CUT)
+    for step in range(UNTIL_S // STEP_S):
+        reached = START_S + (step + 1) * STEP_S
+        for record in (
+            of_predictions.say(*(row for row in raw.rows[step] if isinstance(row, P)), watermark_s=reached),
+            of_labels.say(*(row for row in raw.rows[step] if isinstance(row, L)), watermark_s=reached),
+        ):
+            log.put(OUTCOMES, record)
+            fold.fold(batch([record], fold.next_offset))
+            for outgoing in fold.outputs():
+                evaluate.hears(outgoing.value or b"")
+    verified = await Joined(log, evaluate, CUT).verified()
+    assert {one.alert["labels"]["segment"] for one in verified} == {"", "plan=free"}
+    assert [(one.reason, one.differences) for one in verified if one.result is not Result.EQUAL] == []

@@ -3,7 +3,7 @@
 A join is a function of its log, so a fresh one that reads the log from its very start, up to the offset that the
 alert cites, holds the pairs that the alert was made of: without a changelog, registers restored or rows read back.
 If the log has been trimmed it cannot be said: what lay before decides which prediction a label met.
-Cost: as joining everything that the log keeps, 1 to 2 us a row.
+Cost: as joining everything that the log keeps, 1 to 2 us a row, once for all alerts that are taken in order.
 """
 
 from typing import Final
@@ -27,20 +27,37 @@ from stream.verify.recount import Recount, batches
 NOWHERE: Final = JoinOutputs(partials="", partials_partitions=1, home=lambda _: 0)  # what it tells is thrown away
 
 
-async def rejoin(log: Log, claim: LabelClaim) -> tuple[PerformanceDefinition, Recount] | Cannot:
+class Joins:
+    """Fresh joins, each as far as it was needed last: claims in the order of their offsets take one pass of the log."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._folds: dict[Source, JoinFold] = {}
+
+    async def at(self, source: Source, following: int) -> JoinFold | Cannot:
+        """The join of a partition as it was when it had read the offsets below `following`."""
+        missing = await _missing(self._log, source, following)
+        if missing is not None:
+            return missing
+        fold = self._folds.get(source)
+        if fold is None or fold.next_offset > following:
+            fold = self._folds[source] = JoinFold(source=source, sources=1, outputs=NOWHERE)
+        async for batch in batches(self._log, source, fold.next_offset, following):
+            fold.fold(batch)
+            fold.outputs()
+        return fold
+
+
+async def rejoin(joins: Joins, claim: LabelClaim) -> tuple[PerformanceDefinition, Recount] | Cannot:
     """Count a window of labels again; also what its pairs are counted with."""
     definition: PerformanceDefinition | None = None
     found = Recount(np.zeros(0, np.int64))
     for name, following in claim.outcomes.items():
         source = source_of(name)
-        missing = await _missing(log, source, following)
-        if missing is not None:
-            return missing
-        fold = JoinFold(source=source, sources=len(claim.outcomes), outputs=NOWHERE)
-        async for batch in batches(log, source, 0, following):
-            fold.fold(batch)
-            fold.outputs()
-            found.messages += len(batch.values)
+        fold = await joins.at(source, following)
+        if isinstance(fold, Cannot):
+            return fold
+        found.messages += following
         for known in fold.definitions.newest.values():
             part = msgspec.structs.replace(known, segments=(claim.segment,) if claim.segment else ())
             if part.id == claim.definition_id and (not claim.segment or claim.segment in known.segments):

@@ -41,7 +41,7 @@ from stream.records.times import epoch_ms
 from stream.verify.claim import Cannot, Claim, LabelClaim, NothingClaimed, claim_of
 from stream.verify.compare import Difference, differences
 from stream.verify.recount import Recount, recount
-from stream.verify.rejoin import rejoin
+from stream.verify.rejoin import Joins, rejoin
 
 COMPARED: Final = ("value", "threshold", "annotations", "evidence")
 
@@ -70,6 +70,7 @@ class Verifier:
     """What it takes to verify alerts."""
 
     log: Log
+    joins: Joins  # of the same log
     find_baseline: Callable[[str], Baseline | None]
     settings_of: Callable[[str], ModelSettings]
     ingest: IngestSettings
@@ -100,7 +101,7 @@ class Verifier:
         baseline = self.find_baseline(claim.baseline_id)
         if baseline is None:
             return Verified(alert, Result.CANNOT, _gone(claim.baseline_id).reason)
-        joined = await rejoin(self.log, claim)
+        joined = await rejoin(self.joins, claim)
         if isinstance(joined, Cannot):
             return Verified(alert, Result.CANNOT, joined.reason)
         definition, found = joined

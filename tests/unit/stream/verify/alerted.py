@@ -17,6 +17,7 @@ from stream.ingest.settings import IngestSettings
 from stream.records.partial import decode_partial
 from stream.records.settings import SegmentSettings
 from stream.records.source import Source
+from stream.verify.rejoin import Joins
 from stream.verify.verifier import Verified, Verifier
 from tests.memory_log import MemoryLog
 from tests.small_model import START_MS, Worker, baseline, plan, prediction, settings
@@ -78,6 +79,7 @@ class Alerted:
         """With what the service had; some of it otherwise."""
         verifier = Verifier(
             log=self.log,
+            joins=Joins(self.log),
             find_baseline=self.worker.find,
             settings_of=lambda _: self.judging,
             ingest=IngestSettings(),

@@ -2,6 +2,7 @@
 
 import copy
 from collections import defaultdict
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,8 +12,11 @@ import pytest
 from stream.alerts.rules import PerformanceRules
 from stream.baselines.baseline import Baseline
 from stream.ingest.settings import IngestSettings
+from stream.join.fold import JoinFold
 from stream.records.outcome import PerformanceDefinition
 from stream.records.settings import SegmentSettings
+from stream.records.source import Message, Source
+from stream.verify.rejoin import Joins
 from stream.verify.verifier import Result, Verified, Verifier
 from tests.memory_log import MemoryLog
 from tests.unit.stream.evaluate.labels import BINS, START_S, Labels, binary_baseline, definition, value_baseline
@@ -44,6 +48,7 @@ class Joined:
         """All alerts on labels, or one."""
         verifier = Verifier(
             log=self.log,
+            joins=Joins(self.log),
             find_baseline=self.evaluate.worker.find,
             settings_of=self.evaluate.settings_of,
             ingest=IngestSettings(),
@@ -120,6 +125,25 @@ async def test_a_label_more_or_less_is_found() -> None:
     alert["evidence"]["bins"]["positives"][0] += 1
     (more,) = await found.verified(alert)
     assert [d.field for d in more.differences] == ["evidence.bins.positives[0]"]
+
+
+async def test_alerts_in_the_order_of_their_offsets_take_one_pass_and_others_are_right_too() -> None:
+    found, started = joined(binary_baseline()), []
+    last = max(alert["evidence"]["outcomes"][str(OUTCOMES)] for alert in found.alerts)
+
+    class Counted(MemoryLog):
+        async def read(self, source: Source, start: int) -> AsyncGenerator[Message, None]:
+            started.append(start)
+            async for message in found.log.read(source, start):
+                yield message
+
+    log = Counted()
+    log.records, joins = found.log.records, Joins(log)
+    for following in (10, last, last, 20):
+        one = await joins.at(OUTCOMES, following)
+        assert isinstance(one, JoinFold)
+        assert one.next_offset == following
+    assert started == [0, 10, last, 0]
 
 
 async def test_a_trimmed_log_cannot_say() -> None:

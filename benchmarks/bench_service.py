@@ -72,7 +72,7 @@ def _print(measured: dict[str, list[float]], faust: dict[str, float]) -> None:
 
 
 async def _prepare(servers: str, rows: tuple[list[bytes], list[int]]) -> None:
-    ours = ("labels", "baselines", "alerts", "reports", "dead-letters")
+    ours = ("labels", "baselines", "alerts", "reports", "dead-letters", "silences")
     await traffic.create_topics(servers, {"predictions": traffic.PARTITIONS} | dict.fromkeys(ours, 1))
     async with KafkaLog.connect(KafkaKeys(bootstrap_servers=servers)) as log:
         await register(log, Source("baselines", 0), traffic.baseline())

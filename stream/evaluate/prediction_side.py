@@ -9,6 +9,7 @@ Weak: it cannot tell a model that changed from inputs that did; DriftlinePSI of 
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -53,12 +54,28 @@ def score_histogram(layout: Layout, counts: Counts) -> Counts:
     return np.bincount(layout.grid_bins, weights=scores, minlength=layout.baseline.grid.bins).astype(np.int64)
 
 
-def mean_and_variance(check: str, grid: ScoreGrid, histogram: Counts) -> tuple[float, float]:
-    """Of a statistic over the rows of a histogram with at least one."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerLaw:
+    """A statistic over a baseline's answers."""
+
+    check: str
+    values: Values  # of an answer in each bin of the score's grid
+    rows: int  # answers of the baseline, at least 1
+    mean: float
+    variance: float  # of one row
+
+    def mean_of(self, histogram: Counts) -> float:
+        """The statistic's mean over the rows of a histogram with at least one."""
+        return float(histogram @ self.values) / float(histogram.sum())
+
+
+def answer_law(check: str, grid: ScoreGrid, before: Counts) -> AnswerLaw:
+    """What the baseline's answers, rows in each bin of the grid, are like; all 0 if it has none."""
     values = STATISTICS[check](grid, np.asarray(grid.representatives, np.float64))
-    shares = histogram / histogram.sum()
-    mean = float(shares @ values)
-    return mean, max(float(shares @ values**2) - mean**2, 0.0)
+    rows = int(before.sum())
+    mean = float(before @ values) / rows if rows else 0.0
+    variance = max(float(before @ values**2) / rows - mean**2, 0.0) if rows else 0.0
+    return AnswerLaw(check=check, values=values, rows=max(rows, 1), mean=mean, variance=variance)
 
 
 def move_p_value(move: float, variance: float, rows: tuple[int, int], spread: float, blocks: int) -> float:

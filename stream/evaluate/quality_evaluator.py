@@ -11,7 +11,7 @@ Cost: below 4 ms for 500 series of 100 fine bins; a p-value is worked out only w
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Final, NamedTuple
 
 import msgspec
@@ -25,7 +25,8 @@ from stream.alerts.quality_rules import CARDINALITY, INVALID, MISSING, OUT_OF_RA
 from stream.alerts.rules import THRESHOLD
 from stream.baselines.layout import Counts, Layout
 from stream.baselines.quality_counters import HealthyQuality, QualityCounters
-from stream.evaluate.prediction_side import STATISTICS, mean_and_variance, move_p_value, score_histogram
+from stream.evaluate.prediction_side import STATISTICS, AnswerLaw, answer_law, move_p_value, score_histogram
+from stream.evaluate.sight import roughly
 
 NOISE: Final = "sampling noise"  # why a value beyond its limit is no breach
 FEWEST_EXPECTED: Final = 4  # different values in a healthy window; with fewer there is nothing to miss
@@ -99,7 +100,7 @@ class _Found(NamedTuple):
     reason: str | None = None  # why there can be no verdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class QualityYardstick:
     """What the data quality of a model's windows is judged with."""
 
@@ -109,6 +110,33 @@ class QualityYardstick:
     level: float  # how often one test may alarm by chance
     healthy: HealthyQuality
     watched: Mapping[str, Sequence[int]]  # by check: the series that it is made of
+
+    def detectable(self, check: str, law: HealthyRates, rows: int) -> list[float]:
+        """About the rate that a window of roughly so many rows must have to be seen, of each series; rows >= 1."""
+        asked = check, roughly(rows)
+        if asked not in self._detectable:
+            self._detectable[asked] = detectable_rates(law, asked[1], self.level).tolist()
+        return self._detectable[asked]
+
+    @cached_property
+    def rates(self) -> dict[str, tuple[list[float], list[float]]]:
+        """By check of a share: the healthy rate of each series, and its overdispersion."""
+        beyond = self.healthy.beyond
+        laws = {MISSING: self.healthy.missing, INVALID: self.healthy.invalid, OUT_OF_RANGE: beyond, UNSEEN: beyond}
+        return {check: (law.rate.tolist(), law.overdispersion.tolist()) for check, law in laws.items()}
+
+    @cached_property
+    def answers(self) -> tuple[AnswerLaw, ...]:
+        """What the answers of the baseline are like, of each statistic that is watched; none without a score grid."""
+        grid = self.layout.baseline.grid
+        if grid is None:
+            return ()
+        before = score_histogram(self.layout, self.layout.baseline_counts)
+        return tuple(answer_law(check, grid, before) for check in STATISTICS if self.watched.get(check))
+
+    @cached_property
+    def _detectable(self) -> dict[tuple[str, int], list[float]]:
+        return {}  # by size: a few for each power of ten, so that it stays small
 
 
 def quality_yardstick(layout: Layout, rule: QualityRule, level: float, healthy: HealthyQuality) -> QualityYardstick:
@@ -211,15 +239,15 @@ def _share_checks(window: _Window) -> Iterator[QualityCheck]:
         (UNSEEN, beyond, healthy.beyond),
     )
     for check, count, law in kinds:
-        if check in window.by.watched:
+        if window.by.watched.get(check):
             yield from _rises(window, check, count, law)
 
 
 def _rises(window: _Window, check: str, count: Counts, law: HealthyRates) -> Iterator[QualityCheck]:
     above, n = window.by.rule.limits[check], window.n
-    detectable = detectable_rates(law, n, window.by.level) if n else np.ones_like(law.rate)
-    # Plain numbers from here on: numpy's scalars would cost most of the time.
-    hits, rates, rhos, seen = (a.tolist() for a in (count, law.rate, law.overdispersion, detectable))
+    # Plain numbers: numpy's scalars would cost most of the time.
+    seen = window.by.detectable(check, law, n) if n else [1.0] * len(law.rate)
+    hits, (rates, rhos) = count.tolist(), window.by.rates[check]
     for i in window.by.watched[check]:
         k, healthy = hits[i], rates[i]
         limits = Limits(warning=healthy + above.warning, critical=healthy + above.critical)
@@ -275,16 +303,14 @@ def _cardinality_checks(window: _Window, different: Counts, stuck: Collection[st
 
 def _answer_checks(window: _Window) -> Iterator[QualityCheck]:
     """Means over the answers of a binary model, against the baseline's."""
-    layout, healthy = window.by.layout, window.by.healthy
-    made = [check for check in STATISTICS if window.by.watched.get(check)]
-    if not made or layout.baseline.grid is None:
+    layout, healthy, laws = window.by.layout, window.by.healthy, window.by.answers
+    if not laws:
         return
-    now, before = score_histogram(layout, window.counts), score_histogram(layout, layout.baseline_counts)
-    n, known, last = int(now.sum()), int(before.sum()), len(layout.series) - 1
-    for check in made:
-        usual, variance = mean_and_variance(check, layout.baseline.grid, before) if known else (0.0, 0.0)
-        mean = mean_and_variance(check, layout.baseline.grid, now)[0] if n else usual
-        rows, spread = (n, max(known, 1)), float(healthy.spread[last])
-        chance = partial(move_p_value, mean - usual, variance, rows, spread, healthy.blocks)
-        found = _Found(n, n, abs(mean - usual), usual, window.by.rule.limits[check], now=mean)
-        yield window.judge(check, last, found, chance)
+    now = score_histogram(layout, window.counts)
+    n, last = int(now.sum()), len(layout.series) - 1
+    spread = float(healthy.spread[last])
+    for law in laws:
+        mean = law.mean_of(now) if n else law.mean
+        chance = partial(move_p_value, mean - law.mean, law.variance, (n, law.rows), spread, healthy.blocks)
+        found = _Found(n, n, abs(mean - law.mean), law.mean, window.by.rule.limits[law.check], now=mean)
+        yield window.judge(law.check, last, found, chance)

@@ -13,11 +13,15 @@ _SHORT_BYTES: Final = MAX_BRACKETS_FOR_RECURSION
 
 def decode_each(values: list[bytes | None], decode: Decode, max_message_bytes: int) -> list[Any]:
     """One struct per value, None where msgspec refuses it or must not be asked."""
+    if _all_plain(values, max_message_bytes):
+        try:
+            return list(map(decode, values))
+        except UNREADABLE:
+            pass  # one of them: which, the loop tells
     structs: list[Any] = []
-    plain = _all_plain(values, max_message_bytes)
     for value in values:
         try:
-            structs.append(decode(value) if plain or _may_decode(value, max_message_bytes) else None)
+            structs.append(decode(value) if _may_decode(value, max_message_bytes) else None)
         except UNREADABLE:
             structs.append(None)
     return structs

@@ -32,6 +32,7 @@ from stream.records.prediction import CODE_UNSEEN, Answer, ModelKey, Schema
 
 _Envelope = Any  # an instance of a generated struct type, or None where there is none
 
+_VERSION: Final = attrgetter("version")
 _Getter = Callable[[Any], Any]
 
 _NUMERIC_TYPE: Final = float | bool | None
@@ -238,7 +239,7 @@ def _only_version(envelopes: list[_Envelope]) -> tuple[type, str] | None:
     types = set(map(type, envelopes))
     if len(types) != 1 or envelopes[0] is None:
         return None
-    versions = {envelope.version for envelope in envelopes}
+    versions = set(map(_VERSION, envelopes))
     return (types.pop(), versions.pop()) if len(versions) == 1 else None
 
 

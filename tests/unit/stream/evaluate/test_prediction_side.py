@@ -7,7 +7,7 @@ from detectors import Smoothing, Verdict
 from stream.alerts.quality_rules import QualityRule
 from stream.baselines.create import create_baseline
 from stream.baselines.layout import Counts, Layout
-from stream.evaluate.prediction_side import mean_and_variance, move_p_value, score_histogram
+from stream.evaluate.prediction_side import answer_law, move_p_value, score_histogram
 from stream.evaluate.quality_evaluator import QualityCheck, evaluate_quality
 from stream.evaluate.quality_report import quality_content
 from stream.evaluate.settings import ModelSettings
@@ -48,7 +48,7 @@ def test_means_are_those_of_the_rows() -> None:
         "entropy": (-scores * np.log(scores) - (1 - scores) * np.log(1 - scores)).mean(),
     }
     for check, mean in expected.items():
-        assert mean_and_variance(check, grid, histogram)[0] == pytest.approx(mean, abs=0.002), check
+        assert answer_law(check, grid, histogram).mean == pytest.approx(mean, abs=0.002), check
 
 
 def test_answers_as_in_the_baseline_are_no_alarm() -> None:

@@ -23,7 +23,7 @@ from stream.evaluate.course import Course
 from stream.evaluate.fold import EvaluateFold
 from stream.evaluate.panes import PaneSum
 from stream.evaluate.sources import Sources
-from stream.ingest import decode, envelope
+from stream.ingest import envelope, two_routes
 from tests.simulation.log import Client, Faults
 from tests.simulation.oracle import check
 from tests.simulation.recreated import what_becomes_of_a_recreated_input
@@ -154,11 +154,12 @@ MUTATIONS = (
         {"newest = np.maximum.accumulate(np.maximum(decoded.time_ms, self.newest_event_ms))":
             "newest = np.full_like(decoded.time_ms, max([self.newest_event_ms, *decoded.time_ms]))"}),
     Mutation("rows of unknown models move the watermark", envelope, "time_of",
-        {"if not isinstance(message, dict) or isinstance(model_key(message), Fault):": "if True:"}, also_in=(decode,)),
-    Mutation("a closed pane rejects late events", counter, "_sorted_out",
-        {"starts + pane_ms <= watermark_ms": "starts < 0"}),
-    Mutation("late is judged by event time, not by how long ago something came", counter, "_sorted_out",
-        {"running_newest_ms - model": "running_newest_ms[-1:] - model"}),
+        {"if not isinstance(message, dict) or isinstance(model_key(message), Fault):": "if True:"},
+        also_in=(two_routes,)),
+    Mutation("a closed pane rejects late events", plan, "sorted_out",
+        {"starts + pane_ms <= watermark_ms": "starts < 0"}, also_in=(counter,)),
+    Mutation("late is judged by event time, not by how long ago something came", plan, "sorted_out",
+        {"running_newest_ms - model": "running_newest_ms[-1:] - model"}, also_in=(counter,)),
     Mutation("an owner that is behind does not call its source idle", Owner, "at_end",
         {"if await self._log.first_at(self.source, position) is not None:": "if False:"}),
     # -- partials and evaluate

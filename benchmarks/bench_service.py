@@ -40,7 +40,7 @@ FAUST_ROWS: Final = {"table": 5_000, "dict": 50_000}
 def main() -> None:
     """Print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=600_000)
+    parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     rows = traffic.messages(options.rows, span_ms=25 * HOUR_MS)

@@ -27,11 +27,19 @@ def absent_chance(shares: Shares, rows: npt.ArrayLike, overdispersion: npt.Array
     >>> absent_chance(np.array([0.01, 0.01]), 600, np.array([0.0, 0.01])).round(4).tolist()
     [0.0025, 0.1429]
     """
+    chance: Shares = np.exp(-shares * independent_rows(rows, overdispersion))
+    return chance
+
+
+def independent_rows(rows: npt.ArrayLike, overdispersion: npt.ArrayLike) -> Shares:
+    """Of a window, as many independent rows as leave a bin empty as often: ln(1 + rows * rho) / rho; rho = 0: rows.
+
+    >>> independent_rows(600, np.array([0.0, 0.01])).round(1).tolist()
+    [600.0, 194.6]
+    """
     rows, rho = np.asarray(rows, np.float64), np.asarray(overdispersion, np.float64)
     some = np.where(rho > 0, rho, 1.0)
-    effective = np.where(rho > 0, np.log1p(rows * some) / some, rows)
-    chance: Shares = np.exp(-shares * effective)
-    return chance
+    return np.where(rho > 0, np.log1p(rows * some) / some, rows)
 
 
 def few_occupied_p_value(absent: Shares, occupied: int) -> float:

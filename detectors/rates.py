@@ -20,7 +20,8 @@ from detectors.outcome import Undefined
 
 Counts = npt.NDArray[np.int64]
 
-_CHUNK: Final = 4_096  # terms of the tail summed at a time
+_FIRST_CHUNK: Final = 32  # terms of the tail summed at first: few are needed far out
+_CHUNK: Final = 4_096  # at a time, at most
 _NEGLIGIBLE: Final = 1e-12  # of the sum: what is left out of it at most
 
 
@@ -148,9 +149,10 @@ def _beta_binomial_tail(count: int, rows: int, a: float, b: float) -> float:
         gammaln(rows + 1) - gammaln(count + 1) - gammaln(rows - count + 1)
         + betaln(count + a, rows - count + b) - betaln(a, b)
     )  # fmt: skip
-    total = 0.0
-    for start in range(count, rows + 1, _CHUNK):
-        k = np.arange(start, min(start + _CHUNK, rows + 1), dtype=np.float64)
+    total, start, terms = 0.0, count, _FIRST_CHUNK
+    while start <= rows:
+        k = np.arange(start, min(start + terms, rows + 1), dtype=np.float64)
+        start, terms = start + terms, min(4 * terms, _CHUNK)
         with np.errstate(divide="ignore"):
             log_ratio = np.log((rows - k) * (k + a)) - np.log((k + 1) * np.maximum(rows - k - 1 + b, 1e-300))
         log_terms = log_term + np.concatenate([[0.0], np.cumsum(log_ratio[:-1])])

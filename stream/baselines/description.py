@@ -42,6 +42,7 @@ def describe(baseline: Baseline, sights: Sequence[WindowSight] = ()) -> str:
 def segment_words(one: SegmentedBaseline) -> str:
     """What is known of the values of one segment key.
 
+    >>> from stream.baselines.by_segment import SegmentValue
     >>> values = tuple(SegmentValue(value=v, rows=n, packed=b"") for v, n in (("EWR", 1200), ("JFK", 800)))
     >>> segment_words(SegmentedBaseline(key="origin", values=values, rows_beyond=7))
     'origin: EWR 1,200 rows, JFK 800; 7 rows of other values'

@@ -89,7 +89,7 @@ def command(**options: Any) -> int:
 
     With two --config, by the old rules and by the new ones, side by side; the exit code is the new ones'.
 
-    Exit code 1 if any window alerts, 0 if none does, 2 if the two files or the options do not fit.
+    Exit code 1 if a window alerts with a warning or more, 0 if none does, 2 if the two files or the options do not fit.
     """
     if options["baseline_path"] is None:
         raise InputError("--baseline FILE is needed: the rows that count as normal")

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.errors import SnapshotError
-from stream.count.counter import CountFold
 from stream.durable.fold import Register
-from stream.records.partial import Partial, decode_partial, encode_partial
+from stream.records.partial import Partial, encode_partial
 from stream.records.source import Source
 from tests.memory_log import MemoryLog
-from tests.small_model import START_MS, Worker, baseline, plan, prediction
+from tests.small_model import Worker, baseline, prediction
 from tests.small_model import settings as counting
+from tests.unit.stream.evaluate.interleaved import is_the_same_interleaved, said_by_count
 from tests.unit.stream.evaluate.partials import Evaluate, Speaker, part
 
 ONE, TWO = baseline(1), baseline(2, edges=(0.1, 0.9))
@@ -23,22 +23,13 @@ FAR_MS = 40_000  # both sources end there, so that the same windows end in every
 times = st.lists(st.integers(0, 15_000), min_size=1, max_size=12)
 
 
+COUNTED = counting(allowed_lateness_ms=500)
+
+
 def said(times: Sequence[int], source: int, checkpoints: set[int], promotion: int) -> list[Partial]:
     """What count says of a source with these events, with checkpoints behind these records."""
-    worker, log, at = Worker(ONE, TWO), MemoryLog(), Source("predictions", source)
-    worker.wants = plan(ONE, counting=counting(allowed_lateness_ms=500))
-    fold: CountFold = worker.count(at, sources=2)
-    fold.activate(fold.proposal() or b"")
-    outputs = list(fold.outputs())
-    for offset, at_ms in enumerate([*times, FAR_MS]):
-        log.put(at, prediction(at_ms, x=offset / 12), timestamp_ms=START_MS)
-        if offset == promotion:
-            worker.wants = plan(TWO, counting=counting(allowed_lateness_ms=500))
-            fold.activate(fold.proposal() or b"")
-        fold.fold(log.batch(at, offset, offset + 1))
-        if offset in checkpoints or offset == len(times):
-            outputs += fold.outputs()
-    return [decode_partial(o.value) for o in outputs if o.value is not None and o.to.topic == "partials"]
+    messages = [prediction(at_ms, x=offset / 12) for offset, at_ms in enumerate([*times, FAR_MS])]
+    return said_by_count(messages, source, checkpoints, promotion, ((ONE, COUNTED), (TWO, COUNTED)))
 
 
 @settings(max_examples=150, deadline=None)
@@ -56,19 +47,10 @@ def test_reports_and_alerts_do_not_depend_on_checkpoints_interleaving_or_crashes
     random: Random,
     crashes: bool,
 ) -> None:
-    plain, shuffled = Evaluate(ONE, TWO), Evaluate(ONE, TWO)
-    for i in (0, 1):
-        plain.hears(*said(times[i], i, set(range(13)), min(promotions[i], len(times[i]))))
-    queues = [said(times[i], i, checkpoints[i], min(promotions[i], len(times[i]))) for i in (0, 1)]
-    while any(queues):
-        queue = random.choice([q for q in queues if q])
-        shuffled.hears(queue.pop(0))
-        if crashes and random.random() < 0.3:
-            before = shuffled.state()
-            shuffled.crash()
-            assert shuffled.state() == before
-    assert shuffled.reports == plain.reports
-    assert shuffled.alerts == plain.alerts
+    promoted = [min(promotions[i], len(times[i])) for i in (0, 1)]
+    plain = [said(times[i], i, set(range(13)), promoted[i]) for i in (0, 1)]
+    queues = [said(times[i], i, checkpoints[i], promoted[i]) for i in (0, 1)]
+    is_the_same_interleaved(lambda: Evaluate(ONE, TWO), plain, queues, random, crashes=crashes)
 
 
 words_of = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 3), st.integers(0, 30), st.booleans()), max_size=25)

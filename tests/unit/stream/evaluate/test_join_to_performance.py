@@ -7,6 +7,7 @@ import pytest
 
 from detectors import Auc, auc
 from stream.records.outcome import PerformanceDefinition
+from tests.unit.stream.evaluate.joined import STEP_S, heard
 from tests.unit.stream.evaluate.labels import (
     BINS,
     PANE_S,
@@ -16,10 +17,9 @@ from tests.unit.stream.evaluate.labels import (
     definition,
     value_baseline,
 )
-from tests.unit.stream.join.outcomes import L, P, batch, join, labels, predictions
+from tests.unit.stream.join.outcomes import L, P
 
 WINDOW_S = PANE_S * WINDOW_PANES
-STEP_S = 5
 UNTIL_S = 400
 
 
@@ -56,28 +56,10 @@ class Raw:
         return [(p, v) for _, arrival, p, v in self.force if end - WINDOW_S <= arrival < end]
 
 
-def heard(raw: Raw, evaluate: Labels, *, crash_every: int = 0) -> Labels:
-    """All of it through a join; evaluate may crash between any two records."""
-    fold, of_predictions, of_labels = join(partials=1), predictions(), labels()
-    for step in range(UNTIL_S // STEP_S):
-        reached = START_S + (step + 1) * STEP_S
-        rows = raw.rows[step]
-        for record in (
-            of_predictions.say(*(r for r in rows if isinstance(r, P)), watermark_s=reached),
-            of_labels.say(*(r for r in rows if isinstance(r, L)), watermark_s=reached),
-        ):
-            fold.fold(batch([record], fold.next_offset))
-            for outgoing in fold.outputs():
-                evaluate.hears(outgoing.value or b"")
-                if crash_every and evaluate.fold.next_offset % crash_every == 0:
-                    evaluate.crash()
-    return evaluate
-
-
 @pytest.mark.parametrize("seed", range(5))
 def test_a_binary_models_windows_are_those_of_the_raw_rows(seed: int) -> None:
     raw = Raw(seed, definition())
-    evaluate = heard(raw, Labels())
+    evaluate = heard(raw.rows, Labels(), until_s=UNTIL_S)
     assert len(evaluate.newest()) > 20
     assert any(report["revision"] for report in evaluate.newest().values())
     for end, report in evaluate.newest().items():
@@ -96,7 +78,7 @@ def test_a_binary_models_windows_are_those_of_the_raw_rows(seed: int) -> None:
 def test_a_regressions_windows_are_those_of_the_raw_rows() -> None:
     by = value_baseline()
     raw = Raw(1, definition(by))
-    evaluate = heard(raw, Labels(by))
+    evaluate = heard(raw.rows, Labels(by), until_s=UNTIL_S)
     for end, report in evaluate.newest().items():
         errors = [abs(p - v) for p, v in raw.inside(end)]
         assert report["n"] == len(errors)
@@ -105,6 +87,9 @@ def test_a_regressions_windows_are_those_of_the_raw_rows() -> None:
 
 def test_crashes_of_evaluate_change_nothing() -> None:
     raw = Raw(2, definition())
-    whole, crashed = heard(raw, Labels()), heard(raw, Labels(), crash_every=3)
+    whole, crashed = (
+        heard(raw.rows, Labels(), until_s=UNTIL_S),
+        heard(raw.rows, Labels(), until_s=UNTIL_S, crash_every=3),
+    )
     assert crashed.performance == whole.performance
     assert crashed.alerts == whole.alerts

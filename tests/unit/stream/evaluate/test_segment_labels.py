@@ -14,6 +14,7 @@ from stream.records.performance import pack_sparse
 from stream.records.prediction import ModelKey
 from stream.records.settings import CountingSettings, SegmentSettings
 from tests.small_model import settings
+from tests.unit.stream.evaluate.joined import STEP_S, heard
 from tests.unit.stream.evaluate.labels import (
     BINS,
     MEANS,
@@ -27,10 +28,10 @@ from tests.unit.stream.evaluate.labels import (
     seconds,
 )
 from tests.unit.stream.evaluate.partials import Speaker
-from tests.unit.stream.join.outcomes import L, P, batch, join, labels, predictions
+from tests.unit.stream.join.outcomes import L, P
 
 WINDOW_S = PANE_S * WINDOW_PANES
-STEP_S, UNTIL_S = 5, 300
+UNTIL_S = 300
 CUT = {"plan": SegmentSettings(values=("free", "pro")), "c": SegmentSettings(values=("a",))}
 PLANS, KINDS = ("plan=free", "plan=pro", "plan=other"), ("c=a", "c=other")
 
@@ -82,29 +83,10 @@ def introduced(evaluate: Labels, of: Baseline, **segments: SegmentSettings) -> S
     return speaker
 
 
-def heard(raw: Raw, evaluate: Labels, *, crash_every: int = 0) -> Labels:
-    fold, of_predictions, of_labels = join(partials=1), predictions(), labels()
-    for step in range(UNTIL_S // STEP_S):
-        reached = START_S + (step + 1) * STEP_S
-        rows = raw.rows[step]
-        for record in (
-            of_predictions.say(*(r for r in rows if isinstance(r, P)), watermark_s=reached),
-            of_labels.say(*(r for r in rows if isinstance(r, L)), watermark_s=reached),
-        ):
-            fold.fold(batch([record], fold.next_offset))
-            for outgoing in fold.outputs():
-                evaluate.hears(outgoing.value or b"")
-                if crash_every and evaluate.fold.next_offset % crash_every == 0:
-                    before = evaluate.state()
-                    evaluate.crash()
-                    assert evaluate.state() == before
-    return evaluate
-
-
 def run(seed: int, of: Baseline, *, crash_every: int = 0, rows: int = 900) -> tuple[Raw, Labels]:
     raw, evaluate = Raw(seed, rows), Labels(of)
     introduced(evaluate, of, **CUT)
-    return raw, heard(raw, evaluate, crash_every=crash_every)
+    return raw, heard(raw.rows, evaluate, until_s=UNTIL_S, crash_every=crash_every)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -146,7 +128,7 @@ def test_a_segment_that_got_worse_alerts_by_its_name_and_others_do_not() -> None
 def test_segments_that_the_model_has_not_are_not_kept_apart() -> None:
     raw, evaluate = Raw(3, rows=200), Labels(known())
     introduced(evaluate, known(), plan=SegmentSettings(values=("free",)))
-    heard(raw, evaluate)
+    heard(raw.rows, evaluate, until_s=UNTIL_S)
     assert {r["segment"] for r in evaluate.performance} == {"", "plan=free", "plan=other"}
 
 

@@ -15,13 +15,12 @@ from stream.baselines.baseline import Baseline
 from stream.baselines.by_segment import SegmentedBaseline, SegmentValue
 from stream.baselines.definition import Definition
 from stream.evaluate.evaluator import NO_SEGMENT_BASELINE
-from stream.records.partial import PanePart, Partial, decode_partial, pack_counts
+from stream.records.partial import PanePart, Partial, pack_counts
 from stream.records.prediction import ModelKey
 from stream.records.settings import CountingSettings, SegmentSettings
-from stream.records.source import Source
-from tests.memory_log import MemoryLog
-from tests.small_model import START_MS, Worker, baseline, plan, prediction
+from tests.small_model import START_MS, baseline, prediction
 from tests.small_model import settings as counting
+from tests.unit.stream.evaluate.interleaved import is_the_same_interleaved, said_by_count
 from tests.unit.stream.evaluate.partials import Evaluate, Speaker, limits, relative
 
 CUT = msgspec.structs.replace(counting(), segments={"plan": SegmentSettings(values=("free", "pro"))})
@@ -166,21 +165,12 @@ FAR_MS = 40_000
 
 def said(rows: list[tuple[int, str | None]], source: int, checkpoints: set[int], promotion: int) -> list[Partial]:
     """What count says of a source; the promoted baseline is counted with other segments."""
-    worker, log, at = Worker(ONE, TWO), MemoryLog(), Source("predictions", source)
-    worker.wants = plan(ONE, counting=CUT)
-    fold = worker.count(at, sources=2)
-    fold.activate(fold.proposal() or b"")
-    outputs = list(fold.outputs())
     other = msgspec.structs.replace(CUT, segments={"plan": SegmentSettings(values=("pro",))})
-    for offset, (at_ms, of_plan) in enumerate([*rows, (FAR_MS, None)]):
-        log.put(at, prediction(at_ms, x=offset / 12, segment={"plan": of_plan}), timestamp_ms=START_MS)
-        if offset == promotion:
-            worker.wants = plan(TWO, counting=other)
-            fold.activate(fold.proposal() or b"")
-        fold.fold(log.batch(at, offset, offset + 1))
-        if offset in checkpoints or offset == len(rows):
-            outputs += fold.outputs()
-    return [decode_partial(o.value) for o in outputs if o.value is not None and o.to.topic == "partials"]
+    messages = [
+        prediction(at_ms, x=offset / 12, segment={"plan": of_plan})
+        for offset, (at_ms, of_plan) in enumerate([*rows, (FAR_MS, None)])
+    ]
+    return said_by_count(messages, source, checkpoints, promotion, ((ONE, CUT), (TWO, other)))
 
 
 @settings(max_examples=100, deadline=None)
@@ -198,16 +188,7 @@ def test_reports_and_alerts_do_not_depend_on_checkpoints_interleaving_or_crashes
     random: Random,
     crashes: bool,
 ) -> None:
-    plain, shuffled = Evaluate(ONE, TWO), Evaluate(ONE, TWO)
-    for i in (0, 1):
-        plain.hears(*said(rows[i], i, set(range(13)), min(promotions[i], len(rows[i]))))
-    queues = [said(rows[i], i, checkpoints[i], min(promotions[i], len(rows[i]))) for i in (0, 1)]
-    while any(queues):
-        queue = random.choice([q for q in queues if q])
-        shuffled.hears(queue.pop(0))
-        if crashes and random.random() < 0.3:
-            before = shuffled.state()
-            shuffled.crash()
-            assert shuffled.state() == before
-    assert shuffled.reports == plain.reports
-    assert shuffled.alerts == plain.alerts
+    promoted = [min(promotions[i], len(rows[i])) for i in (0, 1)]
+    plain = [said(rows[i], i, set(range(13)), promoted[i]) for i in (0, 1)]
+    queues = [said(rows[i], i, checkpoints[i], promoted[i]) for i in (0, 1)]
+    is_the_same_interleaved(lambda: Evaluate(ONE, TWO), plain, queues, random, crashes=crashes)

@@ -113,12 +113,31 @@ def evaluate_window(
         complete: whether every pane of the window was counted; if not, no verdict is given.
         hours: of a season, the window's rows in each slot (`Yardstick.hours`).
     """
-    layout, settings = yardstick.layout, yardstick.settings
+    layout = yardstick.layout
     n = int(counts[: layout.starts[1]].sum())  # each row has one entry in every series
+    return Evaluation(
+        start_ms=start_ms,
+        end_ms=end_ms,
+        n=n,
+        complete=complete,
+        checks=tuple(_series_checks(yardstick, counts, n, hours, complete=complete)),
+        season=None if hours is None or yardstick.season is None else yardstick.season.season,
+        estimates=estimate_window(layout, counts),
+        latency=evaluate_latency(layout, counts, yardstick.latency, complete=complete),
+        quality=evaluate_quality(yardstick.quality, counts, n, complete=complete),
+        throughput=evaluate_throughput(yardstick.throughput, n, complete=complete),
+    )
+
+
+def _series_checks(
+    yardstick: Yardstick, counts: Counts, n: int, hours: Counts | None, *, complete: bool
+) -> list[Check]:
+    """PSI of each series of a window of n rows, judged by evidence and effect or by the plain limits."""
+    layout, settings = yardstick.layout, yardstick.settings
     coarse = layout.coarsen(counts)
     normal = yardstick.normal(hours)
     statistics = divergences(normal, coarse, layout.series_coarse_starts, settings.smoothing)
-    tested = _tested(yardstick, normal, coarse, statistics.psi) if yardstick.by_budget and n else _PLAIN
+    tested = _tested(yardstick, normal, coarse, statistics.psi, n) if yardstick.by_budget and n else _PLAIN
     # Plain floats and slices from here on: 500 series, so numpy's scalars and splits would cost most of the time.
     values, kls, jss = statistics.psi.tolist(), statistics.kl.tolist(), statistics.js.tolist()
     baseline = layout.baseline_coarse if hours is None else np.rint(normal).astype(np.int64)
@@ -149,23 +168,11 @@ def evaluate_window(
                 live=live.evidence[i] if live else None,
             )
         )
-    return Evaluation(
-        start_ms=start_ms,
-        end_ms=end_ms,
-        n=n,
-        complete=complete,
-        checks=tuple(checks),
-        season=None if hours is None or yardstick.season is None else yardstick.season.season,
-        estimates=estimate_window(layout, counts),
-        latency=evaluate_latency(layout, counts, yardstick.latency, complete=complete),
-        quality=evaluate_quality(yardstick.quality, counts, n, complete=complete),
-        throughput=evaluate_throughput(yardstick.throughput, n, complete=complete),
-    )
+    return checks
 
 
-def _tested(yardstick: Yardstick, normal: Counts | Shares, coarse: Counts, psi: PerSeries) -> list[SeriesTest]:
-    """Evidence and effect of each series."""
-    n = int(coarse[: yardstick.layout.series_widths[0]].sum())
+def _tested(yardstick: Yardstick, normal: Counts | Shares, coarse: Counts, psi: PerSeries, n: int) -> list[SeriesTest]:
+    """Evidence and effect of each series in a window of n rows."""
     table = yardstick.table if yardstick.season is None else yardstick.table.against(normal)
     found, level = judge(table, coarse, psi), yardstick.level(n)
     beyond = found.breaches(level, yardstick.effects, table.guard)

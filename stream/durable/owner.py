@@ -124,7 +124,10 @@ class Owner:
         ):
             return False
         await self._check_fingerprint()
-        await self._count_what_retention_cut()
+        try:
+            await self._count_what_retention_cut()
+        except Superseded:
+            return False
         return True
 
     async def _recover(self, set_incarnation: Callable[[int], None] | None) -> bool:
@@ -196,8 +199,9 @@ class Owner:
            and the source what no restart would read again, if the fold says so.
 
         A crash before 3 replays input from the old `@`; outputs carry ids or offsets, so that
-        nothing doubles. An exception says that something may not have been written: nothing is
-        released, and the process must end.
+        nothing doubles. Superseded says that all was written, and that it is another's: this owner
+        is to be dropped. Any other exception says that something may not have been written: nothing
+        is released, and the process must end.
         """
         async with self._checkpointing:
             if self.broken:

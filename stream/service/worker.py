@@ -9,14 +9,15 @@ import asyncio
 import gc
 import logging
 import time
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiohttp import web
 
 from stream.config import Config
 from stream.count.counter import CountFold
-from stream.durable.owner import Owner
+from stream.durable.owner import Owner, Superseded
 from stream.evaluate.fold import EvaluateFold
 from stream.join.fold import JoinFold
 from stream.labels.fold import LabelFold
@@ -90,7 +91,10 @@ class Worker:
 
     async def _take(self, sources: list[Source]) -> None:
         started_s = time.monotonic()
+        generation = self.partitions.generation
         taken = await asyncio.gather(*(self._recovered(source) for source in sources))
+        if self.partitions.generation != generation:
+            return  # given up meanwhile: who has them now has recovered them
         owners = dict(zip(sources, taken, strict=True))
         now_s = time.monotonic()
         self._heard_at_s |= dict.fromkeys(owners, now_s)
@@ -120,6 +124,20 @@ class Worker:
         await self._checkpoint(owners.items())  # waits for one that is under way
         self._given_up = {source: owner for source, owner in owners.items() if isinstance(owner.fold, JoinFold)}
 
+    @asynccontextmanager
+    async def _giving_way(self, source: Source, owner: Owner) -> AsyncIterator[None]:
+        """Where another worker has folded on, the owner here is a zombie: it is dropped, nothing of its is needed.
+
+        A rebalance follows as a rule. If the partition is still given to us, it is recovered as of where the other is.
+        """
+        try:
+            yield
+        except Superseded as found:
+            log.warning("another worker has gone on", extra={"source": str(source), "found": str(found)})
+            if self.owners.get(source) is owner:
+                del self.owners[source]
+                await self._take([source])
+
     # -- batches
 
     async def handle(self, batch: MessageBatch) -> None:
@@ -128,7 +146,9 @@ class Worker:
         if owner is None:
             return  # not recovered yet: the seek after recovery fetches it again
         started_s = time.perf_counter()
-        seek_to = await owner.offer(batch)
+        seek_to: int | None = None
+        async with self._giving_way(batch.source, owner):
+            seek_to = await owner.offer(batch)
         if self.owners.get(batch.source) is not owner:
             return  # given up meanwhile, and its last checkpoint with it
         if seek_to is not None:
@@ -158,7 +178,8 @@ class Worker:
         before = owner.durable_offset
         alerts = owner.fold.take_published() if isinstance(owner.fold, EvaluateFold) else []
         with ending_the_process():  # here, since nobody may be waiting any more
-            await owner.checkpoint()
+            async with self._giving_way(source, owner):
+                await owner.checkpoint()
         self._checkpoint_at_s[source] = time.monotonic()
         if owner.durable_offset != before:
             self.metrics.observe("checkpoint_duration_seconds", time.perf_counter() - started_s)
@@ -251,7 +272,9 @@ class Worker:
         silent_s = time.monotonic() - self._heard_at_s.get(source, time.monotonic())
         if silent_s < self.config.windows.idle / 1_000:
             return
-        at_end = await owner.at_end()
+        at_end = False
+        async with self._giving_way(source, owner):
+            at_end = await owner.at_end()
         if self.owners.get(source) is not owner:
             return  # given up meanwhile
         self._heard_at_s[source] = time.monotonic()

@@ -146,6 +146,13 @@ class Holder:
         """Whether there are records that it has not folded."""
         return self._world.cluster.partition(self.source).first_at(self.fold.next_offset) is not None
 
+    def give_way(self) -> None:
+        """A zombie drops its partition; one that still has it takes it again."""
+        self.stop()
+        if self._world.holder_of[self.source] is self:
+            self._world.holder_of[self.source] = again = Holder(self._world, self.worker, self.source)
+            self.worker.holders.append(again)
+
     def stop(self) -> None:
         """The process drops what it knows of the partition; what it has sent may still land, in part."""
         for task in self.tasks:

@@ -232,20 +232,19 @@ class World:
     def _step(self, task: Task) -> None:
         self.say(task.label)
         self.steps += 1
-        owner = next(w for w in self.workers for h in w.holders if task in h.tasks)
+        holder = next(h for h in self._holders() if task in h.tasks)
         try:
             task.step()
         except SendFailed as failure:
-            self.end(owner, f"a send to {failure} failed")
+            self.end(holder.worker, f"a send to {failure} failed")
         except Superseded as found:
-            self.end(owner, str(found))
+            self.say(f"{holder.name} gives way: {found}")
+            holder.give_way()
         except TopicRecreated as refusal:
             self.testimony.refused.append(str(refusal))
-            self.end(owner, "refused")
-        if task.over:
-            for holder in owner.holders:
-                if task in holder.tasks:
-                    holder.tasks.remove(task)
+            self.end(holder.worker, "refused")
+        if task.over and task in holder.tasks:
+            holder.tasks.remove(task)
 
     def end(self, worker: Worker, why: str) -> None:
         """A process is no more."""

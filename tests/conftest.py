@@ -20,9 +20,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--first-seed", type=int, default=0, help="simulation: the first schedule's seed")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the processes of `-n` look at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes the broker is marked `embedded`; what is marked `kafka` needs a real one."""
+    """What takes the broker is marked `embedded`; what is marked `kafka` needs a real one.
+
+    Where several processes share the tests, a file stays with one of them, but the simulation is spread out.
+    """
     for item in items:
+        if "simulation" not in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(item.config.rootpath))))
         if "broker" in getattr(item, "fixturenames", ()):
             item.add_marker("embedded")
         if item.get_closest_marker("kafka") and rung() is Rung.EMBEDDED:

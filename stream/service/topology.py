@@ -235,9 +235,13 @@ def settings_of(config: Config, model: str) -> ModelSettings:
     return model_settings(config.model(model), Smoothing.parse(config.smoothing))
 
 
-def longest_window_ms(config: Config) -> int:
-    """The longest window of any model, listed or not."""
-    return max(config.windows.length, *(config.model(name).windows.length for name in config.models), 0)
+def longest_lead_ms(config: Config) -> int:
+    """How far a replay may run ahead: as many panes as the longest window of any model may have.
+
+    One window would do, but of a short one a single fetch may hold dozens, and all partitions but one would wait.
+    """
+    panes = (config.windows.pane, *(config.model(name).windows.pane for name in config.models))
+    return config.limits.max_panes * max(panes)
 
 
 def cached_settings(config: Config) -> Callable[[str], ModelSettings]:

@@ -33,7 +33,7 @@ from stream.service.pacing import ahead_of_the_others
 from stream.service.partitions import Partitions
 from stream.service.registry_tail import RegistryTail
 from stream.service.silence_tail import SilenceTail
-from stream.service.topology import Topology, dead_letter_bytes, longest_window_ms, planner
+from stream.service.topology import Topology, dead_letter_bytes, longest_lead_ms, planner
 from stream.service.web import make_web, serve
 
 log = logging.getLogger("driftline.worker")
@@ -64,7 +64,7 @@ class Worker:
         self._given_up: dict[Source, Owner] = {}  # joins that may come back with the next generation
         self._lost: dict[Source, int] = {}  # what the joins have gone on without, when last looked at
         self._full: set[tuple[Source, ModelKey]] = set()  # models whose waiting predictions have reached their cap
-        self._lead_ms = longest_window_ms(config)
+        self._lead_ms = longest_lead_ms(config)
         self._heartbeat_s = time.monotonic()
         self._silent_s = 0.0
         agents = topology.agents

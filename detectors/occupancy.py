@@ -38,6 +38,8 @@ def independent_rows(rows: npt.ArrayLike, overdispersion: npt.ArrayLike) -> Shar
     [600.0, 194.6]
     """
     rows, rho = np.asarray(rows, np.float64), np.asarray(overdispersion, np.float64)
+    if rho.ndim == 0 and rho == 0:
+        return rows
     some = np.where(rho > 0, rho, 1.0)
     return np.where(rho > 0, np.log1p(rows * some) / some, rows)
 

@@ -39,6 +39,21 @@ class HealthyQuality:
     provisional: bool  # no evidence was learned, or of too few windows
 
 
+class QualityCounts:
+    """What the counters of a window, shape (layout.width,), tell of each series; shape (series,) each."""
+
+    def __init__(self, counters: "QualityCounters", counts: Integers) -> None:
+        self.counts = counts
+        below, above, unseen = counters.outside
+        rows = np.add.reduceat(counts[: counters.starts[-1]], counters.starts[:-1])
+        self.missing = counts[counters.missing]
+        self.invalid = counts[counters.invalid]
+        self.beyond = np.where(counters.is_numeric, counts[below] + counts[above], counts[unseen])
+        self.usable = rows - self.missing - self.invalid
+        self.different = np.add.reduceat(counts > 0, counters.bin_limits, dtype=np.int64)[::2] * counters.has_bins
+        self.fullest = np.maximum.reduceat(counts, counters.bin_limits)[::2] * counters.has_bins  # values in one bin
+
+
 class QualityCounters:
     """Where a layout counts what data quality needs; all arrays have shape (series,)."""
 
@@ -54,6 +69,11 @@ class QualityCounters:
     def baseline_counts(self) -> Integers:
         """The baseline's own counters."""
         return self._layout.baseline_counts
+
+    @cached_property
+    def baseline(self) -> QualityCounts:
+        """What they tell."""
+        return QualityCounts(self, self.baseline_counts)
 
     @cached_property
     def widths(self) -> Integers:
@@ -76,15 +96,6 @@ class QualityCounters:
         """Its counter of values of a wrong type, or that are not finite."""
         return self._ends - 1
 
-    def beyond(self, counts: Integers) -> Integers:
-        """How many values lie out of the baseline's range, or have a category that it has not.
-
-        Args:
-            counts: of a window, shape (layout.width,).
-        """
-        outer = counts[self._layout.starts[:-1]] + counts[self.missing - 1]
-        return np.where(self.is_numeric, outer, counts[self._ends - 2])
-
     @cached_property
     def bins(self) -> tuple[Integers, Integers]:
         """Its first bin, and the one after its last: what is out of range is in, `other` and the rest are not."""
@@ -93,21 +104,41 @@ class QualityCounters:
         return first, behind
 
     @cached_property
+    def has_bins(self) -> Flags:
+        """Whether it has any; a series that the baseline has no value of has none."""
+        first, behind = self.bins
+        return behind > first
+
+    @cached_property
+    def bin_limits(self) -> Integers:
+        """Shape (2 * series,): first bin and the one after the last in turn, as `reduceat` wants them.
+
+        At every other place `reduceat` gives what lies between the bins of two series, which nobody asks for; of a
+        series without bins what lies behind.
+        """
+        return np.stack(self.bins, axis=1).ravel()
+
+    @cached_property
     def bin_shares(self) -> npt.NDArray[np.float64]:
         """Shape (counters of all series,): the baseline's share of each among its series' usable values."""
         counts = self._layout.baseline_counts
-        usable = np.maximum(self.usable(counts), 1)
+        usable = np.maximum(self.baseline.usable, 1)
         shares: npt.NDArray[np.float64] = counts / np.repeat(usable, self.widths)
         return shares
 
-    def usable(self, counts: Integers) -> Integers:
-        """How many values are neither missing nor invalid."""
-        rows = np.add.reduceat(counts[: self._layout.starts[-1]], self._layout.starts[:-1])
-        return rows - counts[self.missing] - counts[self.invalid]
+    @property
+    def starts(self) -> Integers:
+        """Where each series begins, and at the end where the last one ends; shape (series + 1,)."""
+        return self._layout.starts
 
     @property
     def _ends(self) -> Integers:
         return self._layout.starts[1:]
+
+    @cached_property
+    def outside(self) -> tuple[Integers, Integers, Integers]:
+        """Its counters of what is below and above the baseline's range, if of numbers; of what is unseen, if not."""
+        return self._layout.starts[:-1], self.missing - 1, self._ends - 2
 
     def healthy(self, known: WindowEvidence | None, learned: Sequence[Evidence] | None) -> HealthyQuality:
         """What windows of a length read when all is well.

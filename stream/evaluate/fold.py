@@ -287,8 +287,9 @@ class EvaluateFold:
             if evaluation is None:
                 continue
             candidate = course.in_force(evaluation.end_ms)
-            window = traffic_window(Judged(evaluation, candidate.definition, ""), candidate.panes_of("").spans)
-            self._publisher.move_alerts(window, course.episodes_of(""), course.settings.alerts)
+            judged, episodes = Judged(evaluation, candidate.definition, ""), course.episodes_of("")
+            window = traffic_window(judged, candidate.panes_of("").spans, episodes)
+            self._publisher.move_alerts(window, episodes, course.settings.alerts)
 
     def _publish(self, course: Course, end_ms: int) -> None:
         candidate = course.in_force(end_ms)
@@ -297,15 +298,14 @@ class EvaluateFold:
             course.note_latest(segment, evaluation)
             self.evaluations += 1
             judged, episodes = Judged(evaluation, candidate.definition, segment), course.episodes_of(segment)
-            window = traffic_window(judged, candidate.panes_of(segment).spans)
+            window = traffic_window(judged, candidate.panes_of(segment).spans, episodes)
             course.progress.tally = course.progress.tally.after(window)
             self._publisher.move_alerts(window, episodes, course.settings.alerts)
             self._publisher.report(judged, revision=0, episodes=episodes, reliable=self._reliable(course, segment))
         for segment, episodes in course.segments_over(end_ms):
             judged = Judged(course.nothing(end_ms), candidate.definition, segment)
-            self._publisher.move_alerts(
-                traffic_window(judged, candidate.panes_of(segment).spans), episodes, course.settings.alerts
-            )
+            window = traffic_window(judged, candidate.panes_of(segment).spans, episodes)
+            self._publisher.move_alerts(window, episodes, course.settings.alerts)
             if not episodes:  # none is in its cooldown, nor silenced before people heard of its end
                 course.forget_segment(segment)
         counted = {name for one in course.candidates.values() for name in one.definition.segmentation.names}

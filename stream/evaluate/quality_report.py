@@ -24,7 +24,7 @@ from stream.baselines.baseline import CategoricalSeries
 from stream.baselines.layout import Series
 from stream.evaluate.alert_message import Content
 from stream.evaluate.latency_report import number
-from stream.evaluate.quality_evaluator import NOISE, QualityCheck, QualityWindow
+from stream.evaluate.quality_evaluator import QualityCheck, QualityWindow
 from stream.records.times import duration_words
 
 _SAID: Final = {
@@ -44,10 +44,6 @@ def quality_record(found: QualityWindow | None) -> dict[str, Any] | None:
     """What a report says of data quality; None where it is not checked."""
     if found is None:
         return None
-    seen_from: dict[str, dict[str, float]] = {}
-    for check in found.checks:
-        if check.detectable is not None:
-            seen_from.setdefault(check.subject, {})[check.check] = float(f"{check.detectable:.4g}")
     return {
         "rule": found.rule.rule,
         "level": found.level,
@@ -61,12 +57,12 @@ def quality_record(found: QualityWindow | None) -> dict[str, Any] | None:
                 "beyond": one.beyond,
                 "different": one.different,
                 "fullest": one.fullest,
-                "detectable": seen_from.get(one.subject, {}),
+                "detectable": {check: float(f"{share:.4g}") for check, share in seen_from.items()},
             }
-            for one in found.series
+            for one, seen_from in zip(found.series, found.seen_from, strict=True)
         ],
-        "judged": sum(check.verdict is not Verdict.UNDEFINED for check in found.checks),
-        "checks": [_check(c) for c in found.checks if c.verdict.is_breach or c.reason == NOISE],
+        "judged": found.judged,
+        "checks": [_check(check) for check in found.beyond],
     }
 
 

@@ -1,6 +1,6 @@
 """What the alerts on a model's traffic say: drift of its series, slow answers, data that are not what they were."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from typing import Any, Final
 
@@ -31,12 +31,14 @@ SpansOf = Callable[[int, int], Mapping[str, Span]]
 """By source, where the rows of the window [start, end) lie; asked for only if an alert moves."""
 
 
-def traffic_window(judged: Judged, spans_of: SpansOf) -> AlertWindow:
+def traffic_window(judged: Judged, spans_of: SpansOf, held: Collection[str] | None = None) -> AlertWindow:
     """A window of a model's traffic, for its alerts.
 
     Args:
         judged: what was judged.
         spans_of: where the window's rows lie.
+        held: the names of the alerts that there are. Checks of data quality that are not beyond their limit are left
+            out where they can move none; None: nothing is.
     """
     evaluation, definition, segment = judged
     told = _TrafficAlerts(judged, spans_of)
@@ -49,18 +51,25 @@ def traffic_window(judged: Judged, spans_of: SpansOf) -> AlertWindow:
         n=evaluation.n,
         baseline=definition.baseline.id,
         definition=definition.id,
-        checks=_checks(evaluation),
+        checks=_checks(evaluation, held),
         content=told.content,
         unwatched=told.unwatched,
         spent=evaluation.spent,
     )
 
 
-def _checks(evaluation: Evaluation) -> tuple[JudgedCheck, ...]:
-    latency, quality = evaluation.latency, evaluation.quality
+def _checks(evaluation: Evaluation, held: Collection[str] | None) -> tuple[JudgedCheck, ...]:
+    latency = evaluation.latency
     of_latency = () if latency is None or latency.check is None else (latency.check,)
     of_throughput = () if evaluation.throughput is None else (evaluation.throughput,)
-    return (*evaluation.checks, *of_latency, *(() if quality is None else quality.checks), *of_throughput)
+    return (*evaluation.checks, *of_latency, *_quality_checks(evaluation, held), *of_throughput)
+
+
+def _quality_checks(evaluation: Evaluation, held: Collection[str] | None) -> tuple[QualityCheck, ...]:
+    quality = evaluation.quality
+    if quality is None:
+        return ()
+    return quality.checks if held is None else quality.told(held)
 
 
 class _TrafficAlerts:

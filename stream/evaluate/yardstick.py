@@ -22,7 +22,7 @@ from stream.baselines.definition import Definition
 from stream.baselines.evidence import WindowEvidence
 from stream.baselines.layout import Counts, Layout
 from stream.baselines.season import SeasonBaseline, pane_complaint
-from stream.evaluate.quality_evaluator import QualityYardstick, quality_yardstick
+from stream.evaluate.quality_yardstick import QualityYardstick, quality_yardstick
 from stream.evaluate.settings import ModelSettings
 from stream.evaluate.sight import Hop, Seen, roughly, sight
 from stream.evaluate.throughput_evaluator import ThroughputYardstick

@@ -270,6 +270,57 @@ def test_what_is_spent_is_the_level_of_each_test_that_was_made() -> None:
     assert judged(window(healthy_xs(600)), replace(RULE, rule="threshold")).spent == 0
 
 
+@given(
+    st.lists(st.sampled_from([0.1, 0.3, 0.3, 0.3, -1.0, np.nan, np.inf]), max_size=120),
+    st.lists(st.sampled_from([0, 0, 0, 1, 2, CODE_MISSING, CODE_UNSEEN, CODE_INVALID]), min_size=120, max_size=120),
+    st.sampled_from(["budget", "threshold"]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_all_series_together_are_judged_as_one_by_one(
+    xs: list[float], codes: list[int], rule: str, few_values: bool, complete: bool
+) -> None:
+    """What stands out, how many were judged, and what is spent follow from the verdicts one by one."""
+    limits = dict(RULE.limits)
+    if few_values:
+        del limits["stuck"], limits["unseen"]
+    counts = window([0.3] * 30 + xs, [0] * 30 + codes[: len(xs)])
+    found = judged(counts, replace(RULE, rule=rule, limits=limits), complete=complete)
+    says_what_its_checks_say(found)
+
+
+@given(st.integers(1, 100), st.integers(40, 300), st.integers(0, 300))
+def test_series_of_many_values_together_are_judged_as_one_by_one(different: int, rows: int, missing: int) -> None:
+    """From a constant, which is stuck and then not poor in values besides, to as many values as there are bins."""
+    xs = np.append(np.arange(rows) % different / 100 + 0.005, [np.nan] * missing)
+    says_what_its_checks_say(judged(of_many(xs), layout=many_bins()))
+
+
+def says_what_its_checks_say(found: QualityWindow) -> None:
+    assert list(found.beyond) == [c for c in found.checks if c.is_beyond]
+    assert found.judged == sum(c.verdict is not Verdict.UNDEFINED for c in found.checks)
+    made = sum(c.verdict is not Verdict.UNDEFINED or c.reason == "sampling noise" for c in found.checks)
+    assert found.spent == (made * found.level if found.rule.rule == "budget" else 0.0)
+
+
+def test_what_alerts_are_about_is_told_beside_what_stands_out() -> None:
+    found = judged(window([np.nan] * 60 + healthy_xs(540)))
+    (beyond,) = found.beyond
+    assert (beyond.check, beyond.subject) == ("missing", "x")
+    assert found.told(["psi|x", "missing|x", "missing", "missing|gone", "unseen|x"]) == (beyond,)
+    assert found.told(["stuck|c", "missing|score"]) == (
+        beyond, check(found, "missing", "score"), check(found, "stuck", "c"),
+    )  # fmt: skip
+
+
+def test_a_window_stays_as_it_was_judged() -> None:
+    """The sum of a course moves on, and somebody asks for a check that said nothing."""
+    counts = window(healthy_xs(400))
+    found = judged(counts)
+    counts += 1_000
+    assert check(found, "missing", "x").count == 0
+
+
 def test_a_feature_of_which_the_baseline_has_no_value_has_no_bins_to_be_stuck_in() -> None:
     nothing = msgspec.structs.replace(
         baseline().series[1], categories=(), other_categories=(), counts=(), other=0, missing=400

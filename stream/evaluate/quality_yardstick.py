@@ -1,0 +1,108 @@
+"""What the data quality of a model's windows is judged with: limits, levels, and the laws of healthy windows.
+
+Made once for a baseline and a window's length, and read only: what depends on the window is in `quality_evaluator`.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.healthy_rate import HealthyRates, detectable_rates
+from stream.alerts.quality_rules import CARDINALITY, INVALID, MISSING, OUT_OF_RANGE, STUCK, UNSEEN, Limits, QualityRule
+from stream.baselines.layout import Layout
+from stream.baselines.quality_counters import HealthyQuality, QualityCounters
+from stream.evaluate.prediction_side import STATISTICS, AnswerLaw, answer_law, score_histogram
+from stream.evaluate.sight import roughly
+
+Values = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+OF_SERIES: Final = (MISSING, INVALID, OUT_OF_RANGE, UNSEEN, STUCK, CARDINALITY)  # in the order in which they are told
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class QualityYardstick:
+    """What the data quality of a model's windows is judged with."""
+
+    layout: Layout
+    counters: QualityCounters
+    rule: QualityRule
+    level: float  # how often one test may alarm by chance
+    healthy: HealthyQuality
+    watched: Mapping[str, Sequence[int]]  # by check: the series that it is made of
+
+    @cached_property
+    def laws(self) -> dict[str, HealthyRates]:
+        """By check of a share: of how many rows it happens to in a healthy window, one a series."""
+        beyond = self.healthy.beyond
+        laws = {MISSING: self.healthy.missing, INVALID: self.healthy.invalid, OUT_OF_RANGE: beyond, UNSEEN: beyond}
+        return {check: law for check, law in laws.items() if self.watched.get(check)}
+
+    @cached_property
+    def shares(self) -> dict[str, tuple[list[Limits], list[float], list[float]]]:
+        """By check of a share: of each series the limits, the healthy rate, and its overdispersion."""
+        found = {}
+        for check, law in self.laws.items():
+            above, rates = self.rule.limits[check], law.rate.tolist()
+            limits = [Limits(warning=r + above.warning, critical=r + above.critical) for r in rates]
+            found[check] = limits, rates, law.overdispersion.tolist()
+        return found
+
+    @cached_property
+    def of_series(self) -> dict[str, tuple[Flags, Values]]:
+        """By check that is made of series: which, and from what value on each is beyond its limit."""
+        found = {}
+        for check in filter(self.watched.get, OF_SERIES):
+            is_watched = np.zeros(len(self.counters.names), np.bool_)
+            is_watched[self.watched[check]] = True
+            rates = self.laws[check].rate if check in self.laws else 0.0
+            found[check] = is_watched, rates + np.full(len(is_watched), self.rule.limits[check].warning)
+        return found
+
+    def series_of(self, wanted: Collection[tuple[str, str]]) -> dict[str, list[int]]:
+        """By check the series of pairs of check and subject, in order, as far as they are watched."""
+        return {
+            check: [i for i in self.watched[check] if (check, self.counters.names[i]) in wanted]
+            for check in {check for check, _ in wanted} & self.of_series.keys()
+        }
+
+    def seen_from(self, rows: int) -> list[dict[str, float]]:
+        """Of each series, by check of a share, about the one that a window of roughly so many rows must have."""
+        size = roughly(rows) if rows else 0
+        if size not in self._seen_from:
+            found: list[dict[str, float]] = [{} for _ in self.counters.names]
+            for check, law in self.laws.items():
+                rates = detectable_rates(law, size, self.level) if size else np.ones(len(law.rate))
+                least = np.maximum(rates, self.of_series[check][1]).tolist()
+                for i in self.watched[check]:
+                    found[i][check] = least[i]
+            self._seen_from[size] = found
+        return self._seen_from[size]
+
+    @cached_property
+    def answers(self) -> tuple[AnswerLaw, ...]:
+        """What the answers of the baseline are like, of each statistic that is watched; none without a score grid."""
+        grid = self.layout.baseline.grid
+        if grid is None:
+            return ()
+        before = score_histogram(self.layout, self.layout.baseline_counts)
+        return tuple(answer_law(check, grid, before) for check in STATISTICS if self.watched.get(check))
+
+    @cached_property
+    def _seen_from(self) -> dict[int, list[dict[str, float]]]:
+        return {}  # by size: a few for each power of ten, so that it stays small
+
+
+def quality_yardstick(layout: Layout, rule: QualityRule, level: float, healthy: HealthyQuality) -> QualityYardstick:
+    """Made once for a layout and a window's length."""
+    watched: dict[str, list[int]] = {check: [] for check in rule.limits}
+    for i, checks in enumerate(rule.by_series(layout.baseline)):
+        for check in checks:
+            watched[check].append(i)
+    return QualityYardstick(
+        layout=layout, counters=layout.quality, rule=rule, level=level, healthy=healthy, watched=watched
+    )

@@ -31,7 +31,7 @@ demo: $(INSTALLED)  ## See it work on real flights: no Docker, about 3 minutes (
 	@$(RUN) -m stream demo $(DEMO_ARGS)
 
 test: $(INSTALLED)  ## Unit tests, simulation, doctests, and the service on the embedded broker
-	@$(RUN) -m pytest -m "not kafka" -n auto --maxprocesses 4 --dist loadgroup $(PYTEST_ARGS)
+	@$(RUN) -m pytest -m "not kafka" -n auto --maxprocesses 4 $(PYTEST_ARGS)
 
 lint: $(INSTALLED)  ## Rules and formatting of the code (ruff)
 	@$(RUN) -m ruff check .

@@ -3,9 +3,11 @@
 import re
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from xdist.scheduler import LoadFileScheduling
 
 from stream.service.connection import client_arguments
 from stream.service.kafka_log import KafkaLog
@@ -20,15 +22,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--first-seed", type=int, default=0, help="simulation: the first schedule's seed")
 
 
-@pytest.hookimpl(tryfirst=True)  # before the processes of `-n` look at the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes the broker is marked `embedded`; what is marked `kafka` needs a real one.
+class OneFileOneProcess(LoadFileScheduling):  # type: ignore[misc]  # it has no types
+    """How processes share the tests: a file, and so its service, stays with one; the simulation is spread out."""
 
-    Where several processes share the tests, a file stays with one of them, but the simulation is spread out.
-    """
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if nodeid.startswith("tests/simulation/") else str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneFileOneProcess:
+    """Called where there are several processes."""
+    return OneFileOneProcess(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes the broker is marked `embedded`; what is marked `kafka` needs a real one."""
     for item in items:
-        if "simulation" not in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(item.config.rootpath))))
         if "broker" in getattr(item, "fixturenames", ()):
             item.add_marker("embedded")
         if item.get_closest_marker("kafka") and rung() is Rung.EMBEDDED:

@@ -14,6 +14,7 @@ from stream.records.settings import outcome_settings, segment_settings
 from stream.service.kafka_log import KafkaLog
 from stream.service.registry_tail import RegistryTail
 from stream.service.topology import cached_settings, ingest_settings
+from stream.verify.claim import LabelClaim, claim_of
 from stream.verify.messages import chosen, read_alerts
 from stream.verify.rejoin import Joins
 from stream.verify.telling import as_plain, in_words, worst
@@ -56,16 +57,17 @@ async def _verify(config: Config, wanted: Sequence[str], *, every: bool) -> dict
             messages = chosen(messages, wanted, topic=topics.alerts)
         registry = RegistryTail(log, await log.sources(topics.baselines))
         await registry.catch_up()
+        in_order = sorted((one for of_one in messages.values() for one in of_one), key=_label_offsets)
+        claims = (claim_of(one) for one in in_order)
         verifier = Verifier(
             log=log,
-            joins=Joins(log),
+            joins=Joins(log, [claim for claim in claims if isinstance(claim, LabelClaim)]),
             find_baseline=registry.registry.get,
             settings_of=cached_settings(config),
             ingest=ingest_settings(config),
             segments_of=lambda model: segment_settings(config.model(model)),
             joins_labels=lambda model: outcome_settings(config.model(model)) is not None,
         )
-        in_order = sorted((one for of_one in messages.values() for one in of_one), key=_label_offsets)
         found = {(one["id"], one["seq"]): await verifier.verify(one) for one in in_order}
         return {alert_id: [found[alert_id, one["seq"]] for one in of_one] for alert_id, of_one in messages.items()}
 

@@ -22,7 +22,7 @@ from stream.demo.replayed import Replayed, rows_in
 from stream.demo.results import IN_WORDS, PSI, Change, Episode, PsiSeries, Report, Results
 from stream.demo.settings import FALSE_ALARMS, PLAIN_LIMIT, SERIES, WINDOW_HOURS, WINDOW_MS
 from stream.demo.times import utc
-from stream.demo.verification import EQUAL, LEFT_OUT, UNEQUAL, Verification
+from stream.demo.verification import EQUAL, UNEQUAL, Verification
 
 MOST_ALERTS_LISTED: Final = 60
 
@@ -103,8 +103,7 @@ def alerts(results: Results, baseline: Baseline, verified: Mapping[str, Verifica
         mine = [e for e in episodes if (e.check, e.subject) == (check, subject)]
         lines.append(f"  {_words(check)} of {subject}: {len(mine)}")
         for episode in mine[:MOST_ALERTS_LISTED]:
-            unknown = LEFT_OUT if episode.check == AUC else "NOT IN THE TOPIC"
-            checked = verified[episode.id].in_words if episode.id in verified else unknown
+            checked = verified[episode.id].in_words if episode.id in verified else "NOT IN THE TOPIC"
             lines += [f"    {_episode(episode)}", f"      cause: {_cause(cause_of(episode, baseline))}"]
             lines.append(f"      verify: {checked}")
         if len(mine) > MOST_ALERTS_LISTED:

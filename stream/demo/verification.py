@@ -1,8 +1,4 @@
-"""`driftline verify` after the replay: is what each alert says what the topics hold?
-
-Alerts on the traffic cost a second or two each. One on labels joins all predictions and labels again for each of its
-messages, which takes minutes: those are left to whoever wants to see it.
-"""
+"""`driftline verify` after the replay: is what each alert says what the topics hold?"""
 
 import subprocess
 import sys
@@ -39,9 +35,6 @@ class Verification:
         if self.result == EQUAL:
             return f"equal in {self.messages} message{'' if self.messages == 1 else 's'}"
         return "UNEQUAL" if self.result == UNEQUAL else f"cannot be verified ({self.reason})"
-
-
-LEFT_OUT: Final = "left out here, as all labels are joined again for each message"
 
 
 def verify(config_file: Path, alerts: Iterable[str]) -> Mapping[str, Verification]:

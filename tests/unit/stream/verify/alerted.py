@@ -79,7 +79,7 @@ class Alerted:
         """With what the service had; some of it otherwise."""
         verifier = Verifier(
             log=self.log,
-            joins=Joins(self.log),
+            joins=Joins(self.log, ()),
             find_baseline=self.worker.find,
             settings_of=lambda _: self.judging,
             ingest=IngestSettings(),

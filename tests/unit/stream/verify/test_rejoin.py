@@ -12,11 +12,11 @@ import pytest
 from stream.alerts.rules import PerformanceRules
 from stream.baselines.baseline import Baseline
 from stream.ingest.settings import IngestSettings
-from stream.join.fold import JoinFold
 from stream.records.outcome import PerformanceDefinition
 from stream.records.settings import SegmentSettings
 from stream.records.source import Message, Source
-from stream.verify.rejoin import Joins
+from stream.verify.claim import LabelClaim, claim_of
+from stream.verify.rejoin import Join, Joins
 from stream.verify.verifier import Result, Verified, Verifier
 from tests.memory_log import MemoryLog
 from tests.unit.stream.evaluate.labels import BINS, START_S, Labels, binary_baseline, definition, value_baseline
@@ -48,7 +48,7 @@ class Joined:
         """All alerts on labels, or one."""
         verifier = Verifier(
             log=self.log,
-            joins=Joins(self.log),
+            joins=Joins(self.log, self.claims),
             find_baseline=self.evaluate.worker.find,
             settings_of=self.evaluate.settings_of,
             ingest=IngestSettings(),
@@ -58,13 +58,23 @@ class Joined:
         return [await replace(verifier, **changes).verify(one) for one in ([alert] if alert else self.alerts)]
 
     @property
+    def claims(self) -> list[LabelClaim]:
+        """What they say of the log."""
+        found = (claim_of(alert) for alert in self.alerts)
+        return [claim for claim in found if isinstance(claim, LabelClaim)]
+
+    @property
     def alerts(self) -> list[dict[str, Any]]:
         """Those that state a number."""
         return [alert for alert in self.evaluate.alerts if "outcomes" in alert["evidence"]]
 
 
-def joined(of: Baseline, *, crashes: bool = False) -> Joined:
-    """Predictions every step; labels up to 20 s later, a fifth of them corrected."""
+def joined(of: Baseline, *, crashes: bool = False, at_once: bool = False) -> Joined:
+    """Predictions every step; labels up to 20 s later, a fifth of them corrected.
+
+    With `at_once` all predictions are one record and all labels another, as after a long time down: the second closes
+    every pane, tells of it, and lets go of most.
+    """
     random, known = np.random.default_rng(3), definition(of, max_waiting=10_000)
     rows: dict[int, list[P | L]] = defaultdict(list)
     for number in range(UNTIL_S // STEP_S * PER_STEP):
@@ -78,7 +88,10 @@ def joined(of: Baseline, *, crashes: bool = False) -> Joined:
         rows[arrives // STEP_S * STEP_S].append(L(number + 1, START_S + arrives, value))
     log, fold, of_predictions, of_labels = MemoryLog(), join(partials=1), predictions(), labels()
     evaluate = Labels(of, rules=rules())
-    for at in range(0, UNTIL_S + 60, STEP_S):
+    if at_once:
+        every = [row for at in sorted(rows) for row in rows[at]]
+        rows = defaultdict(list, {UNTIL_S + 60: every})
+    for at in (UNTIL_S + 60,) if at_once else range(0, UNTIL_S + 60, STEP_S):
         reached = START_S + at + STEP_S
         for record in (
             of_predictions.say(*(row for row in rows[at] if isinstance(row, P)), watermark_s=reached),
@@ -114,6 +127,18 @@ async def test_alerts_on_labels_are_equal_to_what_is_joined_again(of: Baseline, 
     assert first.recount.messages == first.alert["evidence"]["outcomes"][str(OUTCOMES)]
 
 
+async def test_alerts_of_windows_that_one_record_has_closed_long_ago_are_equal_too() -> None:
+    found = joined(binary_baseline(), at_once=True)
+    verified = await found.verified()
+    assert {tuple(one.alert["evidence"]["outcomes"].values()) for one in verified} == {(2,)}
+    assert len({one.alert["evidence"]["window"]["end"] for one in verified}) > 1
+    (join, *_) = [await Joins(found.log, found.claims).at(OUTCOMES, 2)]
+    assert isinstance(join, Join)
+    starts = {key.start_ms for key in join.fold.registers.panes if not key.cohort}
+    assert min(claim.start_ms for claim in found.claims) < min(starts)  # those panes are gone
+    assert [(one.result, one.differences) for one in verified if one.result is not Result.EQUAL] == []
+
+
 async def test_a_label_more_or_less_is_found() -> None:
     found = joined(binary_baseline())
     alert = copy.deepcopy(found.alerts[0])
@@ -138,11 +163,11 @@ async def test_alerts_in_the_order_of_their_offsets_take_one_pass_and_others_are
                 yield message
 
     log = Counted()
-    log.records, joins = found.log.records, Joins(log)
+    log.records, joins = found.log.records, Joins(log, found.claims)
     for following in (10, last, last, 20):
         one = await joins.at(OUTCOMES, following)
-        assert isinstance(one, JoinFold)
-        assert one.next_offset == following
+        assert isinstance(one, Join)
+        assert one.fold.next_offset == following
     assert started == [0, 10, last, 0]
 
 

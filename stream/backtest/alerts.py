@@ -1,18 +1,23 @@
-"""What each check says of one window, in a backtest's words: its verdict, and the alert if it is beyond a limit."""
+"""What the checks of one window say, in a backtest's words: the alert of each that is beyond a limit."""
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any, Final
 
 import msgspec
 
 from detectors import Undefined, Verdict
 from stream.alerts.episode import SEVERITIES
-from stream.alerts.rules import THRESHOLD
-from stream.backtest.windows import JudgedWindow
+from stream.alerts.rules import AUC, BRIER, MAE, THRESHOLD
+from stream.backtest.course import JudgedPart
 from stream.evaluate.evaluator import Check
 from stream.evaluate.latency_evaluator import LatencyCheck
 from stream.evaluate.performance_checks import PerformanceCheck
+from stream.evaluate.quality_evaluator import QualityCheck
+from stream.evaluate.settings import ModelSettings
+from stream.evaluate.throughput_evaluator import ThroughputCheck
 
-AnyCheck = Check | LatencyCheck | PerformanceCheck
+AnyCheck = Check | LatencyCheck | QualityCheck | ThroughputCheck | PerformanceCheck
+OF_LABELS: Final = (AUC, BRIER, MAE)
 
 
 class AlertResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +25,7 @@ class AlertResult(msgspec.Struct, frozen=True, kw_only=True):
 
     check: str
     subject: str  # the series: a column's name
+    segment: str = ""  # "" for the whole traffic
     severity: str  # "info" | "warning" | "critical"
     value: float
     threshold: float | None
@@ -29,66 +35,86 @@ class AlertResult(msgspec.Struct, frozen=True, kw_only=True):
     psi_corrected: float | None = None  # of PSI: less what sampling and healthy wander explain; limits are for this one
     provisional: bool = False  # how much healthy windows differ is not known, or not well
 
+    @property
+    def about(self) -> str:
+        """The series, and the segment if it is not of the whole traffic.
 
-class WindowVerdict(NamedTuple):
-    """What one check says of one window."""
-
-    check: str
-    subject: str
-    verdict: Verdict
-    alert: AlertResult | None  # None: within the limits, or undefined
-
-
-def verdicts(window: JudgedWindow, answer: str) -> list[WindowVerdict]:
-    """All checks of a window; those of labels with the answer's series named by its column, like every other.
-
-    Labels of a partial window say nothing: it is shorter than those that the rules are made for.
-    """
-    found = [_verdict(check, check.subject) for check in window.evaluation.checks]
-    latency = window.evaluation.latency
-    if latency is not None and latency.check is not None:
-        found.append(_verdict(latency.check, latency.check.subject))
-    if window.performance is not None and not window.partial:
-        found += [_verdict(check, answer) for check in window.performance.checks]
-    return found
+        >>> AlertResult(check="psi", subject="x", segment="plan=pro", severity="info", value=1, threshold=0).about
+        'x in plan=pro'
+        """
+        return within(self.subject, self.segment)
 
 
-def _verdict(check: AnyCheck, subject: str) -> WindowVerdict:
-    verdict = Verdict(check.verdict)
-    return WindowVerdict(check.check, subject, verdict, _alert(check, subject) if verdict in SEVERITIES else None)
+def within(subject: str, segment: str) -> str:
+    """A series, and the segment that it is of; the whole traffic is not said."""
+    return f"{subject} in {segment}" if segment else subject
 
 
-def _alert(check: AnyCheck, subject: str) -> AlertResult:
-    assert not isinstance(check.value, Undefined), "a breach has a value"
-    limits = check.threshold if isinstance(check, Check) else check
-    return AlertResult(
-        check=check.check,
-        subject=subject,
-        severity=str(Verdict(check.verdict)),
-        value=check.value,
-        threshold=limits.limit_of(check.verdict),
-        **(_of_series(check) if isinstance(check, Check) else _of_count(check)),
-    )
+class Naming(msgspec.Struct, frozen=True, kw_only=True):
+    """How a backtest names what the service names otherwise."""
+
+    answer: str  # the column of scores, or of values
+    settings: ModelSettings  # by whose rules it is judged
+
+    def subject(self, check: str, subject: str) -> str:
+        """A series by its column; the answer that labels are about, too."""
+        return self.answer if check in OF_LABELS else subject
+
+    def alerts(self, part: JudgedPart) -> list[AlertResult]:
+        """Of every check of a part that is beyond a limit."""
+        return [self._alert(part.segment, check) for check in _checks(part) if check.verdict in SEVERITIES]
+
+    def _alert(self, segment: str, check: AnyCheck) -> AlertResult:
+        assert check.value is not None, "a breach has a value"
+        assert not isinstance(check.value, Undefined), "a breach has a value"
+        limits = check.threshold if isinstance(check, Check) else check
+        return AlertResult(
+            check=check.check,
+            subject=self.subject(check.check, check.subject),
+            segment=segment,
+            severity=str(Verdict(check.verdict)),
+            value=check.value,
+            threshold=limits.limit_of(check.verdict),
+            **self._test(check),
+        )
+
+    def _test(self, check: AnyCheck) -> dict[str, Any]:
+        """By which rule it was judged, and what its test says."""
+        if isinstance(check, Check):
+            return {"rule": check.rule, "provisional": check.provisional, **_of_series(check)}
+        p_value = None if isinstance(check.p_value, Undefined) else check.p_value
+        rule = self._rule(check)
+        if rule == THRESHOLD:
+            return {"p_value": p_value}
+        provisional = not isinstance(check, PerformanceCheck) and check.provisional
+        return {"rule": rule, "p_value": p_value, "level": check.level, "provisional": provisional}
+
+    def _rule(self, check: LatencyCheck | QualityCheck | ThroughputCheck | PerformanceCheck) -> str:
+        if isinstance(check, QualityCheck):
+            found = self.settings.quality
+            return THRESHOLD if found is None else found.rule
+        if isinstance(check, ThroughputCheck):
+            rule = self.settings.throughput
+            return THRESHOLD if rule is None else rule.rule
+        return THRESHOLD if check.rule is None else check.rule.rule
+
+
+def _checks(part: JudgedPart) -> Iterator[AnyCheck]:
+    """As the service has them; labels of a partial window say nothing."""
+    evaluation = part.evaluation
+    yield from evaluation.checks
+    if evaluation.latency is not None and evaluation.latency.check is not None:
+        yield evaluation.latency.check
+    if evaluation.quality is not None:
+        yield from evaluation.quality.checks
+    if evaluation.throughput is not None:
+        yield evaluation.throughput
+    if part.performance is not None and evaluation.complete:
+        yield from part.performance.checks
 
 
 def _of_series(check: Check) -> dict[str, Any]:
     """What a test of drift says."""
     if check.test is None:
-        return {"rule": check.rule}
-    return {
-        "rule": check.rule,
-        "p_value": check.test.p_value,
-        "level": check.test.level,
-        "psi_corrected": check.test.psi_corrected,
-        "provisional": check.provisional,
-    }
-
-
-def _of_count(check: LatencyCheck | PerformanceCheck) -> dict[str, Any]:
-    """What a test of latency or of labels says."""
-    p_value = None if isinstance(check.p_value, Undefined) else check.p_value
-    rule = THRESHOLD if check.rule is None else check.rule.rule
-    if rule == THRESHOLD:
-        return {"p_value": p_value}
-    provisional = isinstance(check, LatencyCheck) and check.provisional
-    return {"rule": rule, "p_value": p_value, "level": check.level, "provisional": provisional}
+        return {}
+    return {"p_value": check.test.p_value, "level": check.test.level, "psi_corrected": check.test.psi_corrected}

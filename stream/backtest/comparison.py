@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
+from stream.backtest.alerts import within
 from stream.backtest.result import BacktestResult, EpisodeResult
 from stream.backtest.score import IncidentResult, ScoreResult
 from stream.records.times import duration_words
@@ -46,7 +47,7 @@ def summary_table(results: Sequence[BacktestResult]) -> Table:
     lines = [
         ["rule", *(_rule(r) for r in results)],
         ["windows", *(_windows(r) for r in results)],
-        ["windows in alert", *(str(sum(bool(w.alerts) for w in r.windows)) for r in results)],
+        ["windows in alert", *(str(in_alert(r)) for r in results)],
         ["episodes", *(str(len(r.episodes)) for r in results)],
         ["episodes a month", *(_number(r.episodes_per_month) for r in results)],
     ]
@@ -54,6 +55,11 @@ def summary_table(results: Sequence[BacktestResult]) -> Table:
     if scores:
         lines += [[name, *(read(s) for s in scores)] for name, read in _scored(scores)]
     return [head, *lines]
+
+
+def in_alert(result: BacktestResult) -> int:
+    """How many windows have an alert, of the whole traffic or of a segment."""
+    return sum(bool(window.every_alert()) for window in result.windows)
 
 
 def _scored(scores: Sequence[ScoreResult]) -> Iterator[tuple[str, Callable[[ScoreResult], str]]]:
@@ -69,7 +75,8 @@ def _scored(scores: Sequence[ScoreResult]) -> Iterator[tuple[str, Callable[[Scor
 def _outcome(incident: IncidentResult) -> str:
     if incident.by is not None and incident.delay is not None:
         others = f" and {len(incident.subjects) - 1} more" if len(incident.subjects) > 1 else ""
-        return f"found after {_delay(incident.delay, [incident])} by {incident.by.subject}{others}"
+        by = within(incident.by.subject, incident.by.segment)
+        return f"found after {_delay(incident.delay, [incident])} by {by}{others}"
     if incident.outcome == "missed" and incident.already_firing:
         return f"missed: {_listed(incident.already_firing)} fired already"
     return incident.outcome

@@ -1,37 +1,39 @@
-"""The alerts that a file would have raised: windows into episodes, by the service's own life cycle."""
+"""The alerts that a file would have raised: the messages of the service's own life cycle, put together again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from detectors import Verdict
-from stream.alerts.episode import SEVERITIES, Episode, Holds, name_of
-from stream.alerts.lifecycle import Reading, step
-from stream.backtest.alerts import AlertResult, WindowVerdict, verdicts
-from stream.backtest.windows import JudgedWindow
+from stream.alerts.episode import SEVERITIES
+from stream.backtest.alerts import AlertResult, Naming
+from stream.backtest.course import JudgedPart
+from stream.backtest.windows import FileWindow
+from stream.evaluate.alert_groups import EVERY
 
 MONTH_MS: Final = 30 * 86_400_000  # as `1 per 30d` means it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """A message that tells people something worse than they knew: the first of an episode, or a higher severity."""
+    """Something worse than people knew: an alert that begins, a higher severity, a series that joins a group."""
 
-    window: JudgedWindow
+    window: FileWindow
     alert: AlertResult
 
 
 @dataclass(slots=True, kw_only=True)
 class FileEpisode:
-    """One stretch of windows in which one check of one series would have fired."""
+    """One alert that would have been sent, from the message that opens it to the one that resolves it."""
 
     check: str
-    subject: str
+    subject: str  # the series; `*` of a group
+    segment: str
     told: list[Told] = field(default_factory=list)  # never empty
-    end_at: int | None = None  # end of the window that resolved it, as `JudgedWindow.end_at`; None: fires at the end
+    end_at: int | None = None  # end of the window that resolved it, as `FileWindow.end_at`; None: fires at the end
+    known: dict[str, str] = field(default_factory=dict)  # the worst severity told of each series that fires in it
 
     @property
     def begin_at(self) -> int:
@@ -40,51 +42,66 @@ class FileEpisode:
 
     @property
     def worst(self) -> AlertResult:
-        """What the message of its highest severity says."""
-        return self.told[-1].alert
+        """What was told first of its highest severity."""
+        return max((told.alert for told in self.told), key=lambda alert: _rank(alert.severity))
+
+    @property
+    def subjects(self) -> list[str]:
+        """The series that it told of, in the order in which they came."""
+        return list(dict.fromkeys(told.alert.subject for told in self.told))
 
 
-def episodes_of(windows: Iterable[JudgedWindow], answer: str, holds: Holds) -> list[FileEpisode]:
-    """The episodes of a file's windows, in the order in which they begin.
+class Episodes:
+    """The episodes of a file, as its windows come."""
 
-    Args:
-        windows: in their order.
-        answer: the name of the answer's series.
-        holds: how long things must last, in the unit of the windows' ends: ms, or rows.
-    """
-    lives: dict[str, Episode] = {}
-    by_life: dict[tuple[str, str], FileEpisode] = {}
-    found: list[FileEpisode] = []
-    for window in windows:
-        for said in verdicts(window, answer):
-            name = name_of(said.check, said.subject)
-            reading = Reading(said.verdict, window.end_at, "")
-            after = step(lives.pop(name, None), reading, holds, partial(str, window.end_at))
-            if after is not None:
-                lives[name] = after
-                if after.is_firing and (name, after.id) not in by_life:
-                    by_life[name, after.id] = FileEpisode(check=said.check, subject=said.subject)
-                    found.append(by_life[name, after.id])
-                _follow(by_life.get((name, after.id)), after, window, said)
-    return found
+    def __init__(self, naming: Naming) -> None:
+        self.found: list[FileEpisode] = []  # in the order in which they begin
+        self._naming = naming
+        self._by_id: dict[str, FileEpisode] = {}
+
+    def take(self, window: FileWindow, part: JudgedPart, alerts: Sequence[AlertResult]) -> None:
+        """What the messages of one part of a window say; `alerts`: its checks beyond a limit."""
+        beyond = {(alert.check, alert.subject): alert for alert in alerts}
+        for message in part.messages:
+            episode = self._episode(message)
+            if message["status"] == "resolved":
+                episode.end_at, episode.known = window.end_at, {}
+                continue
+            firing = dict(self._firing(message))
+            for subject, severity in firing.items():
+                if _rank(severity) > _rank(episode.known.get(subject)):
+                    # It may be milder than what was held before it fired; the message says the worse of the two.
+                    alert = msgspec.structs.replace(beyond[episode.check, subject], severity=severity)
+                    episode.told.append(Told(window=window, alert=alert))
+            episode.end_at = None
+            known = episode.known
+            episode.known = {name: max(now, known.get(name, now), key=_rank) for name, now in firing.items()}
+
+    def _episode(self, message: dict[str, Any]) -> FileEpisode:
+        held = self._by_id.get(message["id"])
+        if held is None:
+            labels = message["labels"]
+            subject = self._naming.subject(labels["check"], labels["subject"])
+            held = FileEpisode(check=labels["check"], subject=subject, segment=labels["segment"])
+            self._by_id[message["id"]] = held
+            self.found.append(held)
+        return held
+
+    def _firing(self, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
+        """The series that a message tells of, each with its severity."""
+        check, subject = message["labels"]["check"], message["labels"]["subject"]
+        if subject != EVERY:
+            yield self._naming.subject(check, subject), message["severity"]
+            return
+        for member in message["evidence"]["subjects"]:
+            yield self._naming.subject(check, member["subject"]), member["severity"]
 
 
-def _follow(episode: FileEpisode | None, life: Episode, window: JudgedWindow, said: WindowVerdict) -> None:
-    """Let an episode of the file be where its life is."""
-    if episode is None:
-        return
-    if not life.is_firing:
-        episode.end_at = life.ended_at_ms
-        return
-    episode.end_at = None
-    if not episode.told or SEVERITIES.index(life.severity) > SEVERITIES.index(Verdict(episode.worst.severity)):
-        assert said.alert is not None, "what fires or gets worse is a breach"
-        # It may be milder than what was held before it fired; the message says the worse of the two.
-        alert = msgspec.structs.replace(said.alert, severity=str(life.severity))
-        episode.told.append(Told(window=window, alert=alert))
+def _rank(severity: str | None) -> int:
+    return -1 if severity is None else SEVERITIES.index(Verdict(severity))
 
 
-def judged_ms(windows: list[JudgedWindow], pane_ms: int) -> int | None:
+def judged_ms(windows: Sequence[FileWindow], pane_ms: int) -> int | None:
     """How much time the verdicts cover: each is on a pane more than the one before; None where there is no time.
 
     Args:

@@ -9,10 +9,15 @@ from typing import Final
 from stream.backtest.inputs import BacktestInput
 from stream.backtest.rule_sets import RuleSet
 from stream.baselines.learning import Windows, learn
+from stream.evaluate.live_evidence import MILESTONES
 
 BY_ROWS: Final = (
     "windows are cut by rows, so how much healthy windows differ is not learned and alerts are provisional; "
     "cut them by time with --window"
+)
+LIVE: Final = (
+    "what the baseline's file does not say of healthy windows is learned of the judged ones, as the service does, "
+    f"first at {MILESTONES[0]} of them"
 )
 
 
@@ -23,7 +28,9 @@ def with_evidence(given: BacktestInput, rules: RuleSet) -> BacktestInput:
     if rules.hop.by_rows:
         return replace(given, notes=(*given.notes, BY_ROWS))
     if given.normal_times is not None:
-        return replace(given, notes=(*given.notes, given.normal_times))
+        return replace(given, notes=(*given.notes, given.normal_times, LIVE))
     hop = rules.hop
     learned = learn(given.baseline, given.normal, Windows((hop.window,), hop.pane), rules.season)
-    return replace(given, baseline=learned.baseline, notes=(*given.notes, *learned.notes))
+    known = learned.baseline.evidence_for(hop.window)
+    live = (LIVE,) if rules.by_budget and (known is None or known.provisional) else ()
+    return replace(given, baseline=learned.baseline, notes=(*given.notes, *learned.notes, *live))

@@ -11,11 +11,12 @@ from typing import Any, Final
 
 import yaml
 
-from stream.backtest.windows import JudgedWindow
+from stream.backtest.alerts import AlertResult
+from stream.backtest.windows import FileWindow
 from stream.baselines.columns import SMALLEST_EPOCH_MS
 from stream.errors import InputError
 
-KEYS: Final = ("start", "end", "name", "check", "subject")
+KEYS: Final = ("start", "end", "name", "check", "subject", "segment")
 EXAMPLE: Final = "start: 2013-10-02T06:00:00Z, end: 2013-10-04T00:00:00Z, name: distance in kilometres"
 FORMATS: Final = {".csv": "csv", ".yaml": "yaml", ".yml": "yaml", ".json": "json"}
 
@@ -29,14 +30,16 @@ class Incident:
     end_at: int
     check: str | None  # only alerts of this check count; None: of any
     subjects: tuple[str, ...]  # only alerts about these series count; none: about any
+    segment: str | None = None  # only alerts of this segment count; None: of the whole traffic, or any segment
 
-    def touches(self, window: JudgedWindow) -> bool:
+    def touches(self, window: FileWindow) -> bool:
         """Whether the window has a moment of it."""
         return window.start_at < self.end_at and self.start_at < window.end_at
 
-    def concerns(self, check: str, subject: str) -> bool:
-        """Whether an alert of this check about this series is one of those that are wanted."""
-        return self.check in (None, check) and (not self.subjects or subject in self.subjects)
+    def concerns(self, alert: AlertResult) -> bool:
+        """Whether it is one of the alerts that are wanted."""
+        of_series = not self.subjects or alert.subject in self.subjects
+        return of_series and self.check in (None, alert.check) and self.segment in (None, alert.segment)
 
 
 def read_incidents(path: Path, *, timed: bool) -> list[Incident]:
@@ -44,7 +47,7 @@ def read_incidents(path: Path, *, timed: bool) -> list[Incident]:
 
     Args:
         path: a table with the columns, or a list of objects with the keys, `start`, `end`, `name` and, if only
-            some alerts count, `check` and `subject`: one series, or several (a list; `a;b` in a table).
+            some alerts count, `segment`, `check` and `subject`: one series, or several (a list; `a;b` in a table).
         timed: whether windows have times; if not, start and end are row numbers.
 
     Raises:
@@ -102,6 +105,7 @@ def _incident(entry: Any, *, timed: bool) -> Incident:
         end_at=end_at,
         check=str(given["check"]) if "check" in given else None,
         subjects=_subjects(given.get("subject", [])),
+        segment=str(given["segment"]) if "segment" in given else None,
     )
 
 

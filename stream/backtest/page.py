@@ -1,4 +1,4 @@
-"""A page of a backtest: what the labels say, then PSI over the windows, one picture per series; alerts marked.
+"""A page of a backtest: what the labels say, PSI over the windows, then data quality where it alerts; alerts marked.
 
 Self-contained: one file, no script, nothing is loaded from elsewhere.
 """
@@ -12,6 +12,7 @@ from stream.backtest.alerts import AlertResult
 from stream.backtest.comparison_page import comparison_section, incident_bands
 from stream.backtest.performance_page import performance_section
 from stream.backtest.picture import Axis, limit_line, lines, mark, picture
+from stream.backtest.quality_page import quality_section
 from stream.backtest.result import BacktestResult, WindowResult
 from stream.backtest.text import check_words
 from stream.evaluate.settings import ModelSettings
@@ -53,6 +54,7 @@ def page(result: BacktestResult, settings: ModelSettings, title: str, *, regress
 {_latency(result.windows)}
 {performance_section(result.windows, result.baseline, regression=regression)}
 {pictures}
+{quality_section(result.windows, bands)}
 </body>
 </html>
 """
@@ -118,6 +120,6 @@ def _worst(alerts: Alerts) -> float:
 def _alerts_by_subject(windows: Sequence[WindowResult]) -> dict[str, Alerts]:
     found: dict[str, Alerts] = {}
     for window in windows:
-        for alert in window.alerts:
+        for alert in window.every_alert():
             found.setdefault(check_words(alert), []).append((window.start, alert))
     return dict(sorted(found.items(), key=lambda item: -len(item[1])))

@@ -23,6 +23,7 @@ from stream.evaluate.performance_evaluator import (
     evaluate_performance,
     performance_baseline,
 )
+from stream.evaluate.performance_report import JudgedPerformance
 from stream.evaluate.settings import ModelSettings
 from stream.join.registers import Pairs, pair_counters
 from stream.records.performance import Counts, Sections
@@ -87,6 +88,14 @@ class LabelWindows:
             coverage=LabelCoverage(predictions=last - first, labelled=made_in_it, bands=(), cohorts=()),
         )
 
+    def any_between(self, start: int, end: int) -> bool:
+        """Whether a label came in [start, end)."""
+        return self._pairs.any_between(start, end)
+
+    def judged(self, evaluation: PerformanceEvaluation) -> JudgedPerformance:
+        """With what it was judged by; a file has no offsets to cite."""
+        return JudgedPerformance(evaluation, self._definition, self._baseline, {})
+
     def _count_pairs(self, rows: Rows) -> Counts:
         total = np.zeros(self._sections.width, np.int64)
         if rows.size:
@@ -128,6 +137,11 @@ class _Sliding:
     def rows(self) -> Rows:
         """The rows inside."""
         return self._rows[self._first : self._last]
+
+    def any_between(self, start: int, end: int) -> bool:
+        """Whether a row lies in [start, end)."""
+        first, last = np.searchsorted(self._at, [start, end]).tolist()
+        return bool(last > first)
 
     def sum(self, start: int, end: int) -> Counts:
         """The counters, shape (width,), of the rows in [start, end)."""

@@ -1,23 +1,27 @@
 """What a backtest prints: one object, its keys as other programs know them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, Self
 
 import msgspec
 
 from detectors import Auc, BinaryMetrics, EstimatedPerformance, RegressionMetrics, Undefined, Verdict
-from stream.backtest.alerts import AlertResult, verdicts
-from stream.backtest.episodes import MONTH_MS, FileEpisode, episodes_of, judged_ms
+from stream.backtest.alerts import AlertResult, Naming
+from stream.backtest.course import JudgedPart
+from stream.backtest.episodes import MONTH_MS, Episodes, FileEpisode, judged_ms
 from stream.backtest.incidents import Incident
 from stream.backtest.rule_sets import RuleSet
 from stream.backtest.score import ScoreResult, blamed_on, score
-from stream.backtest.windows import JudgedWindow, moment
+from stream.backtest.windows import FileWindow, JudgedWindow, moment
 from stream.baselines.baseline import Baseline
+from stream.evaluate.evaluator import Evaluation
 from stream.evaluate.labelled_baseline import labelled_baseline
 from stream.evaluate.latency_evaluator import LatencyWindow
 from stream.evaluate.latency_report import latency_numbers
 from stream.evaluate.performance_evaluator import PerformanceEvaluation
+from stream.evaluate.quality_evaluator import QualityWindow
+from stream.evaluate.throughput_evaluator import ThroughputCheck
 
 DAY_MS: Final = 86_400_000
 
@@ -41,9 +45,10 @@ class LatencyResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One window. What is undefined is None, and so is all that needs labels where nobody asked for them."""
+    """One window, or a segment of it. What is undefined is None, and so is what needs labels where nobody asked."""
 
     index: int
+    segment: str = ""  # "" for the whole traffic
     start: str | int  # RFC 3339, or a row number where the file has no times
     end: str | int
     n: int
@@ -78,7 +83,15 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
     n_labels: int | None = None  # that came in the window
     coverage: float | None = None  # share of the predictions made in it whose label had come by its end
     latency: LatencyResult | None = None
+    # Of the whole traffic, where they are judged:
+    quality: dict[str, dict[str, float]] = msgspec.field(default_factory=dict)  # by check and column; shares of 0 not
+    usual_rows: float | None = None  # of a healthy window
     alerts: tuple[AlertResult, ...] = ()
+    segments: tuple[Self, ...] = ()  # those that have rows or labels in the window
+
+    def every_alert(self) -> list[AlertResult]:
+        """Of the whole traffic, then of its segments."""
+        return [*self.alerts, *(alert for segment in self.segments for alert in segment.alerts)]
 
     def latency_quantile(self, name: str) -> float | None:
         """`p50_ms`, `p95_ms` or `p99_ms`; None where there is none."""
@@ -86,22 +99,25 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
     @classmethod
-    def of(cls, index: int, window: JudgedWindow, answer: str) -> Self:
-        """The result of one judged window; `answer` is the name of the answer's series."""
-        checks = window.evaluation.checks
+    def of(cls, index: int, window: FileWindow, part: JudgedPart, alerts: Sequence[AlertResult]) -> Self:
+        """The result of one part of a window; `alerts`: its checks beyond a limit."""
+        found = part.evaluation
         return cls(
             index=index,
+            segment=part.segment,
             start=window.start,
             end=window.end,
-            n=window.evaluation.n,
+            n=found.n,
             partial=window.partial,
-            psi={c.subject: _number(c.value) for c in checks},
-            kl={c.subject: _number(c.kl_nats) for c in checks},
-            js={c.subject: _number(c.js_nats) for c in checks},
-            latency=LatencyResult.of(window.evaluation.latency),
-            alerts=tuple(v.alert for v in verdicts(window, answer) if v.alert is not None),
-            **_tests(window),
-            **_performance(window),
+            psi={c.subject: _number(c.value) for c in found.checks},
+            kl={c.subject: _number(c.kl_nats) for c in found.checks},
+            js={c.subject: _number(c.js_nats) for c in found.checks},
+            latency=LatencyResult.of(found.latency),
+            quality=_quality(found.quality),
+            usual_rows=_usual(found.throughput),
+            alerts=tuple(alerts),
+            **_tests(found),
+            **_performance(part),
         )
 
 
@@ -130,7 +146,9 @@ class EpisodeResult(msgspec.Struct, frozen=True, kw_only=True):
     """One alert that would have been sent: it fires, and is resolved."""
 
     check: str
-    subject: str
+    subject: str  # a column's name; `*` where many fire at once
+    subjects: tuple[str, ...]  # all that it told of
+    segment: str  # "" for the whole traffic
     severity: str  # the highest that it reached
     start: str | int  # end of the window that began it; RFC 3339, or a row number where the file has no times
     end: str | int | None  # None: it fires at the end of the file
@@ -149,6 +167,8 @@ class EpisodeResult(msgspec.Struct, frozen=True, kw_only=True):
         return cls(
             check=episode.check,
             subject=episode.subject,
+            subjects=tuple(episode.subjects),
+            segment=episode.segment,
             severity=worst.severity,
             start=moment(episode.begin_at, timed=timed),
             end=None if episode.end_at is None else moment(episode.end_at, timed=timed),
@@ -202,26 +222,35 @@ class BacktestResult(msgspec.Struct, frozen=True, kw_only=True):
         cls,
         baseline: Baseline,
         rules: RuleSet,
-        windows: list[JudgedWindow],
+        windows: Iterable[JudgedWindow],
         incidents: Sequence[Incident] | None = None,
     ) -> Self:
-        """The result of all windows, in their order."""
-        answer = baseline.series[-1].name
-        found, covered = episodes_of(windows, answer, rules.settings.alerts.holds), judged_ms(windows, rules.hop.pane)
+        """The result of all windows, in their order; of what was judged it keeps no more than it tells."""
+        naming = Naming(answer=baseline.series[-1].name, settings=rules.settings)
+        episodes, results, places = Episodes(naming), list[WindowResult](), list[FileWindow]()
+        for index, window in enumerate(windows):
+            parts = []
+            for part in window.parts:
+                alerts = naming.alerts(part)
+                episodes.take(window.at, part, alerts)
+                parts.append(WindowResult.of(index, window.at, part, alerts))
+            results.append(msgspec.structs.replace(parts[0], segments=tuple(parts[1:])))
+            places.append(window.at)
+        found, covered = episodes.found, judged_ms(places, rules.hop.pane)
         return cls(
             baseline=BaselineResult.of(baseline),
-            windows=tuple(WindowResult.of(i, window, answer) for i, window in enumerate(windows)),
+            windows=tuple(results),
             rules=RulesResult.of(rules),
             judged_days=None if covered is None else covered / DAY_MS,
             episodes=tuple(EpisodeResult.of(episode, incidents) for episode in found),
             episodes_per_month=len(found) * MONTH_MS / covered if covered else None,
-            incidents=None if incidents is None else score(incidents, windows, found),
+            incidents=None if incidents is None else score(incidents, places, found),
         )
 
     @property
     def alerting(self) -> bool:
         """Whether any window alerts with more than a notice."""
-        return any(alert.severity != Verdict.NOTICE for window in self.windows for alert in window.alerts)
+        return any(alert.severity != Verdict.NOTICE for window in self.windows for alert in window.every_alert())
 
     def to_json(self) -> str:
         """One JSON object."""
@@ -242,24 +271,37 @@ def _auc(found: Auc | Undefined) -> float | None:
     return None if isinstance(found, Undefined) else found.value
 
 
-def _tests(window: JudgedWindow) -> dict[str, Any]:
+def _quality(found: QualityWindow | None) -> dict[str, dict[str, float]]:
+    """What the limits are held against; most shares are 0, and those are left out."""
+    values: dict[str, dict[str, float]] = {}
+    for check in found.checks if found is not None else ():
+        if not isinstance(check.value, Undefined) and check.value != 0:
+            values.setdefault(check.check, {})[check.subject] = check.value
+    return values
+
+
+def _usual(found: ThroughputCheck | None) -> float | None:
+    return None if found is None else found.usual
+
+
+def _tests(found: Evaluation) -> dict[str, Any]:
     """What the tests of drift say; infinite is what no window would show, such as drift of a series that is off."""
-    tested = {c.subject: c.test for c in window.evaluation.checks if c.test is not None}
-    found = {
+    tested = {c.subject: c.test for c in found.checks if c.test is not None}
+    numbers = {
         name: [_finite(t.p_value), _finite(t.psi_corrected), _finite(t.detectable_psi)] for name, t in tested.items()
     }
     names = ("p_value", "psi_corrected", "minimum_detectable")
-    return {name: {subject: numbers[i] for subject, numbers in found.items()} for i, name in enumerate(names)}
+    return {name: {subject: of[i] for subject, of in numbers.items()} for i, name in enumerate(names)}
 
 
 def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _performance(window: JudgedWindow) -> dict[str, Any]:
+def _performance(part: JudgedPart) -> dict[str, Any]:
     """The fields that need labels, those of the baseline or those of the window."""
     fields: dict[str, Any] = {}
-    estimates, found = window.evaluation.estimates, window.performance
+    estimates, found = part.evaluation.estimates, part.performance
     if isinstance(estimates, EstimatedPerformance):
         fields["auc_estimated"] = _number(estimates.auc)
     if found is not None:

@@ -14,8 +14,10 @@ from stream.config import AlertKeys, CheckKeys, Config, LatencyKeys, ModelConfig
 from stream.config.budget_keys import Rule
 from stream.config.durations import format_duration
 from stream.config.key_types import LONGEST_LATENCY_MS
+from stream.config.quality_keys import QualityKeys, ThroughputKeys
 from stream.errors import InputError
 from stream.evaluate.settings import ModelSettings, model_settings
+from stream.records.settings import CountingSettings
 
 DEFAULTS: Final = "defaults"  # the name of the rules without a configuration
 MOST_SETS: Final = 2
@@ -69,6 +71,13 @@ class RuleSet:
     settings: ModelSettings
     latency_sla_ms: int | None  # None: latencies are not judged
     season: Season | None  # whose hours windows are compared with; None: with the whole baseline
+
+    @property
+    def counting(self) -> CountingSettings:
+        """What is counted where; in a file nothing is late."""
+        return CountingSettings(
+            pane_ms=self.hop.pane, allowed_lateness_ms=0, max_clock_skew_ms=0, latency_sla_ms=self.latency_sla_ms
+        )
 
     @property
     def by_budget(self) -> bool:
@@ -145,8 +154,9 @@ def _settings(of_model: ModelConfig, smoothing: str, hop: Hop, asked: Asked) -> 
     settings = model_settings(_by_rule(of_model, asked.rule), parsed, hop.window)
     if asked.latency and settings.latency is None:
         settings = replace(settings, latency=LatencyRule(rule=asked.rule or of_model.rule))
-    if hop.by_rows:  # holds are times, so only what follows from the window is kept
-        settings = replace(settings, alerts=alert_rules_of(AlertKeys(), hop.window))
+    if hop.by_rows:  # holds are times, so only what follows from the window is kept; so many rows are no throughput
+        alerts = AlertKeys(group_above=of_model.alerts.group_above)
+        settings = replace(settings, alerts=alert_rules_of(alerts, hop.window), throughput=None)
     if asked.season is not None:
         settings = replace(settings, season=asked.season)
     if asked.false_alarms is None:
@@ -168,7 +178,7 @@ def _by_rule(of_model: ModelConfig, rule: Rule | None) -> ModelConfig:
     checks = {
         name: keys.model_copy(update={"rule": rule})
         for name, keys in of_model.checks
-        if isinstance(keys, PsiKeys | WorseKeys | LatencyKeys)
+        if isinstance(keys, PsiKeys | WorseKeys | LatencyKeys | QualityKeys | ThroughputKeys)
     }
     return replace(of_model, rule=rule, checks=of_model.checks.model_copy(update=checks))
 

@@ -3,11 +3,11 @@
 What counts, in the words of the tables:
 
 * An incident is *found* by the first message that its window is to blame for: an episode that begins, or rises to a
-  higher severity, with a window that has a moment of the incident. The *delay* is from the incident's start to
-  the end of that window: when it could be known.
+  higher severity, or, where many series are one alert, gets one more of them, with a window that has a moment of the
+  incident. The *delay* is from the incident's start to the end of that window: when it could be known.
 * An episode is *false* if the window that began it has no moment of any incident. A rule that is in alarm all the
   time has one false episode and finds nothing: nobody is told anything new.
-* Incidents that name a check or a subject count only with alerts of these.
+* Incidents that name a check, a subject or a segment count only with alerts of these.
 * Incidents that no window touches are *outside*: neither found nor missed.
 """
 
@@ -19,7 +19,7 @@ import msgspec
 from stream.backtest.alerts import AlertResult
 from stream.backtest.episodes import FileEpisode, Told
 from stream.backtest.incidents import Incident
-from stream.backtest.windows import JudgedWindow, moment
+from stream.backtest.windows import FileWindow, moment
 
 
 class Foretold(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +28,7 @@ class Foretold(msgspec.Struct, frozen=True, kw_only=True):
     at: str | int  # end of its window
     check: str
     subject: str
+    segment: str  # "" for the whole traffic
     severity: str
 
 
@@ -57,9 +58,7 @@ class ScoreResult(msgspec.Struct, frozen=True, kw_only=True):
     incidents: tuple[IncidentResult, ...]
 
 
-def score(
-    incidents: Sequence[Incident], windows: Sequence[JudgedWindow], episodes: Sequence[FileEpisode]
-) -> ScoreResult:
+def score(incidents: Sequence[Incident], windows: Sequence[FileWindow], episodes: Sequence[FileEpisode]) -> ScoreResult:
     """Compare what was marked with what would have been said."""
     results = tuple(_result(incident, windows, episodes) for incident in incidents)
     delays = [r.delay for r in results if r.delay is not None]
@@ -77,19 +76,22 @@ def score(
 
 def blamed_on(episode: FileEpisode, incidents: Sequence[Incident]) -> list[str]:
     """The names of the incidents that the window which began the episode has a moment of; none: it is false."""
-    began = episode.told[0].window
-    return [i.name for i in incidents if i.touches(began) and i.concerns(episode.check, episode.subject)]
+    began = [told for told in episode.told if told.window is episode.told[0].window]
+    return [i.name for i in incidents if any(_is_for(told, i) for told in began)]
 
 
-def _result(incident: Incident, windows: Sequence[JudgedWindow], episodes: Sequence[FileEpisode]) -> IncidentResult:
+def _is_for(told: Told, incident: Incident) -> bool:
+    return incident.touches(told.window) and incident.concerns(told.alert)
+
+
+def _result(incident: Incident, windows: Sequence[FileWindow], episodes: Sequence[FileEpisode]) -> IncidentResult:
     touched = [i for i, window in enumerate(windows) if incident.touches(window)]
-    wanted = [e for e in episodes if incident.concerns(e.check, e.subject)]
     hits = sorted(
-        ((told, e.subject) for e in wanted for told in e.told if incident.touches(told.window)),
-        key=lambda hit: hit[0].window.end_at,
+        (told for e in episodes for told in e.told if _is_for(told, incident)), key=lambda told: told.window.end_at
     )
+    rings = (told.alert for e in episodes if _runs_into(e, incident) for told in e.told if _precedes(told, incident))
     timed = bool(windows) and windows[0].timed
-    first = hits[0][0] if hits else None
+    first = hits[0] if hits else None
     return IncidentResult(
         name=incident.name,
         start=moment(incident.start_at, timed=timed),
@@ -97,8 +99,8 @@ def _result(incident: Incident, windows: Sequence[JudgedWindow], episodes: Seque
         outcome="found" if first else "missed" if touched else "outside",
         delay=None if first is None else _delay(incident, first),
         by=None if first is None else _foretold(first.window, first.alert),
-        subjects=tuple(dict.fromkeys(subject for _, subject in hits)),
-        already_firing=tuple(dict.fromkeys(e.subject for e in wanted if _runs_into(e, incident))),
+        subjects=tuple(dict.fromkeys(told.alert.about for told in hits)),
+        already_firing=tuple(dict.fromkeys(alert.about for alert in rings if incident.concerns(alert))),
         windows=(touched[0], touched[-1]) if touched else None,
     )
 
@@ -108,11 +110,17 @@ def _delay(incident: Incident, first: Told) -> float:
     return passed / 1000 if first.window.timed else float(passed)
 
 
-def _foretold(window: JudgedWindow, alert: AlertResult) -> Foretold:
-    return Foretold(at=window.end, check=alert.check, subject=alert.subject, severity=alert.severity)
+def _foretold(window: FileWindow, alert: AlertResult) -> Foretold:
+    return Foretold(
+        at=window.end, check=alert.check, subject=alert.subject, segment=alert.segment, severity=alert.severity
+    )
 
 
 def _runs_into(episode: FileEpisode, incident: Incident) -> bool:
-    """Whether it had begun before the incident did, and still fires when it does."""
-    still = episode.end_at is None or episode.end_at > incident.start_at
-    return still and not incident.touches(episode.told[0].window) and episode.begin_at <= incident.start_at
+    """Whether it still fires when the incident begins."""
+    return episode.end_at is None or episode.end_at > incident.start_at
+
+
+def _precedes(told: Told, incident: Incident) -> bool:
+    """Whether people knew of it before the incident began."""
+    return not incident.touches(told.window) and told.window.end_at <= incident.start_at

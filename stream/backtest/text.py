@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Final
 
 from stream.alerts.rules import LATENCY_SLA, PSI
-from stream.backtest.alerts import AlertResult
-from stream.backtest.comparison import Table, both, episode_table, incident_table, summary_table
+from stream.alerts.throughput_rule import THROUGHPUT
+from stream.backtest.alerts import AlertResult, within
+from stream.backtest.comparison import Table, both, episode_table, in_alert, incident_table, summary_table
 from stream.backtest.result import BacktestResult, EpisodeResult, WindowResult
+from stream.evaluate.alert_groups import MOST_NAMED, listed
 from stream.evaluate.performance_report import WORDS
 
 Cell = Callable[[WindowResult], str]
@@ -34,7 +36,7 @@ LATENCY: Final[tuple[tuple[str, Cell], ...]] = (
     ("p99 ms", lambda w: _number(w.latency_quantile("p99_ms"), ".4g")),
     ("over SLA", lambda w: "-" if w.latency is None else str(w.latency.violations)),
 )
-ALERTS: Final[tuple[tuple[str, Cell], ...]] = (("alerts", lambda w: ", ".join(map(alert_words, w.alerts))),)
+ALERTS: Final[tuple[tuple[str, Cell], ...]] = (("alerts", lambda w: _alerts(w)),)
 
 
 def text(result: BacktestResult, *, regression: bool) -> str:
@@ -71,7 +73,7 @@ def _window_table(result: BacktestResult, *, regression: bool) -> Table:
 
 def _in_short(result: BacktestResult) -> str:
     n, often = len(result.episodes), result.episodes_per_month
-    said = f"{sum(bool(w.alerts) for w in result.windows)} of {len(result.windows)} windows alert"
+    said = f"{in_alert(result)} of {len(result.windows)} windows alert"
     if not n:
         return said
     over = "" if often is None else f" in {result.judged_days:.3g} days, {often:.2g} a month"
@@ -88,12 +90,28 @@ def alert_words(alert: AlertResult) -> str:
 
 
 def check_words(alert: AlertResult | EpisodeResult) -> str:
-    """The series of a PSI; of what labels say, the statistic too."""
-    if alert.check == PSI:
-        return alert.subject
+    """The series of a PSI; of other checks the statistic too; and the segment.
+
+    >>> check_words(AlertResult(check="missing", subject="a", segment="p=x", severity="info", value=0.5, threshold=0.1))
+    'missing of a in p=x'
+    """
     if alert.check == LATENCY_SLA:
-        return "latency SLA"
-    return f"{WORDS.get(alert.check, alert.check)} of {alert.subject}"
+        return within("latency SLA", alert.segment)
+    if alert.check == THROUGHPUT:
+        return THROUGHPUT
+    subject = alert.subject
+    if isinstance(alert, EpisodeResult) and len(alert.subjects) > 1:
+        subject = listed(alert.subjects, len(alert.subjects))
+    return within(subject if alert.check == PSI else f"{_statistic(alert.check)} of {subject}", alert.segment)
+
+
+def _statistic(check: str) -> str:
+    return WORDS.get(check, check.replace("_", " "))
+
+
+def _alerts(window: WindowResult) -> str:
+    found = window.every_alert()
+    return listed([alert_words(alert) for alert in found[:MOST_NAMED]], len(found))
 
 
 def _highest(window: WindowResult) -> str:

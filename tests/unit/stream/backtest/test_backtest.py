@@ -162,7 +162,9 @@ def test_a_window_without_rows_is_undefined(run: Run, tmp_path: Path) -> None:
     code, result = run("--baseline", file, file, "--window", "24h")
     assert [w["n"] for w in result["windows"]] == [1, 0, 0, 1]
     assert result["windows"][1]["psi"] == result["windows"][1]["js"] == {"x": None}
-    assert code == 0
+    assert [[(a["check"], a["severity"]) for a in w["alerts"]] for w in result["windows"]] == [
+        [], [("throughput", "critical")], [("throughput", "critical")], []]  # fmt: skip
+    assert (code, [(e["check"], e["start"][8:10]) for e in result["episodes"]]) == (1, [("throughput", "03")])
 
 
 def test_a_constant_reads_zero_while_it_stays_and_more_than_one_when_it_leaves(run: Run, tmp_path: Path) -> None:
@@ -203,9 +205,16 @@ def test_alerts_name_the_limit_that_was_crossed(run: Run, tmp_path: Path) -> Non
 def test_a_partial_window_and_one_of_few_rows_do_not_alert(run: Run, tmp_path: Path) -> None:
     base = parquet(tmp_path / "b.parquet", x=np.zeros(900))
     file = parquet(tmp_path / "f.parquet", x=np.ones(450))
-    assert run("--baseline", base, file, "--chunk-rows", 1_000)[0] == 0  # partial
-    assert run("--baseline", base, file, "--chunk-rows", 199)[0] == 0  # min_count is 200
-    assert run("--baseline", base, file, "--chunk-rows", 200)[0] == 1
+
+    def alerts(rows: int) -> set[str]:
+        _, result = run("--baseline", base, file, "--chunk-rows", rows)
+        return {a["check"] for w in result["windows"] for a in w["alerts"]}
+
+    assert alerts(1_000) == set()  # partial
+    assert "psi" not in alerts(199)  # min_count is 200
+    assert "psi" in alerts(200)
+    assert "out_of_range" not in alerts(49)  # of quality it is 50
+    assert "out_of_range" in alerts(50)
 
 
 def test_limits_windows_and_smoothing_come_from_the_configuration(run: Run, tmp_path: Path) -> None:
@@ -239,7 +248,7 @@ def test_blocks_of_rows_do_not_show(run: Run, tmp_path: Path, monkeypatch: pytes
     for cut in (("--chunk-rows", 90), ("--window", "18h", "--pane", "6h")):
         whole = run("--baseline", base, rows, "--score", "y_pred", *cut)
         for block in (1, 7, 90, 400):
-            monkeypatch.setattr("stream.backtest.windows.ROWS_AT_ONCE", block)
+            monkeypatch.setattr("stream.backtest.course.ROWS_AT_ONCE", block)
             assert run("--baseline", base, rows, "--score", "y_pred", *cut) == whole
         monkeypatch.undo()
 

@@ -72,13 +72,18 @@ def test_learned_from_the_times_of_the_baseline_only_what_moved_alerts(run: Run,
     assert plain["rules"]["false_alarms"] is None
 
 
-def test_without_times_rows_are_taken_as_independent_and_that_is_said(run: Run, tmp_path: Path, file: str) -> None:
+def test_without_times_healthy_windows_are_learned_from_the_judged_ones_as_in_the_service(
+    run: Run, tmp_path: Path, file: str
+) -> None:
     base = hours(tmp_path / "base.parquet", 336, seed=1, timed=False)
     result, said = run("--baseline", base, file, "--window", "1h")
     assert "how much healthy windows differ is not known and alerts are provisional" in said
-    alerts = [a for w in result["windows"] for a in w["alerts"]]
-    assert alerts
-    assert all(a["provisional"] for a in alerts)
+    assert "is learned of the judged ones, as the service does, first at 24 of them" in said
+    alerts = [(w["index"], a["subject"], a["provisional"]) for w in result["windows"] for a in w["alerts"]]
+    before, after = [a for a in alerts if a[0] < 23], [a for a in alerts if a[0] >= 23]  # the 24th is judged by it
+    assert len(before) > 10
+    assert {(subject, provisional) for _, subject, provisional in before} == {("clumped", True)}
+    assert {(subject, provisional) for _, subject, provisional in after} == {("calm", False)}
     # By the plain rule nobody asks how much they differ.
     assert "provisional" not in run("--baseline", base, file, "--window", "1h", "--rule", "threshold")[1]
 
@@ -87,7 +92,8 @@ def test_a_baseline_of_a_few_windows_is_provisional(run: Run, tmp_path: Path, fi
     base = hours(tmp_path / "base.parquet", 12, seed=1)
     result, said = run("--baseline", base, file, "--window", "1h")
     assert "is known from 12 of them only: provisional" in said
-    assert all(a["provisional"] for w in result["windows"] for a in w["alerts"])
+    alerts = [(w["index"], a["provisional"]) for w in result["windows"] for a in w["alerts"]]
+    assert {(index < 23, provisional) for index, provisional in alerts} == {(True, True), (False, False)}
 
 
 def test_windows_of_rows_are_provisional(run: Run, tmp_path: Path, file: str) -> None:

@@ -131,8 +131,8 @@ def test_the_text_says_what_alerts(tmp_path: Path, capsys: pytest.CaptureFixture
     normal, moved = put(tmp_path / "a.parquet", x=np.zeros(400)), put(tmp_path / "b.parquet", x=np.ones(400))
     assert main(["backtest", "--baseline", normal, moved, "--chunk-rows", "200"]) == 1
     text = capsys.readouterr().out
-    assert "x critical" in text
-    assert text.endswith("2 of 2 windows alert: 1 episode\n")
+    assert re.search(r"^0 .* x critical, out of range of x critical, stuck of x critical$", text, re.MULTILINE)
+    assert text.endswith("2 of 2 windows alert: 3 episodes\n")
 
 
 def test_the_page_stands_alone_and_escapes_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -145,7 +145,7 @@ def test_the_page_stands_alone_and_escapes_names(tmp_path: Path, capsys: pytest.
     assert name not in text
     assert not re.search(r"(src|href)=|@import|url\(", text)
     pictures = [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", text, re.DOTALL)]
-    assert len(pictures) == 2
+    assert len(pictures) == 4  # PSI of both, out of range and stuck of one
     assert len(pictures[0].findall("circle[@class='critical']")) == 1
 
 

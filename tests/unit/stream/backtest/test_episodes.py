@@ -28,7 +28,11 @@ HOUR_MS = 3_600_000
 ROWS = 200  # in an hour
 OFF = (5, 6, 7, 12)
 
-RULES = "rule: threshold\nmodels: {m: {windows: {pane: 1h, length: 2h}, checks: {psi: {warning: %s, critical: %s}}}}\n"
+DRIFT_ONLY = "models: {m: {checks: {quality: off, throughput: off}}}\n"
+RULES = (
+    "rule: threshold\nmodels: {m: {windows: {pane: 1h, length: 2h}, "
+    "checks: {quality: off, throughput: off, psi: {warning: %s, critical: %s}}}}\n"
+)
 MARKED = """\
 - {start: 2020-01-01T05:00:00Z, end: 2020-01-01T08:00:00Z, name: wrong unit}
 - {start: 2020-01-01T18:00:00Z, end: 2020-01-01T20:00:00Z, name: nobody saw}
@@ -52,8 +56,11 @@ def files(tmp_path: Path) -> list[str]:
 
 
 @pytest.fixture
-def run(files: list[str], capsys: pytest.CaptureFixture[str]) -> Run:
-    def backtest(*options: object) -> dict[str, Any]:
+def run(files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    drift_only = ["--config", put(tmp_path / "drift.yaml", DRIFT_ONLY)]
+
+    def backtest(*given: object) -> dict[str, Any]:
+        options = given if "--config" in given else (*given, *drift_only)
         code = main(["backtest", *files, *map(str, options), "--json"])
         captured = capsys.readouterr()
         assert code in (0, 1), captured.err
@@ -96,10 +103,11 @@ def test_an_alert_that_fires_while_it_gets_better_keeps_the_worst_of_its_hold(ru
 
 def test_windows_in_breach_that_follow_each_other_are_one_episode(run: Run) -> None:
     result = run("--window", "2h", "--pane", "1h")
+    assert result["rules"].pop("name").endswith("drift.yaml")
     assert spans(result) == [(at(6), at(11)), (at(13), at(16))]
     assert {(e["check"], e["subject"], e["severity"]) for e in result["episodes"]} == {("psi", "x", "critical")}
     assert result["rules"] == {
-        "name": "defaults", "rule": "budget", "false_alarms": "1 per 30d", "season": None, "window": "2h", "pane": "1h",
+        "rule": "budget", "false_alarms": "1 per 30d", "season": None, "window": "2h", "pane": "1h",
     }  # fmt: skip
     # 23 windows, an hour apart: two episodes in 23 hours.
     assert result["judged_days"] == pytest.approx(23 / 24)
@@ -133,7 +141,7 @@ def test_incidents_are_found_missed_or_outside_and_other_episodes_are_false(run:
     found, missed, outside = scored["incidents"]
     assert found == {
         "name": "wrong unit", "start": at(5), "end": at(8), "outcome": "found", "delay": 3600.0,
-        "by": {"at": at(6), "check": "psi", "subject": "x", "severity": "critical"},
+        "by": {"at": at(6), "check": "psi", "subject": "x", "segment": "", "severity": "critical"},
         "subjects": ["x"], "already_firing": [], "windows": [4, 7],  # [4h, 6h) to [7h, 9h)
     }  # fmt: skip
     assert (missed["outcome"], missed["delay"], missed["by"]) == ("missed", None, None)

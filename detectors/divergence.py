@@ -165,32 +165,53 @@ def divergences(
     >>> found.psi.round(3).tolist()
     [0.269, 0.0]
     """
+    shares = _smoothed_shares(baseline, current, series_starts, smoothing)
+    b, c = shares
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_ratio = np.log(c / b)
+        psi_terms, kl_terms = (c - b) * log_ratio, c * log_ratio
+        js_terms = shares * np.log(shares / ((b + c) / 2))
+    psi_terms[c == b] = kl_terms[c == 0] = js_terms[shares == 0] = 0.0
+    sums = [
+        np.add.reduceat(terms, series_starts, axis=-1) for terms in (psi_terms, kl_terms, js_terms[1] + js_terms[0])
+    ]
+    return Divergences(psi=sums[0], kl=sums[1], js=sums[2] / 2)
+
+
+def psi_of_series(
+    baseline: Counts | Shares,
+    current: Counts | Shares,
+    series_starts: npt.NDArray[np.int64],
+    smoothing: Smoothing | None = None,
+) -> Shares:
+    """PSI alone, as `divergences` has it, in half the time."""
+    b, c = _smoothed_shares(baseline, current, series_starts, smoothing)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = (c - b) * np.log(c / b)
+    terms[c == b] = 0.0
+    sums: Shares = np.add.reduceat(terms, series_starts, axis=-1)
+    return sums
+
+
+def _smoothed_shares(
+    baseline: Counts | Shares,
+    current: Counts | Shares,
+    series_starts: npt.NDArray[np.int64],
+    smoothing: Smoothing | None,
+) -> Shares:
+    """Of both sides, shape (2, ..., bins)."""
     if baseline.shape[-1:] != current.shape[-1:]:
         raise ShapeMismatch(baseline.shape, current.shape)
     smoothing = smoothing or Smoothing()
-    bins_per_series = np.diff(np.append(series_starts, baseline.shape[-1]))
-    b_counts, c_counts = np.broadcast_arrays(baseline, current)
-    used = (b_counts > 0) | (c_counts > 0)
-
-    def total(per_bin: npt.NDArray[np.float64]) -> Shares:
-        sums: Shares = np.add.reduceat(per_bin, series_starts, axis=-1)
-        return sums
-
-    def shares(counts: Counts | Shares) -> Shares:
-        smoothed = counts + smoothing.pseudo_count * used
-        # An empty series has no shares: 0 / 0 is the NaN that it shall read.
-        whole = np.where(total(counts.astype(np.float64)) > 0, total(smoothed), np.nan)
-        found: Shares = smoothed / np.repeat(whole, bins_per_series, axis=-1) + smoothing.epsilon
-        return found
-
-    b, c = shares(b_counts), shares(c_counts)
-    middle = (b + c) / 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log_ratio = np.log(c / b)
-        psi_terms = np.where(c == b, 0.0, (c - b) * log_ratio)
-        kl_terms = np.where(c == 0, 0.0, c * log_ratio)
-        js_terms = np.where(c == 0, 0.0, c * np.log(c / middle)) + np.where(b == 0, 0.0, b * np.log(b / middle))
-    return Divergences(psi=total(psi_terms), kl=total(kl_terms), js=total(js_terms) / 2)
+    widths = np.concatenate((series_starts[1:], baseline.shape[-1:])) - series_starts
+    counts = np.empty((2, *np.broadcast(baseline, current).shape))  # both at once: half the calls
+    counts[0], counts[1] = baseline, current
+    smoothed = counts + smoothing.pseudo_count * ((counts[0] > 0) | (counts[1] > 0))
+    # An empty series has no shares: 0 / 0 is the NaN that it shall read.
+    known = np.add.reduceat(counts, series_starts, axis=-1) > 0
+    whole = np.where(known, np.add.reduceat(smoothed, series_starts, axis=-1), np.nan)
+    shares: Shares = smoothed / whole.repeat(widths, axis=-1) + smoothing.epsilon
+    return shares
 
 
 def _one(baseline: Counts, current: Counts, smoothing: Smoothing | None) -> Divergences:

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betaincinv
 
-from detectors.divergence import divergences
+from detectors.divergence import psi_of_series
 from detectors.errors import ShapeMismatch
 from detectors.tail_laws import minus_log_f_tail
 
@@ -125,6 +125,9 @@ class EvidenceTable:
         per_block = 1 / np.maximum(behind, 1.0)
         self._learned = np.where(self.blocks > 0, (1 / block_rows + self.overdispersion) * per_block, 0.0)
         self.baseline_spreads = (1 / block_rows + self.spreads) * per_block
+        self.most_directions = int(self.direction_count.max(initial=0.0))
+        # As `rest_freedom`, of the directions; a third of the blocks, as wander lasts longer than one of them.
+        self.direction_freedom = np.maximum(self.direction_count, 1.0), np.maximum(self.blocks / 3 - 1, _LEAST_FREEDOM)
         self._compare_with(baseline)
 
     def against(self, baseline: Counts | Shares) -> Self:
@@ -146,18 +149,10 @@ class EvidenceTable:
         self.freedom = np.maximum(self.total((baseline > 0).astype(np.float64)) - 1, 1.0)  # k1
         self.baseline_variance = np.maximum(self._learned, 1 / np.maximum(self.rows, 1.0))
         self.psi_variance = np.where(self.blocks > 0, self._learned, 1 / np.maximum(self.rows, 1.0))
-
-    @property
-    def rest_freedom(self) -> tuple[PerSeries, PerSeries]:
-        """Degrees of freedom of the F law of the rest: numerator, denominator; shape (series,)."""
         bins = np.maximum(self.freedom - self.direction_count, 1.0)
         seen = np.maximum(bins * (self.blocks - 1), _LEAST_FREEDOM)
-        return bins, np.where(self.blocks > 0, seen, _NO_BLOCKS_FREEDOM)
-
-    @property
-    def direction_freedom(self) -> tuple[PerSeries, PerSeries]:
-        """The same of the directions; a third of the blocks, as wander lasts longer than one of them."""
-        return np.maximum(self.direction_count, 1.0), np.maximum(self.blocks / 3 - 1, _LEAST_FREEDOM)
+        # Degrees of freedom of the F law of the rest: numerator, denominator; shape (series,).
+        self.rest_freedom = bins, np.where(self.blocks > 0, seen, _NO_BLOCKS_FREEDOM)
 
     def total(self, per_bin: Shares) -> PerSeries:
         """Sums over the bins of each series, shape (..., bins) to (..., series)."""
@@ -166,7 +161,7 @@ class EvidenceTable:
 
     def per_bin(self, per_series: PerSeries) -> Shares:
         """Each series' number at all of its bins, shape (..., series) to (..., bins)."""
-        return np.repeat(per_series, self.widths, axis=-1)
+        return per_series.repeat(self.widths, axis=-1)
 
 
 def judge(table: EvidenceTable, current: Counts | Shares, psi: PerSeries | None = None) -> Judgement:
@@ -199,7 +194,7 @@ def judge(table: EvidenceTable, current: Counts | Shares, psi: PerSeries | None 
     if current.shape[-1:] != table.baseline.shape:
         raise ShapeMismatch(table.baseline.shape, current.shape)
     if psi is None:
-        psi = divergences(table.baseline, current, table.starts).psi
+        psi = psi_of_series(table.baseline, current, table.starts)
     rows = table.total(current.astype(np.float64))
     known = (rows > 0) & (table.rows > 0)
     n, m = np.where(known, rows, 1.0), np.maximum(table.rows, 1.0)
@@ -233,15 +228,14 @@ def split_x(
         sampling: 1/N, shape (..., series).
         replay: the windows are part of the baseline, whose own uncertainty then adds nothing.
     """
-    used = int(table.direction_count.max(initial=0.0))
     bins, seen = table.rest_freedom
     rest_variance = sampling + table.overdispersion + (0.0 if replay else table.baseline_variance)
-    if used == 0:
+    if table.most_directions == 0:
         return minus_log_f_tail(distance / rest_variance / bins, bins, seen)
     length = np.maximum(table.total(toward**2), 1e-300)
     first = np.zeros_like(distance)
     along, left = np.zeros_like(distance), np.ones_like(distance)
-    for q in range(used):
+    for q in range(table.most_directions):
         cosine = table.total(toward * table.directions[q]) ** 2 / length
         part = distance * cosine
         if q == 0:

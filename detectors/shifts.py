@@ -2,7 +2,7 @@
 
 As `detectable` finds them for one series, with less care: sizes to 2 %, and windows hold exactly what is
 expected, parts of rows too.
-Cost: about 40 judgements of all series: 60 ms for 500 of 20 bins. For when traffic changes, not for every window.
+Cost: 30 judgements of all series: 20 ms for 500 of 20 bins. For when traffic changes, not for every window.
 """
 
 from collections.abc import Callable
@@ -50,13 +50,14 @@ def smallest_mean_shifts(
     whole = table.per_bin(np.maximum(table.total(values), 1e-300))
     before = np.cumsum(values) - table.per_bin((np.cumsum(values) - values)[table.starts])  # up to the bin's end
     last = within == ordered - 1
-    high = np.where(last, np.inf, ndtri(np.clip(before / whole, 0.0, 1.0)))
-    low = np.where(within == 0, -np.inf, np.concatenate([[-np.inf], high[:-1]]))
+    cuts = np.where(last, np.inf, ndtri(np.clip(before / whole, 0.0, 1.0)))  # where each bin ends
 
     def moved_by(sign: float) -> Callable[[PerSeries], Shares]:
         def moved(size: PerSeries) -> Shares:
-            by = table.per_bin(sign * size)
-            shares: Shares = np.where(is_value, (ndtr(high - by) - ndtr(low - by)) * whole, table.shares)
+            below = ndtr(cuts - table.per_bin(sign * size))
+            within_bin = np.diff(below, prepend=0.0)
+            within_bin[table.starts] = below[table.starts]
+            shares: Shares = np.where(is_value, within_bin * whole, table.shares)
             return shares
 
         return moved

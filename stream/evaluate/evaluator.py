@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+import msgspec
 import numpy as np
 
 from detectors import EstimatedPerformance, Threshold, Undefined, Verdict, divergences
@@ -43,8 +44,7 @@ _PLAIN: Final[list[SeriesTest]] = []  # nothing is tested: the rule is `threshol
 NO_SEGMENT_BASELINE: Final = "no baseline of the segment"  # all rows' is shown, and says nothing of what is normal here
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class Check(msgspec.Struct, frozen=True, kw_only=True, gc=False, eq=False):
     """One statistic of one series in one window, with its verdict."""
 
     check: str  # "psi"

@@ -129,7 +129,15 @@ def _detectable(test: SeriesTest) -> dict[str, Any] | None:
     """The smallest PSI that would be told of; null for a series that is switched off."""
     if math.isinf(test.detectable_psi):
         return None
-    return {"psi": test.detectable_psi, "psi_along_wander": test.detectable_along_psi, **test.seen._asdict()}
+    seen = test.seen
+    return {
+        "psi": test.detectable_psi,
+        "psi_along_wander": test.detectable_along_psi,
+        "rows": seen.rows,
+        "mean_shift_sd": seen.mean_shift_sd,
+        "missing_share": seen.missing_share,
+        "words": seen.words,
+    }
 
 
 def _number(value: float | Undefined) -> float | None:

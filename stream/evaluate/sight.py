@@ -4,7 +4,7 @@
 
 Promise: a function of the baseline, its evidence, the level and of roughly how many rows a window has
 (1, 1.5, 2, 3, 5, 7 times a power of ten, downwards), so that it is the same whenever it is asked.
-Cost: 60 ms for 500 features of 20 bins when traffic comes to another of these sizes; then it is remembered.
+Cost: 20 ms for 500 features of 20 bins when traffic comes to another of these sizes; then it is remembered.
 """
 
 import math

@@ -18,13 +18,8 @@ from stream.records.source import Source
 from tests.simulation.label_traffic import BINS, LABELS_LATENESS_MS
 from tests.simulation.label_truth import DELAYS, JoinTruth, PaneOf, Settings, join_truth
 from tests.simulation.label_world import COHORT_MS, EARLY_S, PANE_MS, LabelWorld
-from tests.simulation.oracle import (
-    equal,
-    evaluate_equals_an_uncrashed_one,
-    milliseconds,
-    single,
-    uncrashed_evaluate,
-)
+from tests.simulation.oracle import milliseconds
+from tests.simulation.peace import equal, evaluate_equals_an_uncrashed_one, single, uncrashed_evaluate
 from tests.simulation.recorded import RecordedEvaluate, changelog_of
 from tests.simulation.testimony import packed_state
 

@@ -36,8 +36,9 @@ from tests.simulation.label_traffic import (
     Traffic,
     labelled_inputs,
 )
+from tests.simulation.shape import Shape
 from tests.simulation.traffic import SKEW_MS
-from tests.simulation.world import Shape, World
+from tests.simulation.world import World
 
 PANE_MS: Final = 2_000
 COHORT_MS: Final = 4_000

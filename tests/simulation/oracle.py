@@ -7,7 +7,6 @@ import zlib
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -15,27 +14,28 @@ import msgspec
 import numpy as np
 import orjson
 
+from stream.baselines.definition import Definition
 from stream.count.counter import CountProgress
 from stream.durable.changelog import Progress, decode_entry
-from stream.durable.log import Outgoing
-from stream.evaluate.fold import EvaluateFold
 from stream.records.partial import PanePart, Partial, decode_partial, unpack_counts
-from stream.records.performance import is_performance
-from stream.records.source import MessageBatch, Source
+from stream.records.source import Source
+from tests.simulation.peace import Uncrashed, equal, evaluate_equals_an_uncrashed_one, is_of_count, uncrashed_evaluate
 from tests.simulation.recorded import RecordedCount, RecordedEvaluate
-from tests.simulation.testimony import CountState, packed_state
+from tests.simulation.testimony import CountState
 from tests.simulation.traffic import (
     LATENCY_EDGES,
     LATENESS_MS,
     PANE_MS,
     SLA_MS,
-    WIDTH,
     WINDOW_MS,
+    Prediction,
     compared,
     flat_bins,
+    segments_of,
     width_of,
+    width_of_series,
 )
-from tests.simulation.truth import BASELINE_OF, NEVER, Truth, truth
+from tests.simulation.truth import NEVER, Truth, truth
 from tests.simulation.world import World
 
 
@@ -68,6 +68,7 @@ class Truths:
     """Brute force for each partition and history, computed once."""
 
     def __init__(self, world: World) -> None:
+        self.definitions = world.definitions
         self._world = world
         self._known: dict[tuple[Source, Any, int], Truth] = {}
 
@@ -78,7 +79,8 @@ class Truths:
         key = source, history, upto
         held = self._known.get(key)
         if held is None:
-            held = self._known[key] = truth(records, history, upto)
+            fresh = Truth(self.definitions, learns=self._world.ingest.learning is not None)
+            held = self._known[key] = truth(fresh, records, history, upto)
         return held
 
     def final(self, source: Source) -> Truth:
@@ -89,7 +91,7 @@ class Truths:
 
 
 def every_ledger_in_the_changelog_balances(world: World) -> None:
-    """`received = counted + late + ignored + dead` in each `@`."""
+    """`received = counted + late + ignored + learning + dead` in each `@`."""
     for source in world.sources:
         for message in world.cluster.records(Source("count-changelog", source.partition)):
             entry = decode_entry(message.value or b"")
@@ -103,11 +105,13 @@ def a_count_equals_brute_force(state: CountState, truths: Truths) -> None:
     expected = truths.of(state.source, state.history, state.next_offset)
     where = f"{state.source} at {state.next_offset}"
     ledger = state.progress.ledger
-    found = {name: getattr(ledger, name) for name in ("received", "counted", "late", "ignored", "lost")}
+    found = {name: getattr(ledger, name) for name in ("received", "counted", "late", "ignored", "learning", "lost")}
     equal(f"ledger of {where}", found, {name: getattr(expected, name) for name in found})
     equal(f"dead letters in the ledger of {where}", ledger.dead, dict(expected.dead))
     over_sla = sum(sum(versions.values()) for versions in ledger.over_sla.values())
     equal(f"answers over the SLA of {where}", over_sla, expected.over_sla)
+    other = {(m, key): n for m, of in ledger.segment_other.items() for keys in of.values() for key, n in keys.items()}
+    equal(f"rows without a segment of their own of {where}", other, dict(expected.other))
     equal(f"newest event of {where}", state.progress.newest_event_ms, expected.newest_ms)
     models = sorted((m.baseline_id, m.from_ms, m.until_ms) for m in state.progress.models)
     in_force = sorted((c.baseline.id, c.from_ms, c.until_ms) for of_model in expected.active.values() for c in of_model)
@@ -117,39 +121,47 @@ def a_count_equals_brute_force(state: CountState, truths: Truths) -> None:
 
 def every_part_that_was_sent_is_right(world: World, truths: Truths) -> None:
     """Each copy of a closed pane equals every other, and brute force; so does what idle sources said of open ones."""
-    copies: dict[tuple[str, str, int], PanePart] = {}
+    copies: dict[tuple[str, str, str, int], PanePart] = {}
     for source, value, partial in _said(world):
         if partial.provisional:
             held = truths.of(source, world.testimony.said[value], partial.next_offset)
         else:
             held = truths.of(source, world.testimony.said[value])
         for part in partial.panes:
-            what = f"pane {part.start_ms} of {part.definition} from {source} at {partial.next_offset}"
+            pane = part.definition, part.segment, part.start_ms
+            what = f"pane {pane} from {source} at {partial.next_offset}"
             found = tuple(unpack_counts(part.counts).tolist()), part.first_offset, part.next_offset, part.newest_ms
-            counts, first, after, newest_ms = held.panes.get((part.definition, part.start_ms), ([], -1, -1, -1))
+            counts, first, after, newest_ms = held.panes.get(pane, ([], -1, -1, -1))
             equal(what, found, (tuple(counts), first, after, newest_ms))
             if partial.provisional or world.shape.retention:  # retention may cut between one owner and the next
                 continue
-            equal(f"copies of {what}", copies.setdefault((str(source), part.definition, part.start_ms), part), part)
-            rows = len(held.rows[BASELINE_OF[part.definition].model, part.start_ms])
-            equal(f"rows of {what}, counted whole or not at all", int(sum(found[0][:9])), rows)
+            equal(f"copies of {what}", copies.setdefault((str(source), *pane), part), part)
+            definition = truths.definitions.by_id[part.definition]
+            rows = _rows_of(held, definition, part.segment, part.start_ms)
+            of_first_series = found[0][: width_of_series(definition.baseline.series[0])]
+            equal(f"rows of {what}, counted whole or not at all", int(sum(of_first_series)), len(rows))
+
+
+def _rows_of(held: Truth, definition: Definition, segment: str, start_ms: int) -> list[Prediction]:
+    rows = held.rows[definition.key.model, start_ms]
+    return [row for row in rows if not segment or segment in segments_of(definition, row)]
 
 
 def every_closed_pane_was_sent(world: World, truths: Truths) -> None:
     """Of the lineage that survived, each closed pane is in the partials of its model."""
     final_words = [(str(source), partial) for source, _, partial in _said(world) if not partial.provisional]
-    sent = {(source, part.definition, part.start_ms) for source, partial in final_words for part in partial.panes}
+    sent = {(s, part.definition, part.segment, part.start_ms) for s, word in final_words for part in word.panes}
     for source in world.sources:
         final = truths.final(source)
-        closed = {(str(source), d, start) for d, start in final.panes if final.closed(start)}
-        missing = {pane for pane in closed - sent if not _was_forgotten(pane, final)}
+        closed = {(str(source), *pane) for pane in final.panes if final.closed(pane[2])}
+        missing = {pane for pane in closed - sent if not _was_forgotten(truths.definitions.by_id[pane[1]], final)}
         assert not missing, f"closed panes were never sent: {sorted(missing)}"
 
 
-def _was_forgotten(pane: tuple[str, str, int], final: Truth) -> bool:
+def _was_forgotten(definition: Definition, final: Truth) -> bool:
     """Whether it is of the first of three baselines within one window."""
-    baseline = BASELINE_OF[pane[1]]
-    return baseline.number < final.active[baseline.model][-1].baseline.number - 1
+    numbers = [counted.baseline.number for counted in final.active[definition.key.model]]
+    return definition.baseline.number not in numbers[-2:]
 
 
 def dead_letters_are_those_of_the_input(world: World, truths: Truths) -> None:
@@ -179,7 +191,7 @@ def activations_survive(world: World) -> None:
 
     Only where nobody writes without having read what was written: no zombies, nothing that lands late.
     """
-    if world.shape.zombies or world.shape.retention or world.shape.faults.land_late:
+    if not world.nobody_is_behind:
         return
     for source, value, partial in _said(world):
         fold = world.holder_of[source].fold
@@ -188,80 +200,12 @@ def activations_survive(world: World) -> None:
         assert told <= set(fold.history), f"{source} at {partial.next_offset}: {told - set(fold.history)} is forgotten"
 
 
-@dataclass
-class Uncrashed:
-    """What an evaluate does that reads the partials one by one, in peace."""
-
-    outputs: list[Outgoing] = field(default_factory=list)
-    missed_ms: set[int] = field(default_factory=set)  # starts of panes that came when it was too late
-    words: dict[str, Partial] = field(default_factory=dict)  # the furthest of each source
-
-    joins: dict[str, int] = field(default_factory=dict)  # how far each has said everything
-
-    def hear(self, partial: Partial) -> None:
-        """Note what a source says; nothing that is cut in chunks has ended before its last one."""
-        held = self.words.get(partial.source)
-        if held is None or (partial.next_offset, partial.idle) >= (held.next_offset, held.idle):
-            chunk = partial.newest_event_ms == NEVER and len(partial.panes) > 0
-            spans = held.definitions if chunk and held is not None else {} if chunk else partial.definitions
-            self.words[partial.source] = msgspec.structs.replace(partial, definitions=spans)
-
-
-def evaluate_equals_an_uncrashed_one(world: World, uncrashed: dict[Source, Uncrashed]) -> None:
-    """Reports and alerts are those of an evaluate that read the same partials in peace: repeated, but no others."""
-    expected = [output for of_partition in uncrashed.values() for output in of_partition.outputs]
-    for topic in ("reports", "alerts"):
-        found = {(m.key, m.value) for m in world.cluster.records(Source(topic, 0))}
-        equal(f"set of {topic}", found, {(o.key, o.value) for o in expected if o.to.topic == topic})
-
-
-def uncrashed_evaluate(world: World, partials: Source) -> Uncrashed:
-    """Fold the partials one by one; on the way every state that somebody recovered is compared."""
-    states: dict[int, list[Any]] = defaultdict(list)
-    for state in world.testimony.states:
-        if state.source == partials:
-            states[state.next_offset].append(state.packed)
-    fold = EvaluateFold(
-        outputs=world.evaluate_outputs,
-        settings_of=world.settings_of,
-        find_baseline={b.id: b for b in world.baselines}.get,
-    )
-    peace = Uncrashed()
-    for message in world.cluster.records(partials):
-        missed = _missed(fold)
-        fold.fold(single(partials, message.offset, message.value))
-        peace.outputs += fold.outputs()
-        if not is_performance(message.value or b""):
-            partial = decode_partial(message.value or b"")
-            if _missed(fold) > missed:
-                peace.missed_ms |= {part.start_ms for part in partial.panes}
-            peace.hear(partial)
-        _furthest_words_count(fold, peace, f"at {fold.next_offset} of {partials}")
-        for packed in states.get(fold.next_offset, ()):
-            equal(f"state of {partials} at {fold.next_offset}", packed, packed_state(fold))
-    return peace
-
-
-def _furthest_words_count(fold: EvaluateFold, peace: Uncrashed, where: str) -> None:
-    """What evaluate holds of each source is what the one that had read most of it has said."""
-    joins = {source: state.next_offset for source, state in fold.performance.sources.heard.items()}
-    back = {source: offset for source, offset in peace.joins.items() if joins[source] < offset}
-    assert not back, f"words of joins {where}: back from {back} to {joins}"
-    peace.joins = joins
-    heard = {source: (state.next_offset, state.idle) for source, state in fold.sources.heard.items()}
-    equal(f"words {where}", heard, {source: (word.next_offset, word.idle) for source, word in peace.words.items()})
-    for course in fold.courses.values():
-        for definition, candidate in course.candidates.items():
-            for source, from_ms in candidate.from_ms.items():
-                said = peace.words[source].definitions.get(definition)
-                equal(f"begin of {definition} in {source} {where}", from_ms, said and said.from_ms)
-
-
 class Window(NamedTuple):
     """Which window of which model."""
 
     model: str
     definition: str
+    segment: str
     end_ms: int
 
 
@@ -275,10 +219,12 @@ def reports_equal_brute_force(world: World, partials: Source, uncrashed: Uncrash
         if world.shape.idle and not _counted_to_its_end(window, uncrashed.words.values()):
             continue
         if report["complete"] and window.end_ms not in missed_ends:
+            definition = truths.definitions.by_id[window.definition]
             found = np.concatenate([np.array(check["evidence"]["current"]) for check in report["checks"]])
-            expected = _window_counts(finals, window)
-            equal(f"last report of {window}", found.tolist(), compared(expected))
-            equal(f"latency in it, {window}", _latency(report["latency"]), _latency_of(expected[WIDTH:]))
+            expected = _window_counts(finals, window, definition)
+            equal(f"last report of {window}", found.tolist(), compared(definition.baseline, expected))
+            of_series = sum(map(width_of_series, definition.baseline.series))
+            equal(f"latency in it, {window}", _latency(report["latency"]), _latency_of(expected[of_series:]))
     _everything_was_evaluated(world, partials, max((f.newest_ms for f in finals), default=NEVER))
 
 
@@ -288,7 +234,8 @@ def _last_reports(world: World, partials: Source) -> dict[Window, dict[str, Any]
         if _home(message.value, world) != partials.partition:
             continue
         report = orjson.loads(message.value or b"")
-        window = Window(report["model"], report["definition"], milliseconds(report["window"]["end"]))
+        end_ms = milliseconds(report["window"]["end"])
+        window = Window(report["model"], report["definition"], report["segment"], end_ms)
         if not world.shape.idle and world.always_one_baseline:
             equal(f"revision of {window}, without an early idle source or a second baseline", report["revision"], 0)
         if window not in last or report["revision"] >= last[window]["revision"]:
@@ -313,13 +260,14 @@ def _counted_to_its_end(window: Window, words: Iterable[Partial]) -> bool:
     return all(span is not None and (span.until_ms is None or window.end_ms <= span.until_ms) for span in spans)
 
 
-def _window_counts(finals: list[Truth], window: Window) -> list[int]:
-    counts = [0] * width_of(BASELINE_OF[window.definition])
+def _window_counts(finals: list[Truth], window: Window, definition: Definition) -> list[int]:
+    counts = [0] * width_of(definition)
     for final in finals:
-        for (model, start_ms), rows in final.rows.items():
-            for row in rows if model == window.model and window.end_ms in _ends(start_ms) else ():
-                for at in flat_bins(BASELINE_OF[window.definition], row):
-                    counts[at] += 1
+        for model, start_ms in list(final.rows):
+            if model == window.model and window.end_ms in _ends(start_ms):
+                for row in _rows_of(final, definition, window.segment, start_ms):
+                    for at in flat_bins(definition, row):
+                        counts[at] += 1
     return counts
 
 
@@ -345,31 +293,17 @@ def milliseconds(text: str) -> int:
     return round(datetime.fromisoformat(text).timestamp() * 1_000)
 
 
-def _missed(fold: EvaluateFold) -> int:
-    return sum(course.progress.missed for course in fold.courses.values())
-
-
 def _said(world: World) -> list[tuple[Source, bytes, Partial]]:
     """Every partial in the log, with its source."""
     said = []
     for partials in world.partials:
         for message in world.cluster.records(partials):
+            if not is_of_count(message.value or b""):
+                continue
             partial = decode_partial(message.value or b"")
             topic, _, partition = partial.source.partition("/")
             said.append((Source(topic, int(partition)), message.value or b"", partial))
     return said
-
-
-def single(source: Source, offset: int, value: bytes | None) -> MessageBatch:
-    """A batch of one record."""
-    return MessageBatch(
-        source=source,
-        begin=offset,
-        chained=False,
-        offsets=np.array([offset]),
-        timestamps_ms=np.array([0]),
-        values=[value],
-    )
 
 
 def _home(value: bytes | None, world: World) -> int:
@@ -384,8 +318,3 @@ def _minus(some: list[tuple[int, str]], others: list[tuple[int, str]]) -> list[t
         if other in left:
             left.remove(other)
     return left
-
-
-def equal(what: str, found: object, expected: object) -> None:
-    """Or fail, and say what is not as it should be."""
-    assert found == expected, f"{what}: {found} is not {expected}"

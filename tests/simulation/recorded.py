@@ -64,18 +64,36 @@ class RecordedCount(CountFold):
 
 
 class RecordedEvaluate(EvaluateFold):
-    """An evaluate that tells the world what it was restored to."""
+    """An evaluate that remembers what it has come from, and tells the world what it was restored to."""
 
     def __init__(self, world: "World", worker: "Worker", source: Source) -> None:
         super().__init__(
-            outputs=world.evaluate_outputs, settings_of=world.settings_of, find_baseline=worker.find_baseline
+            outputs=world.evaluate_outputs,
+            settings_of=world.settings_of,
+            find_baseline=worker.find_baseline,
+            requests=worker.requests,
         )
         self.source = source
+        self.history: History = ()
         self.restored = False
         self._world = world
 
+    def activate(self, payload: bytes) -> None:
+        self.history += (("activate", self.next_offset, payload),)
+        super().activate(payload)
+
+    def outputs(self) -> Sequence[Outgoing]:
+        self._world.testimony.evaluated(self.source, self.next_offset, self.history)
+        return super().outputs()
+
+    def progress(self) -> bytes:
+        progress = super().progress()
+        self._world.testimony.written(self.source, self.next_offset, progress, self.history)
+        return progress
+
     def restore(self, next_offset: int, progress: bytes, registers: Iterable[Register]) -> None:
         self.restored = True
+        self.history = self._world.testimony.history_of(self.source, next_offset, progress)
         super().restore(next_offset, progress, registers)
         self._world.testimony.restored(self.source, self)
 

@@ -21,6 +21,12 @@ CHAIN        no gaps, nothing twice, in `@`, one snapshot, the watermark with th
 READING BACK far enough, all of it, counting nothing; the source trimmed behind it, after `@`; not lost, but superseded.
 TOLD         as of its offset, once, in order, whole; the largest offset supersedes.
 
+and those of segments, silences and learned models in `full_mutations.FULL_MUTATIONS`:
+
+SILENCES     what is silenced is not told; nothing already folded is told otherwise; in `@`.
+SEGMENTS     panes are of their segments after a crash, and in their sums when they change.
+LEARNED      samples before the watermark, in the changelog; every source has passed the span.
+
 Not in the list, because taking it out harms nothing here: waiting for a definition that evaluate
 has not read (it would end the process, and the next one has read it); comparing the checksum of what was
 read back (it finds nothing while the other rules hold). Nor what takes thousands of seeds and has unit
@@ -30,13 +36,14 @@ evaluate takes what joins say in its order only.
 
 import pytest
 
+from tests.simulation.full_mutations import FULL_MUTATIONS
 from tests.simulation.label_mutations import LABEL_MUTATIONS
 from tests.simulation.mutations import MUTATIONS, Mutation
 
 SEEDS = 1_500  # in which a mutation must show; most do within 50
 
 
-@pytest.mark.parametrize("mutation", [*MUTATIONS, *LABEL_MUTATIONS], ids=lambda m: m.rule)
+@pytest.mark.parametrize("mutation", [*MUTATIONS, *LABEL_MUTATIONS, *FULL_MUTATIONS], ids=lambda m: m.rule)
 def test_without_this_rule_some_schedule_fails(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         mutation.apply(patch)

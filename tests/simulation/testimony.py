@@ -1,5 +1,6 @@
 """What the folds of one world have said of themselves, for the oracle to compare."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,16 +23,17 @@ class CountState(NamedTuple):
     source: Source
     next_offset: int
     progress: CountProgress
-    panes: dict[tuple[str, int], Pane]  # open ones, by definition and start
+    panes: dict[tuple[str, str, int], Pane]  # open ones, by definition, segment and start
     history: "History"
 
 
 class PackedState(NamedTuple):
-    """A join's or an evaluate's state at an offset."""
+    """A join's or an evaluate's state at an offset, and which activations it has come from."""
 
     source: Source
     next_offset: int
     packed: tuple[Any, ...]
+    history: "History"
 
 
 class Testimony:
@@ -44,6 +46,7 @@ class Testimony:
         self.states: list[PackedState] = []
         self.acknowledged: dict[Source, int] = {}  # the largest `@` that a checkpoint has returned
         self.said: dict[bytes, History] = {}  # by the bytes of a partial
+        self.judged: dict[Source, dict[History, int]] = defaultdict(dict)  # by history: how far somebody has evaluated
         self._written: dict[tuple[Source, int, bytes], History] = {}
 
     def written(self, source: Source, next_offset: int, progress: bytes, history: "History") -> None:
@@ -64,20 +67,26 @@ class Testimony:
             if output.to.topic == "partials" and output.value is not None:
                 self.said.setdefault(output.value, history)
 
+    def evaluated(self, source: Source, next_offset: int, history: "History") -> None:
+        """Somebody is about to send what an evaluate says."""
+        judged = self.judged[source]
+        judged[history] = max(next_offset, judged.get(history, 0))
+
     def count_restored(self, fold: "RecordedCount") -> None:
         """Somebody has recovered a count, or has come to its end."""
         progress = msgspec.msgpack.decode(super(type(fold), fold).progress(), type=CountProgress)
-        panes: dict[tuple[str, int], Pane] = {}
+        panes: dict[tuple[str, str, int], Pane] = {}
         for register in fold.live():
-            definition, _, start_ms = msgspec.msgpack.decode(register.key)
+            definition, segment, start_ms = msgspec.msgpack.decode(register.key)
             first_offset, packed, newest_ms = msgspec.msgpack.decode(register.value)
             counts = tuple(unpack_counts(packed).tolist())
-            panes[definition, start_ms] = counts, first_offset, register.next_offset, newest_ms
+            panes[definition, segment, start_ms] = counts, first_offset, register.next_offset, newest_ms
         self.count_states.append(CountState(fold.source, fold.next_offset, progress, panes, fold.history))
 
     def restored(self, source: Source, fold: Any) -> None:
         """Somebody has recovered a join or an evaluate, or has come to its end."""
-        self.states.append(PackedState(source, fold.next_offset, packed_state(fold)))
+        history = getattr(fold, "history", ())
+        self.states.append(PackedState(source, fold.next_offset, packed_state(fold), history))
 
 
 def packed_state(fold: Any) -> tuple[Any, ...]:

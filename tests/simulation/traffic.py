@@ -5,6 +5,7 @@ order, late, very late, in the future, broken, in arrays; offsets without a reco
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Final, NamedTuple
@@ -12,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries, Provenance
+from stream.baselines.definition import Definition
 from stream.baselines.latency_counters import LatencyCounters
 from stream.records.settings import CountingSettings
 from stream.records.source import Message
@@ -25,6 +27,8 @@ START_MS: Final = 1_700_000_000_000
 SETTINGS: Final = CountingSettings(pane_ms=PANE_MS, allowed_lateness_ms=LATENESS_MS, max_clock_skew_ms=SKEW_MS)
 SLA_MS: Final = 250
 LATENCIES: Final = (20, 31.5, 250, None, 250.5, "slow", 900, -1, 4_000_000)  # "slow" and -1 are bad
+REGIONS: Final = ("eu", "us", "eu", "asia", None, "us", 7)
+MODEL_SHARES: Final = {"m": 0.8, "k": 0.15, "u": 0.05}
 
 
 class Prediction(NamedTuple):
@@ -37,6 +41,7 @@ class Prediction(NamedTuple):
     category: str | None
     score: float
     latency: float | str | None = None  # as it stands in the message
+    region: str | int | None = None  # likewise, in its `segment`
 
     @property
     def is_over_sla(self) -> bool:
@@ -83,37 +88,91 @@ def counting_of(baseline: Baseline) -> CountingSettings:
     return msgspec.structs.replace(SETTINGS, latency_sla_ms=SLA_MS) if baseline.model == "k" else SETTINGS
 
 
-def flat_bins(baseline: Baseline, prediction: Prediction) -> tuple[int, ...]:
+def flat_bins(definition: Definition, prediction: Prediction) -> tuple[int, ...]:
     """The counters of one prediction.
 
     x has its values below LOW, 5 bins, those above HIGH, missing, invalid; c has a, b, other, missing, unseen, invalid.
     """
-    x, _, score = baseline.series
-    assert isinstance(x, NumericSeries)
-    assert isinstance(score, NumericSeries)
-    x_bin = 7 if prediction.x is None else _numeric_bin(x, prediction.x)
-    category_bin = {"a": 0, "b": 1, "z": 2, None: 3}.get(prediction.category, 4)
-    of_series = x_bin, 9 + category_bin, 15 + _numeric_bin(score, prediction.score)
-    return of_series if baseline.model != "k" else (*of_series, WIDTH + LATENCY_BIN[prediction.latency])
+    values = {"x": prediction.x, "c": prediction.category, "score": prediction.score}
+    found, start = [], 0
+    for series in definition.baseline.series:
+        value = values[series.name]
+        if isinstance(series, NumericSeries):
+            assert not isinstance(value, str)
+            found.append(start + _numeric_bin(series, value))
+        else:
+            found.append(start + _categorical_bin(series, value))
+        start += width_of_series(series)
+    if definition.settings.latency_sla_ms is not None:
+        found.append(start + LATENCY_BIN[prediction.latency])
+    return tuple(found)
 
 
-def _numeric_bin(series: NumericSeries, value: float) -> int:
-    if not LOW <= value <= HIGH:
-        return 0 if value < LOW else 6
-    return 1 + sum(edge <= value for edge in series.inner_edges)
+def _numeric_bin(series: NumericSeries, value: float | None) -> int:
+    bins = len(series.inner_edges) + 1
+    if value is None:
+        return bins + 2
+    assert series.minimum is not None
+    assert series.maximum is not None
+    edges = series.inner_edges
+    if value < min(series.minimum, *edges[:1]):
+        return 0
+    if value > series.maximum and value >= max(edges, default=value):  # a grid may go on beyond every value
+        return bins + 1
+    return 1 + sum(edge <= value for edge in edges)
 
 
-def compared(counts: list[int]) -> list[int]:
+def _categorical_bin(series: CategoricalSeries, value: object) -> int:
+    kept = len(series.categories)
+    if value in series.categories:
+        return series.categories.index(str(value))
+    return kept + (0 if value in series.other_categories else 1 if value is None else 2)
+
+
+def width_of_series(series: NumericSeries | CategoricalSeries) -> int:
+    """Numeric: its bins, below, above, missing, invalid; of categories: those kept, other, missing, unseen, invalid."""
+    return len(series.inner_edges) + 5 if isinstance(series, NumericSeries) else len(series.categories) + 4
+
+
+def compared(baseline: Baseline, counts: list[int]) -> list[int]:
     """The counters of all series as PSI compares them: what is out of range with the outermost bin on its side.
 
-    >>> compared(list(range(24)))
+    >>> compared(M1, list(range(24)))
     [1, 2, 3, 4, 11, 7, 8, 9, 10, 11, 12, 13, 14, 31, 17, 18, 19, 41, 22, 23]
     """
-    x, c, score = counts[:9], counts[9:15], counts[15:24]
-    return [n for s in (x, score) for n in (*([] if s is x else c), s[0] + s[1], *s[2:5], s[5] + s[6], *s[7:])]
+    found: list[int] = []
+    at = 0
+    for series in baseline.series:
+        own = counts[at : at + width_of_series(series)]
+        at += len(own)
+        if isinstance(series, NumericSeries):
+            below, *bins, above, missing, invalid = own
+            bins[0], bins[-1] = bins[0] + below, bins[-1] + above
+            ends = (*series.coarse_starts[1:], len(bins))
+            own = [sum(bins[s:e]) for s, e in zip(series.coarse_starts, ends, strict=True)] + [missing, invalid]
+        found += own
+    return found
 
 
-WIDTH: Final = 24
+def segments_of(definition: Definition, prediction: Prediction) -> list[str]:
+    """The segments that a prediction lies in, one for each key."""
+    return [
+        f"{key}={value if value in own else 'other'}"
+        for key, own in own_values(definition).items()
+        for value in [prediction.category if key == "c" else prediction.region]
+    ]
+
+
+def own_values(definition: Definition) -> dict[str, tuple[str, ...]]:
+    """The values of each key that have a segment of their own: those declared, or the most frequent categories."""
+    baseline = definition.baseline
+    categories = {s.name: s.categories for s in baseline.series if isinstance(s, CategoricalSeries)}
+    return {
+        key: wanted.values or categories.get(key, ())[: wanted.top]
+        for key, wanted in sorted(definition.settings.segments.items())
+    }
+
+
 LATENCY_EDGES: Final = LatencyCounters(SLA_MS).sketch.inner_edges.tolist()
 LATENCY_BIN: Final = {
     latency: len(LATENCY_EDGES) + 1 if latency is None
@@ -123,13 +182,16 @@ LATENCY_BIN: Final = {
 }  # fmt: skip
 
 
-def width_of(baseline: Baseline) -> int:
+def width_of(definition: Definition) -> int:
     """How many counters a pane has: `missing` and `bad` lie behind the latencies' bins."""
-    return WIDTH + len(LATENCY_EDGES) + 3 if baseline.model == "k" else WIDTH
+    series = sum(map(width_of_series, definition.baseline.series))
+    return series if definition.settings.latency_sla_ms is None else series + len(LATENCY_EDGES) + 3
 
 
-def input_log(random: Random, events: int, *, markers: bool) -> list[Record]:
-    """One partition's input."""
+def input_log(
+    random: Random, events: int, *, markers: bool, shares: Mapping[str, float] = MODEL_SHARES
+) -> list[Record]:
+    """One partition's input; `shares` of the models."""
     records: list[Record] = []
     clock_ms = START_MS + random.randint(0, 1_500)
     drift_from = random.randint(0, events)
@@ -138,7 +200,7 @@ def input_log(random: Random, events: int, *, markers: bool) -> list[Record]:
             records.append(Record(None))
         clock_ms += random.choice((0, 50, 150, 300, 300, 600, 600, 1_700 if random.random() < 0.3 else 300))
         size = random.randint(1, 3) if random.random() < 0.1 else 0
-        made = [_prediction(random, clock_ms, drifted=n >= drift_from) for _ in range(size or 1)]
+        made = [_prediction(random, clock_ms, shares, drifted=n >= drift_from) for _ in range(size or 1)]
         value = json.dumps([j for j, _ in made] if size else made[0][0]).encode()
         truth = tuple(t for _, t in made)
         if not size and random.random() < 0.04:
@@ -148,10 +210,12 @@ def input_log(random: Random, events: int, *, markers: bool) -> list[Record]:
     return records
 
 
-def _prediction(random: Random, clock_ms: int, *, drifted: bool) -> tuple[dict[str, Any], Prediction]:
+def _prediction(
+    random: Random, clock_ms: int, shares: Mapping[str, float], *, drifted: bool
+) -> tuple[dict[str, Any], Prediction]:
     back_ms = random.choice((0, 0, 0, 0, 100, 500, 900, 2_500, 12_000 if random.random() < 0.2 else 0))
     ahead_ms = back_ms + SKEW_MS + 1 + random.randint(0, 50_000) if random.random() < 0.03 else 0
-    model = random.choices(("m", "k", "u"), (0.8, 0.15, 0.05))[0]
+    model = random.choices(tuple(shares), tuple(shares.values()))[0]
     x = None if random.random() < 0.05 else round(random.random() * (0.3 if drifted else 1.0), 2)
     category = random.choice(("a", "a", "a", "b", "b", "z", "new", None))
     score = 1.5 if random.random() < 0.04 else round(random.random(), 2)
@@ -159,7 +223,9 @@ def _prediction(random: Random, clock_ms: int, *, drifted: bool) -> tuple[dict[s
     features = {name: value for name, value in (("x", x), ("c", category)) if value is not None}
     stated = {} if event_time_ms == clock_ms and random.random() < 0.3 else {"ts": event_time_ms}
     reason = "future" if ahead_ms else "score_out_of_range" if score > 1 else None
-    # By the score, so that no seed makes another schedule than it made before there were latencies.
+    # By the score, so that no seed makes another schedule than it made before there were latencies and segments.
     latency = LATENCIES[round(score * 100) % len(LATENCIES)]
-    truth = Prediction(model, None if ahead_ms else event_time_ms, reason, x, category, score, latency)
-    return {"model": model, "score": score, "features": features, "latency_ms": latency, **stated}, truth
+    region = REGIONS[round(score * 100) % len(REGIONS)]
+    truth = Prediction(model, None if ahead_ms else event_time_ms, reason, x, category, score, latency, region)
+    message = {"model": model, "score": score, "features": features, "latency_ms": latency, **stated}
+    return message | {"segment": {"region": region}}, truth

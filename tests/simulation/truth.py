@@ -4,46 +4,51 @@ It shares no code with the service but the ids of definitions and the settings' 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
 from stream.baselines.baseline import Baseline
-from stream.baselines.definition import Definition
+from stream.baselines.definition import Definition, shared_definition
 from stream.ingest.plan import Plan
+from stream.records.settings import CountingSettings
 from tests.simulation.traffic import (
-    K1,
     LATENESS_MS,
-    M1,
-    M2,
-    M3,
     PANE_MS,
     WINDOW_MS,
     Prediction,
     Record,
-    counting_of,
     flat_bins,
+    own_values,
+    segments_of,
     width_of,
 )
 
 NEVER = -(1 << 62)
-DEFINITIONS = {b.id: Definition(b, counting_of(b)) for b in (M1, M2, M3, K1)}
-BASELINE_OF = {definition.id: definition.baseline for definition in DEFINITIONS.values()}
+PaneOf = tuple[str, str, int]  # definition, segment ("" is the whole), start
+
+
+class Definitions:
+    """What the baselines of one world are counted with."""
+
+    def __init__(self, baselines: Iterable[Baseline], counting_of: Callable[[Baseline], CountingSettings]) -> None:
+        self.of_baseline = {b.id: shared_definition(b, counting_of(b)) for b in baselines}
+        self.by_id = {definition.id: definition for definition in self.of_baseline.values()}
 
 
 @dataclass
 class Counted:
     """One definition in one partition."""
 
-    baseline: Baseline
+    definition: Definition
     from_ms: int
     until_ms: int | None = None
 
     @property
-    def id(self) -> str:
-        """The definition's id."""
-        return DEFINITIONS[self.baseline.id].id
+    def baseline(self) -> Baseline:
+        """That it counts with."""
+        return self.definition.baseline
 
     def owns(self, start_ms: int) -> bool:
         """Whether it counts the pane."""
@@ -54,26 +59,30 @@ class Counted:
 class Truth:
     """One partition's counts as of an offset."""
 
+    definitions: Definitions
+    learns: bool = False  # models that nobody has registered
     newest_ms: int = NEVER
     received: int = 0
     counted: int = 0
     late: int = 0
     ignored: int = 0
+    learning: int = 0
     lost: int = 0
     over_sla: int = 0  # of the model that is checked for it
     dead: Counter[str] = field(default_factory=Counter)
     letters: list[tuple[int, str]] = field(default_factory=list)  # offset and reason of each dead letter
     active: dict[str, list[Counted]] = field(default_factory=dict)  # by model, oldest first
-    panes: dict[tuple[str, int], tuple[list[int], int, int, int]] = field(default_factory=dict)  # also closed ones
+    other: Counter[tuple[str, str]] = field(default_factory=Counter)  # by model and key: without a segment of their own
+    panes: dict[PaneOf, tuple[list[int], int, int, int]] = field(default_factory=dict)  # also closed ones
     rows: dict[tuple[str, int], list[Prediction]] = field(default_factory=lambda: defaultdict(list))  # not late
 
-    def open_panes(self) -> dict[tuple[str, int], tuple[tuple[int, ...], int, int, int]]:
+    def open_panes(self) -> dict[PaneOf, tuple[tuple[int, ...], int, int, int]]:
         """Those that the watermark has not passed, of definitions still in force."""
-        active = {c.id for of_model in self.active.values() for c in of_model if not self.is_over(c)}
+        active = {c.definition.id for of_model in self.active.values() for c in of_model if not self.is_over(c)}
         return {
-            (definition, start): (tuple(counts), first, after, newest_ms)
-            for (definition, start), (counts, first, after, newest_ms) in self.panes.items()
-            if definition in active and not self.closed(start)
+            pane: (tuple(counts), first, after, newest_ms)
+            for pane, (counts, first, after, newest_ms) in self.panes.items()
+            if pane[0] in active and not self.closed(pane[2])
         }
 
     def is_over(self, counted: Counted) -> bool:
@@ -90,7 +99,8 @@ class Truth:
         """A plan takes effect."""
         begins = NEVER if self.newest_ms == NEVER else self.newest_ms + 1
         for planned in msgspec.msgpack.decode(payload, type=Plan).models:
-            baseline = DEFINITIONS[planned.baseline_id].baseline
+            definition = self.definitions.of_baseline[planned.baseline_id]
+            baseline = definition.baseline
             held = self.active.setdefault(baseline.model, [])
             if held and held[-1].baseline.number >= baseline.number:
                 continue
@@ -99,7 +109,7 @@ class Truth:
                     before.until_ms = (self.newest_ms - LATENESS_MS) // PANE_MS * PANE_MS
             for before in held[-1:]:
                 before.until_ms = max(begins, before.from_ms) + 2 * WINDOW_MS
-            held.append(Counted(baseline, begins))
+            held.append(Counted(definition, begins))
 
     def take(self, offset: int, prediction: Prediction) -> None:
         """Fold one prediction."""
@@ -110,30 +120,40 @@ class Truth:
         start_ms = 0 if event_time_ms is None else event_time_ms - event_time_ms % PANE_MS
         if prediction.reason is None and not self.closed(start_ms):
             self.rows[model, start_ms].append(prediction)
-        reason = prediction.reason if not model or model in self.active else "unknown_model"
+        reason = prediction.reason
+        if model and model not in self.active and not self.learns:
+            reason = "unknown_model"
         if reason is not None:
             self.dead[reason] += 1
             self.letters.append((offset, reason))
             return
-        owners = [c for c in self.active[model] if c.owns(start_ms)]
+        owners = [c for c in self.active.get(model, ()) if c.owns(start_ms)]
         if self.closed(start_ms):
             self.late += 1
+        elif model not in self.active:
+            self.learning += 1
         elif owners:
-            self.counted += 1
-            self.over_sla += model == "k" and prediction.is_over_sla
+            self._count(offset, prediction, start_ms, owners)
         else:
             self.ignored += 1
-        for owner in [] if self.closed(start_ms) else owners:
-            new = [0] * width_of(owner.baseline), offset, 0, self.newest_ms
-            counts, first, _, newest_ms = self.panes.get((owner.id, start_ms), new)
-            for at in flat_bins(owner.baseline, prediction):
-                counts[at] += 1
-            self.panes[owner.id, start_ms] = counts, first, offset + 1, newest_ms
+
+    def _count(self, offset: int, prediction: Prediction, start_ms: int, owners: list[Counted]) -> None:
+        self.counted += 1
+        self.over_sla += prediction.model == "k" and prediction.is_over_sla
+        newest = self.active[prediction.model][-1].definition
+        keys = zip(own_values(newest), segments_of(newest, prediction), strict=True)
+        self.other.update((prediction.model, key) for key, segment in keys if segment.endswith("=other"))
+        for definition in [owner.definition for owner in owners]:
+            for segment in ("", *segments_of(definition, prediction)):
+                new = [0] * width_of(definition), offset, 0, self.newest_ms
+                counts, first, _, newest_ms = self.panes.get((definition.id, segment, start_ms), new)
+                for at in flat_bins(definition, prediction):
+                    counts[at] += 1
+                self.panes[definition.id, segment, start_ms] = counts, first, offset + 1, newest_ms
 
 
-def truth(records: Sequence[Record], history: Sequence[tuple[str, int, bytes | int]], upto: int) -> Truth:
-    """What a partition that went through `history` has counted of the records below `upto`."""
-    state = Truth()
+def truth(state: Truth, records: Sequence[Record], history: Sequence[tuple[str, int, bytes | int]], upto: int) -> Truth:
+    """What a partition that went through `history` has counted of the records below `upto`; `state`: a fresh one."""
     ahead = list(history)
     offset = 0
     while True:

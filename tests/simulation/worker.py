@@ -5,10 +5,12 @@ beside the folding; an idle check of a source that was read to its end.
 """
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from stream.alerts.request_book import RequestBook
+from stream.alerts.silences import Requests
 from stream.baselines.baseline import Baseline
 from stream.durable.owner import Owner
 from stream.ingest.plan import Plan
@@ -19,6 +21,8 @@ from tests.simulation.recorded import changelog_of, recorded_fold
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
+
+SILENCES: Final = Source("silences", 0)
 
 
 class Consumer:
@@ -103,6 +107,7 @@ class Holder:
     async def _run(self, world: "World") -> None:
         if world.calm or world.random.random() < 0.5:
             self.worker.seen = len(world.registered)  # `baselines` has been read to its end; else the reader is slow
+        self.worker.hear()
         acknowledged = world.testimony.acknowledged.get(self.source)
         start = await self.owner.take(getattr(self.fold, "set_incarnation", None))
         if acknowledged is not None:
@@ -168,9 +173,10 @@ class Worker:
     def __init__(self, world: "World", name: str) -> None:
         self.name = name
         self.paused = False
-        self.alive = True
         self.holders: list[Holder] = []
         self.seen = world.known_from_start  # how many entries of `baselines` it has read
+        self._heard = 0  # to where it has read `silences`
+        self._book = RequestBook()
         self._world = world
 
     def wanted(self) -> Plan:
@@ -180,6 +186,17 @@ class Worker:
     def find_baseline(self, baseline_id: str) -> Baseline | None:
         """A baseline that it has read."""
         return next((b for b in self._world.registered[: self.seen] if b.id == baseline_id), None)
+
+    def hear(self) -> None:
+        """Read to its end what people say of alerts."""
+        partition = self._world.cluster.partition(SILENCES)
+        for message in partition.kept(self._heard, partition.end):
+            self._heard = message.offset + 1
+            self._book.add(message)
+
+    def requests(self) -> Requests:
+        """What it has read of it."""
+        return self._book.requests
 
     async def learn(self, what: str) -> None:
         """Wait until more of `baselines` has been read."""
@@ -192,6 +209,5 @@ class Worker:
 
     def kill(self) -> None:
         """`kill -9`: nothing more is done; what was sent may still land, in part."""
-        self.alive = False
         for holder in list(self.holders):
             holder.stop()

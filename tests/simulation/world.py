@@ -7,7 +7,7 @@ then calm, in which whoever still owns a partition reads to the end. Then the or
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 from typing import Any, Protocol
 from unittest.mock import patch
@@ -18,18 +18,23 @@ from stream.baselines.baseline import Baseline
 from stream.count import counter
 from stream.count.counter import CountOutputs
 from stream.durable import changelog
+from stream.durable.log import Outgoing
 from stream.durable.owner import Superseded
 from stream.errors import TopicRecreated
-from stream.evaluate.publisher import EvaluateOutputs
+from stream.evaluate.publisher import EvaluateOutputs, PublishedAlert
 from stream.evaluate.settings import ModelSettings
 from stream.ingest.dead_letter import DeadLetterTopic
 from stream.ingest.plan import Plan, PlannedModel
 from stream.ingest.settings import IngestSettings
+from stream.records.settings import CountingSettings
 from stream.records.source import Message, Source
 from tests.simulation.kernel import Task
 from tests.simulation.log import Cluster, Faults, SendFailed
+from tests.simulation.recorded import History
+from tests.simulation.shape import Shape
 from tests.simulation.testimony import Testimony
 from tests.simulation.traffic import K1, M1, M2, M3, SKEW_MS, WINDOW_MS, counting_of, input_log
+from tests.simulation.truth import Definitions
 from tests.simulation.worker import Holder, Worker
 
 MODEL_SETTINGS = ModelSettings(
@@ -46,52 +51,6 @@ class Stuck(AssertionError):
     """The calm part did not come to an end."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shape:
-    """What kind of world a seed makes."""
-
-    sources: int
-    partials: int
-    promotions: int  # further baselines of the model, while it runs
-    events: int
-    markers: bool
-    steps: int
-    min_snapshot_bytes: int
-    max_record_bytes: int  # of deltas and partials, before they are cut
-    kills: int
-    zombies: bool
-    idle: bool  # also before the end
-    retention: bool
-    faults: Faults
-
-    @classmethod
-    def of(cls, random: Random) -> "Shape":
-        """A world of any kind."""
-        zombies = random.random() < 0.6
-        retention = not zombies and random.random() < 0.3
-        return cls(
-            sources=random.choice((1, 2, 2, 3)),
-            partials=random.choice((1, 1, 2)),
-            promotions=random.choice((0, 1, 1, 2)),
-            events=random.choice((8, 16, 30)),
-            markers=random.random() < 0.4,
-            steps=random.choice((150, 400, 900)),
-            min_snapshot_bytes=random.choice((0, 400, 1_500)),
-            max_record_bytes=random.choice((1, 60, 10_000)),
-            kills=random.choice((0, 1, 3, 6)),
-            zombies=zombies,
-            idle=random.random() < 0.5,
-            retention=retention,
-            faults=Faults(
-                fail=random.choice((0.0, 0.01)),
-                repeat=random.choice((0.0, 0.0, 0.1)),
-                low_end=0.0 if retention else random.choice((0.0, 0.3)),
-                lose_batch=random.choice((0.0, 0.1)),
-                land_late=0.0 if retention else random.choice((0.0, 0.7)),
-            ),
-        )
-
-
 class Entry(Protocol):
     """One offset of an input."""
 
@@ -104,6 +63,7 @@ class World:
     """Everything that one seed makes: here, predictions that nobody labels."""
 
     last_timers: tuple[str, ...] = ("settle", "checkpoint", "idle", "checkpoint")  # of the calm
+    ingest = INGEST
     known_from_start = 0  # entries of `baselines` that every process has read before it takes anything
 
     def __init__(self, seed: int, **shape: Any) -> None:
@@ -120,6 +80,7 @@ class World:
         self.partials = [Source("partials", p) for p in range(self.shape.partials)]
         self.stages: list[list[Source]] = [self.sources, self.partials]  # what is folded, in order
         self._begin()
+        self.to_register = self.baselines[len(self.registered) :]
         self.workers: list[Worker] = []
         self.holder_of: dict[Source, Holder] = {}  # whom the group knows as owner
         self.count_outputs = CountOutputs(
@@ -159,17 +120,40 @@ class World:
         """How windows are judged."""
         return MODEL_SETTINGS
 
+    def counting_of(self, baseline: Baseline) -> CountingSettings:
+        """How a model is counted."""
+        return counting_of(baseline)
+
+    @property
+    def definitions(self) -> Definitions:
+        """What everybody counts with, at one time or another."""
+        return Definitions(self.baselines, self.counting_of)
+
     def plan_after(self, seen: int) -> Plan:
         """What a worker that has read so much of the registry would count with."""
         held = self._plans.get(seen)
         if held is None:
-            newest = {b.key: b for b in self.registered[:seen]}
+            in_order = sorted(self.registered[:seen], key=lambda b: b.number)
+            newest = {b.key: b for b in in_order}
             planned = [self._planned(b) for b in newest.values()]
-            held = self._plans[seen] = Plan(INGEST, sorted(planned, key=lambda p: p.baseline_id))
+            held = self._plans[seen] = Plan(self.ingest, sorted(planned, key=lambda p: p.baseline_id))
         return held
 
+    @property
+    def nobody_is_behind(self) -> bool:
+        """Whether nobody writes without having read what was written: no zombies, nothing that lands late."""
+        return not (self.shape.zombies or self.shape.retention or self.shape.faults.land_late)
+
+    @property
+    def activations_last(self) -> bool:
+        """Whether what an evaluate has said is said again by all later ones: here nothing changes what they say."""
+        return True
+
+    def look_at(self, said: Sequence[Outgoing], told: Sequence[PublishedAlert], history: History) -> None:
+        """What an evaluate that reads in peace says of one record, after which activations."""
+
     def _planned(self, baseline: Baseline) -> PlannedModel:
-        return PlannedModel(baseline.id, counting_of(baseline), WINDOW_MS)
+        return PlannedModel(baseline.id, self.counting_of(baseline), WINDOW_MS)
 
     # -- one schedule
 
@@ -297,8 +281,8 @@ class World:
         worker.holders.append(holder)
 
     def _register(self) -> None:
-        if len(self.registered) < len(self.baselines) and self.random.random() < 0.5:
-            self.registered.append(self.baselines[len(self.registered)])
+        if self.to_register and self.random.random() < 0.5:
+            self.registered.append(self.to_register.pop(0))
             self.say(f"registered: {self.registered[-1].id}")
 
     def _tell(self) -> None:
@@ -345,7 +329,8 @@ class World:
         self.calm = True
         self.cluster.faults = Faults()
         self._wake()
-        self.registered = list(self.baselines)
+        self.registered += self.to_register
+        self.to_register = []
         for source in self.stages[0]:
             entries = self.cluster.partition(source).entries
             entries += [r.message for r in self.input_of(source)[len(entries) :]]
@@ -356,6 +341,7 @@ class World:
             holder.stop()
         for worker in self.workers:
             worker.seen = len(self.registered)
+            worker.hear()
         for topic in self.stages:
             for what in self.last_timers:
                 self._settle(topic)
@@ -373,9 +359,9 @@ class World:
             while self.go_on():
                 if self.steps > limit:
                     raise Stuck("there is always something left to do")
-            owners = [h for h in self._holders() if h.source in sources]
-            behind = [h for h in owners if h.behind()]
-            if len(owners) == len(sources) and not behind:
+            owners, alive = [self.holder_of[source] for source in sources], self._holders()
+            behind = [h for h in owners if h in alive and h.behind()]
+            if all(h in alive for h in owners) and not behind:
                 return
             for holder in behind:  # what got lost is fetched again
                 self._seek_again(holder, limit)

@@ -16,6 +16,7 @@ remarks.py           what the numbers do not say themselves
 page.py              what `--html` writes: pictures over the windows
 performance_page.py  its part about labels
 quality_page.py      its part about data quality and throughput
+segment_page.py      its part about segments
 comparison_page.py   its part about episodes and incidents
 picture.py           one picture
 """

@@ -1,10 +1,11 @@
 """Old rules beside new ones, and what each made of the marked incidents: tables of words, for text and for the page."""
 
+import statistics
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from stream.backtest.alerts import within
-from stream.backtest.result import BacktestResult, EpisodeResult
+from stream.backtest.result import BacktestResult, EpisodeResult, WindowResult
 from stream.backtest.score import IncidentResult, ScoreResult
 from stream.records.times import duration_words
 
@@ -55,6 +56,30 @@ def summary_table(results: Sequence[BacktestResult]) -> Table:
     if scores:
         lines += [[name, *(read(s) for s in scores)] for name, read in _scored(scores)]
     return [head, *lines]
+
+
+def segment_table(result: BacktestResult) -> Table:
+    """What became of each segment; no row without segments."""
+    windows: dict[str, list[WindowResult]] = {}
+    for one in (part for window in result.windows for part in window.segments):
+        windows.setdefault(one.segment, []).append(one)
+    if not windows:
+        return []
+    head = ["segment", "windows with rows", "median rows", "highest PSI", "windows in alert", "episodes"]
+    return [head, *(_of_segment(result, segment, parts) for segment, parts in sorted(windows.items()))]
+
+
+def _of_segment(result: BacktestResult, segment: str, parts: Sequence[WindowResult]) -> list[str]:
+    rows = [part.n for part in parts if part.n]
+    highest = max((v for part in parts for v in part.psi.values() if v is not None), default=None)
+    return [
+        segment,
+        str(len(rows)),
+        f"{statistics.median(rows):.0f}" if rows else NONE,
+        NONE if highest is None else f"{highest:.3f}",
+        str(sum(bool(part.alerts) for part in parts)),
+        str(sum(episode.segment == segment for episode in result.episodes)),
+    ]
 
 
 def in_alert(result: BacktestResult) -> int:

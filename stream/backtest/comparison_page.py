@@ -2,7 +2,7 @@
 
 import html
 
-from stream.backtest.comparison import Table, both, episode_table, incident_table, summary_table
+from stream.backtest.comparison import Table, both, episode_table, incident_table, segment_table, summary_table
 from stream.backtest.picture import HEIGHT, Axis
 from stream.backtest.result import BacktestResult
 from stream.backtest.text import check_words
@@ -11,7 +11,7 @@ from stream.backtest.text import check_words
 def comparison_section(result: BacktestResult) -> str:
     """As HTML: the counts of each set of rules, what became of each incident, and every episode."""
     results = both(result)
-    parts = [_table(summary_table(results)), _table(incident_table(results))]
+    parts = [_table(summary_table(results)), _table(segment_table(result)), _table(incident_table(results))]
     for one in results:
         if one.episodes:
             title = f"Would-be alerts by {html.escape(one.rules.name)}: {len(one.episodes)}"

@@ -1,7 +1,7 @@
 """Two files as columns that go together: what counts as normal, and what is judged."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +12,15 @@ import pyarrow as pa
 
 from stream.backtest.labels import FileLabels, label_times_ms
 from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries
-from stream.baselines.columns import CategoricalColumn, Kind, NumericColumn, kind_of, numeric_column, time_column_ms
+from stream.baselines.columns import (
+    CategoricalColumn,
+    Kind,
+    NumericColumn,
+    categorical_column,
+    kind_of,
+    numeric_column,
+    time_column_ms,
+)
 from stream.baselines.create import (
     Binning,
     PredictionColumns,
@@ -25,7 +33,16 @@ from stream.baselines.create import (
 from stream.baselines.files import read_table
 from stream.baselines.labels import label_values
 from stream.baselines.provenance import provenance, sha256_of_files
-from stream.baselines.roles import Assigned, Roles, assign_roles, find_time, no_such_column
+from stream.baselines.roles import (
+    SEGMENT_PREFIX,
+    Assigned,
+    Roles,
+    assign_roles,
+    find_time,
+    has_segment_column,
+    no_such_column,
+)
+from stream.baselines.segment_learning import with_segments
 from stream.errors import InputError
 from stream.records.prediction import ModelColumns, ModelKey
 
@@ -40,6 +57,8 @@ class ColumnNames:
     # without it in the baseline nothing is known to compare with, without it in the judged file there is the estimate
     label_time: str | None = None  # the judged file's column that says when a label became known
     latency: str | None = None  # its column that says how long an answer took, in ms; compared with no baseline
+    segments: tuple[str, ...] = ()  # keys by whose values the rows are judged apart, too
+    needs_segments: bool = True  # if not, a key that a file has no column of is left out
 
     def checked(self) -> Roles:
         """The roles; the columns that are the judged file's alone are no features.
@@ -64,6 +83,7 @@ class BacktestInput:
     time_ms: npt.NDArray[np.int64] | None  # shape (rows,), event time; None: the file has none
     notes: tuple[str, ...]  # what was left out and why; what is not known of healthy windows
     labels: FileLabels | None = None  # None: nobody asked for them
+    segments: Mapping[str, CategoricalColumn] = field(default_factory=dict)  # by key: the values of the judged rows
 
     @property
     def rows(self) -> int:
@@ -91,7 +111,8 @@ def read_input(baseline_path: Path, path: Path, named: ColumnNames, binning: Bin
         InputError: a file cannot be read, or the two do not go together.
     """
     normal, judged = _of_one_type(read_table(baseline_path), read_table(path))
-    roles = named.checked()
+    keys, lacking = _segment_keys(named, normal, judged, (baseline_path, path))
+    roles = replace(named.checked(), segments=keys)
     _check_given(roles, normal, judged, path, (named.label_time, named.latency))
     assigned = assign_roles(normal, _within(roles, normal))
     if roles.label is not None and assigned.answer is None:
@@ -105,7 +126,8 @@ def read_input(baseline_path: Path, path: Path, named: ColumnNames, binning: Bin
         data_sha256=sha256_of_files([baseline_path]),
         span_ms=span_ms(columns),
     )
-    baseline = baseline_of(columns, BACKTEST_KEY, made, binning, answer_name=assigned.answer_column)
+    whole = baseline_of(columns, BACKTEST_KEY, made, binning, answer_name=assigned.answer_column)
+    baseline = with_segments(whole, columns) if keys else whole
     times, wrong = _normal_times(normal, assigned.time)
     return BacktestInput(
         baseline=msgspec.structs.replace(baseline, number=1),
@@ -113,9 +135,31 @@ def read_input(baseline_path: Path, path: Path, named: ColumnNames, binning: Bin
         normal_times=wrong,
         columns=_with_latency(_judged_columns(judged, assigned, baseline), judged, named.latency, path),
         time_ms=None if time is None else time_column_ms(time, judged.column(time)),
-        notes=assigned.notes + _left_out(judged, normal, roles, time),
+        notes=assigned.notes + lacking + _left_out(judged, normal, roles, time),
         labels=_labels(judged, assigned, roles, named.label_time, path),
+        segments={key: _segment_values(judged, key, column) for key, column in assigned.segments},
     )
+
+
+def _segment_keys(
+    named: ColumnNames, normal: pa.Table, judged: pa.Table, paths: tuple[Path, Path]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The keys that both files have a column of, and what is to be said of the others."""
+    lacking: dict[str, Path] = {}
+    for table, path in zip((normal, judged), paths, strict=True):
+        for key in (key for key in named.segments if not has_segment_column(table, key)):
+            if named.needs_segments:
+                raise _located(no_such_column(key, table.column_names), path)
+            lacking.setdefault(key, path)
+    notes = (f"{path} has no column of the segment key {key!r}: it is left out" for key, path in lacking.items())
+    return tuple(key for key in named.segments if key not in lacking), tuple(notes)
+
+
+def _segment_values(judged: pa.Table, key: str, column: str) -> CategoricalColumn:
+    """Of a feature from its column; else from `segment.KEY`, or the column of its name, whatever the other file has."""
+    own = f"{SEGMENT_PREFIX}{key}"
+    name = column if column in judged.column_names else own if own in judged.column_names else key
+    return categorical_column(key, judged.column(name))
 
 
 def _normal_columns(normal: pa.Table, assigned: Assigned, roles: Roles, path: Path) -> PredictionColumns:
@@ -263,8 +307,8 @@ def _time_of(table: pa.Table, roles: Roles, assigned: Assigned) -> str | None:
 def _left_out(judged: pa.Table, normal: pa.Table, roles: Roles, time: str | None) -> tuple[str, ...]:
     if roles.features is not None:
         return ()
-    known: Sequence[str] = [*normal.column_names, *roles.ignore, time or "", roles.label or ""]
-    new = [name for name in judged.column_names if name not in known]
+    known: Sequence[str] = [*normal.column_names, *roles.ignore, time or "", roles.label or "", *roles.segments]
+    new = [name for name in judged.column_names if name not in known and not name.startswith(SEGMENT_PREFIX)]
     if not new:
         return ()
     what = f"column {new[0]} is" if len(new) == 1 else f"columns {', '.join(new)} are"

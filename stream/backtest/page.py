@@ -14,6 +14,7 @@ from stream.backtest.performance_page import performance_section
 from stream.backtest.picture import Axis, limit_line, lines, mark, picture
 from stream.backtest.quality_page import quality_section
 from stream.backtest.result import BacktestResult, WindowResult
+from stream.backtest.segment_page import segment_section
 from stream.backtest.text import check_words
 from stream.evaluate.settings import ModelSettings
 
@@ -55,6 +56,7 @@ def page(result: BacktestResult, settings: ModelSettings, title: str, *, regress
 {performance_section(result.windows, result.baseline, regression=regression)}
 {pictures}
 {quality_section(result.windows, bands)}
+{segment_section(result.windows, bands)}
 </body>
 </html>
 """

@@ -7,14 +7,18 @@ Cost: about 0.6 ms a window and 0.3 us a label; windows that overlap do not coun
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from stream.backtest.inputs import BacktestInput
 from stream.backtest.labels import NEVER, FileLabels
+from stream.backtest.rule_sets import RuleSet
 from stream.baselines.performance import performance_definition
+from stream.baselines.segment_labels import of_segment
+from stream.baselines.segmentation import Segmentation
 from stream.errors import InputError
 from stream.evaluate.label_coverage import LabelCoverage
 from stream.evaluate.performance_evaluator import (
@@ -24,10 +28,9 @@ from stream.evaluate.performance_evaluator import (
     performance_baseline,
 )
 from stream.evaluate.performance_report import JudgedPerformance
-from stream.evaluate.settings import ModelSettings
 from stream.join.registers import Pairs, pair_counters
 from stream.records.performance import Counts, Sections
-from stream.records.settings import CountingSettings, OutcomeSettings
+from stream.records.settings import OutcomeSettings
 
 Times = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.int64]  # numbers of rows
@@ -37,39 +40,45 @@ NO_WAITING: Final = OutcomeSettings(
 )
 
 
+class Moments(NamedTuple):
+    """When things happen to each row, in what windows are cut by (ms, or rows); shape (rows,) each."""
+
+    made: Times  # when its prediction was made
+    came: Times  # when its label came, never before that; NEVER: it has none
+
+
 class LabelWindows:
-    """The labels of a file over windows that move on."""
+    """The labels of a file, or of one segment of it, over windows that move on."""
 
     def __init__(
-        self,
-        given: BacktestInput,
-        labels: FileLabels,
-        settings: ModelSettings,
-        counting: CountingSettings,
-        *,
-        made: Times,
-        came: Times,
+        self, given: BacktestInput, rules: RuleSet, moments: Moments, segment: str = "", rows: Rows | None = None
     ) -> None:
         """Prepare the rows.
 
         Args:
-            given: both files.
-            labels: of the judged one.
-            settings: the window and the rules.
-            counting: the panes.
-            made: shape (rows,): when each prediction was made, in what windows are cut by (ms, or rows).
-            came: shape (rows,): when its label came, never before `made`; NEVER: it has none.
+            given: both files, with labels.
+            rules: the windows, and how they are judged.
+            moments: of the rows.
+            segment: whose labels; "" for all.
+            rows: those of the segment, ascending; None: all.
         """
-        definition = performance_definition(given.baseline, counting, settings.window_ms, NO_WAITING, 1)
-        assert definition is not None, "labels are refused for a model without answers"
-        self._given, self._labels, self._made = given, labels, made
-        self._definition, self._sections = definition, Sections.of(definition)
-        self._baseline = performance_baseline(given.baseline, definition)
-        self._rules = settings.performance_at(given.baseline, counting.pane_ms)
-        usable = np.flatnonzero(np.isfinite(given.answers))  # an answer that is none waits for no label
-        labelled = usable[came[usable] != NEVER]
-        self._predictions = np.sort(made[usable])
-        self._pairs = _Sliding(labelled, came[labelled], self._count_pairs)
+        assert given.labels is not None, "nobody asked for labels"
+        segmentation = Segmentation.of(given.baseline, rules.segments)
+        whole = performance_definition(given.baseline, rules.counting, rules.settings.window_ms, NO_WAITING, 1)
+        assert whole is not None, "labels are refused for a model without answers"
+        self._given, self._labels = given, given.labels
+        self._definition = msgspec.structs.replace(whole, segments=(segment,) if segment else ())
+        self._sections = Sections.of(self._definition)
+        compared_with = of_segment(given.baseline, segmentation, segment) if segment else given.baseline
+        self._baseline = performance_baseline(compared_with, self._definition)
+        parts = 1 + (len(segmentation.names) if segmentation.keeps_labels_apart else 0)
+        self._rules = rules.settings.performance_at(compared_with, rules.hop.pane, parts)
+        mine = np.arange(given.rows, dtype=np.int64) if rows is None else rows
+        usable = mine[np.isfinite(given.answers[mine])]  # an answer that is none waits for no label
+        labelled = usable[moments.came[usable] != NEVER]
+        self._made = moments.made
+        self._predictions = np.sort(moments.made[usable])
+        self._pairs = _Sliding(labelled, moments.came[labelled], self._count_pairs)
 
     def evaluate(self, start: int, end: int, *, complete: bool) -> PerformanceEvaluation:
         """Work out the labels that came in [start, end), no earlier than those of the call before.

@@ -1,15 +1,16 @@
 """How a file is judged: windows and limits, from a configuration and what the caller says instead."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from detectors import Smoothing
 from detectors.budget import FalseAlarmBudget
 from stream.alerts.rules import BUDGET, LatencyRule, alert_rules_of
 from stream.baselines.baseline import Baseline
 from stream.baselines.season import Season, SeasonKind, timezone_complaint
+from stream.baselines.segmentation import Segmentation
 from stream.config import AlertKeys, CheckKeys, Config, LatencyKeys, ModelConfig, PsiKeys, WorseKeys, load_config
 from stream.config.budget_keys import Rule
 from stream.config.durations import format_duration
@@ -17,11 +18,12 @@ from stream.config.key_types import LONGEST_LATENCY_MS
 from stream.config.quality_keys import QualityKeys, ThroughputKeys
 from stream.errors import InputError
 from stream.evaluate.settings import ModelSettings, model_settings
-from stream.records.settings import CountingSettings
+from stream.records.settings import CountingSettings, SegmentSettings, segment_settings
 
 DEFAULTS: Final = "defaults"  # the name of the rules without a configuration
 MOST_SETS: Final = 2
 NO_SEASON: Final = "none"
+MOST_FREQUENT: Final = 10  # values of a key that have a segment of their own, unless the configuration says which
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,7 @@ class Asked:
     timezone: str | None
     latency: bool  # whether latencies are judged
     sla_ms: int | None
+    segments: tuple[str, ...] | None = None  # keys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,18 +74,27 @@ class RuleSet:
     settings: ModelSettings
     latency_sla_ms: int | None  # None: latencies are not judged
     season: Season | None  # whose hours windows are compared with; None: with the whole baseline
+    segments: Mapping[str, SegmentSettings]  # by key: the parts of the traffic that are judged beside the whole
 
     @property
     def counting(self) -> CountingSettings:
         """What is counted where; in a file nothing is late."""
         return CountingSettings(
-            pane_ms=self.hop.pane, allowed_lateness_ms=0, max_clock_skew_ms=0, latency_sla_ms=self.latency_sla_ms
+            pane_ms=self.hop.pane,
+            allowed_lateness_ms=0,
+            max_clock_skew_ms=0,
+            latency_sla_ms=self.latency_sla_ms,
+            segments=dict(self.segments),
         )
 
     @property
     def by_budget(self) -> bool:
         """Whether drift needs evidence, at a level that the false-alarm budget gives."""
         return self.settings.psi.rule == BUDGET
+
+    def having(self, keys: Collection[str]) -> Self:
+        """The rules without the segments of other keys: the files have no column of those."""
+        return replace(self, segments={key: one for key, one in self.segments.items() if key in keys})
 
     def refuse(self, baseline: Baseline) -> None:
         """Refuse a budget that the tests of this baseline's series cannot meet.
@@ -93,7 +105,8 @@ class RuleSet:
         if self.hop.by_rows:
             return
         try:
-            self.settings.budget.refuse(self.settings.tests(baseline), self.hop.pane)
+            parts = 1 + len(Segmentation.of(baseline, self.segments).names)
+            self.settings.budget.refuse(self.settings.tests(baseline, parts), self.hop.pane)
         except ValueError as problem:
             raise InputError(f"--false-alarms: {problem}") from None
 
@@ -120,7 +133,15 @@ def _rule_set(path: Path | None, asked: Asked) -> RuleSet:
         settings=_settings(of_model, config.smoothing, hop, asked),
         latency_sla_ms=_sla_ms(of_model.checks, asked),
         season=_season(of_model, hop, asked),
+        segments=_segments(of_model, asked),
     )
+
+
+def _segments(of_model: ModelConfig, asked: Asked) -> dict[str, SegmentSettings]:
+    configured = segment_settings(of_model)
+    if asked.segments is None:
+        return configured
+    return {key: configured.get(key, SegmentSettings(top=MOST_FREQUENT)) for key in sorted(asked.segments)}
 
 
 def _model(config: Config, name: str | None) -> str:

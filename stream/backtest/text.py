@@ -6,9 +6,17 @@ from typing import Final
 from stream.alerts.rules import LATENCY_SLA, PSI
 from stream.alerts.throughput_rule import THROUGHPUT
 from stream.backtest.alerts import AlertResult, within
-from stream.backtest.comparison import Table, both, episode_table, in_alert, incident_table, summary_table
+from stream.backtest.comparison import (
+    Table,
+    both,
+    episode_table,
+    in_alert,
+    incident_table,
+    segment_table,
+    summary_table,
+)
 from stream.backtest.result import BacktestResult, EpisodeResult, WindowResult
-from stream.evaluate.alert_groups import MOST_NAMED, listed
+from stream.evaluate.alert_groups import EVERY, MOST_NAMED, listed
 from stream.evaluate.performance_report import WORDS
 
 Cell = Callable[[WindowResult], str]
@@ -47,7 +55,7 @@ def text(result: BacktestResult, *, regression: bool) -> str:
         if one.episodes:
             title = f"would-be alerts by {one.rules.name}:" if len(results) > 1 else "would-be alerts:"
             parts.append([title, *aligned(episode_table(one, check_words))])
-    parts.append(aligned(incident_table(results)))
+    parts += [aligned(segment_table(result)), aligned(incident_table(results))]
     told_apart = len(results) > 1 or result.incidents is not None
     parts.append(aligned(summary_table(results)) if told_apart else [_in_short(result)])
     return "\n\n".join("\n".join(part) for part in parts if part)
@@ -100,7 +108,7 @@ def check_words(alert: AlertResult | EpisodeResult) -> str:
     if alert.check == THROUGHPUT:
         return THROUGHPUT
     subject = alert.subject
-    if isinstance(alert, EpisodeResult) and len(alert.subjects) > 1:
+    if isinstance(alert, EpisodeResult) and alert.subject == EVERY:
         subject = listed(alert.subjects, len(alert.subjects))
     return within(subject if alert.check == PSI else f"{_statistic(alert.check)} of {subject}", alert.segment)
 

@@ -8,13 +8,15 @@ import numpy.typing as npt
 
 from stream.backtest.course import FileCourse, FileRows, JudgedPart, rows_of
 from stream.backtest.inputs import BacktestInput
-from stream.backtest.performance import LabelWindows, came_by_row, came_by_time
+from stream.backtest.performance import LabelWindows, Moments, came_by_row, came_by_time
 from stream.backtest.rule_sets import Hop, RuleSet
 from stream.baselines.definition import Definition
+from stream.baselines.segmentation import Segmentation
 from stream.config.durations import format_duration
 from stream.count.panes import pane_starts
 from stream.errors import InputError
 from stream.evaluate.settings import ModelSettings
+from stream.records.prediction import ModelColumns
 from stream.records.times import rfc3339
 
 MAX_WINDOWS = 1_000_000
@@ -66,7 +68,15 @@ def judge_windows(given: BacktestInput, rules: RuleSet) -> Iterator[JudgedWindow
     Raises:
         InputError: by time, but the file has no times, spans no whole window, or far too many.
     """
-    yield from _by_rows(given, rules) if rules.hop.by_rows else _by_time(given, rules)
+    cut = replace(given, columns=_with_segments(given, rules))
+    yield from _by_rows(cut, rules) if rules.hop.by_rows else _by_time(cut, rules)
+
+
+def _with_segments(given: BacktestInput, rules: RuleSet) -> ModelColumns:
+    """The columns, with the segment keys that are no features."""
+    keys = Segmentation.of(given.baseline, rules.segments).keys
+    fields = [given.segments[key.name].recoded(key.values) for key in keys if key.feature is None]
+    return replace(given.columns, segments=np.column_stack(fields)) if fields else given.columns
 
 
 def _by_rows(given: BacktestInput, rules: RuleSet) -> Iterator[JudgedWindow]:
@@ -145,14 +155,21 @@ def _course(given: BacktestInput, rules: RuleSet, rows: FileRows) -> FileCourse:
 
 
 def _label_windows(given: BacktestInput, rules: RuleSet) -> dict[str, LabelWindows]:
+    """By segment, of the whole traffic under `""`; none where nobody asked for labels."""
     if given.labels is None:
         return {}
     if rules.hop.by_rows:
-        made, came = np.arange(given.rows, dtype=np.int64), came_by_row(given, given.labels)
+        moments = Moments(np.arange(given.rows, dtype=np.int64), came_by_row(given, given.labels))
     else:
         assert given.time_ms is not None, "refused before"
-        made, came = given.time_ms, came_by_time(given.time_ms, given.labels)
-    return {"": LabelWindows(given, given.labels, rules.settings, rules.counting, made=made, came=came)}
+        moments = Moments(given.time_ms, came_by_time(given.time_ms, given.labels))
+    found = {"": LabelWindows(given, rules, moments)}
+    segmentation = Segmentation.of(given.baseline, rules.segments)
+    for key in segmentation.keys if segmentation.keeps_labels_apart else ():
+        codes = key.codes(given.columns)
+        for code, segment in enumerate(key.segments):
+            found[segment] = LabelWindows(given, rules, moments, segment, np.flatnonzero(codes == code))
+    return found
 
 
 def _check_span(spans_ms: int, hop: Hop) -> None:

@@ -29,6 +29,10 @@ LATER: Final = {
 }
 
 RULE_HELP: Final = "Of every check: evidence at the false-alarm budget, or plain limits. Default: the configuration's."
+INCIDENTS_HELP: Final = "Marked incidents (CSV, YAML, JSON): start, end, name[, check, subject, segment]."
+SEGMENTS_HELP: Final = (
+    "Judge the most frequent values of these keys apart, too: columns KEY or segment.KEY. Default: the configuration's."
+)
 THRESHOLD_HELP: Final = "From which score on the model says positive; for precision and recall. Default: 0.5."
 
 
@@ -70,6 +74,7 @@ def _path(*flags: str, text: str, multiple: bool = False) -> Callable[[Callable[
 @click.option("--time", metavar="COL", help="Event time. By name: ts, timestamp, time. UTC without a zone.")
 @click.option("--ignore", metavar="A,B", callback=names, help="Columns to leave out.")
 @click.option("--categorical", metavar="A,B", callback=names, help="Features to count by their text.")
+@click.option("--segments", metavar="A,B", callback=names, help=SEGMENTS_HELP)
 @click.option("--bins", default="quantile:10", show_default=True, metavar="quantile:N", help="How the baseline is cut.")
 @click.option("--smoothing", metavar="half|epsilon:X", help="Of empty bins. Default: the configuration's, or half.")
 @click.option("--rule", type=click.Choice(["budget", "threshold"]), help=RULE_HELP)
@@ -80,7 +85,7 @@ def _path(*flags: str, text: str, multiple: bool = False) -> Callable[[Callable[
 @click.option("--timezone", metavar="ZONE", help="By whose clock, Europe/Berlin. Default: the configuration's, or UTC.")
 @_path("-c", "--config", multiple=True, text="Limits and windows (YAML); twice: old rules beside new ones.")
 @click.option("--model", metavar="NAME", help="Whose limits in a configuration. Default: the only one listed.")
-@_path("--incidents", "incidents_path", text="Marked incidents (CSV, YAML, JSON): start, end, name[, check, subject].")
+@_path("--incidents", "incidents_path", text=INCIDENTS_HELP)
 @_path("--html", "html_path", text="Also write a page with pictures over the windows.")
 @click.option("--scores", hidden=True, callback=_later, expose_value=False)
 @json_option
@@ -93,10 +98,18 @@ def command(**options: Any) -> int:
     """
     if options["baseline_path"] is None:
         raise InputError("--baseline FILE is needed: the rows that count as normal")
-    sets = rule_sets(options["config"], _asked(options))
+    asked = _asked(options)
+    sets = rule_sets(options["config"], asked)
     binning = _binning(options["bins"], options["threshold"])
-    named = ColumnNames(roles=_roles(options), label_time=options["label_time"], latency=options["latency"])
+    named = ColumnNames(
+        roles=_roles(options),
+        label_time=options["label_time"],
+        latency=options["latency"],
+        segments=tuple(sorted({key for rules in sets for key in rules.segments})),
+        needs_segments=asked.segments is not None,
+    )
     given = read_input(options["baseline_path"], options["file"], named, binning)
+    sets = [rules.having(given.segments) for rules in sets]
     if options["false_alarms"] is not None:
         for rules in sets:
             rules.refuse(given.baseline)
@@ -129,6 +142,7 @@ def _asked(options: dict[str, Any]) -> Asked:
         timezone=options["timezone"],
         latency=options["latency"] is not None,
         sla_ms=options["sla_ms"],
+        segments=options["segments"],
     )
 
 

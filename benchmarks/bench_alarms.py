@@ -1,45 +1,43 @@
 """False alarms on traffic in which nothing changed, and the delay until a shift is seen; all rules in one run.
 
-episodes    per 30 simulated days, with a 95 % interval, windows of 60 panes of a minute, evaluated every minute:
-            PSI > 0.1, PSI > 0.25, chi-squared p < .01, and the budget's rule at "1 per 30d" with three effects
+episodes    per 30 simulated days, with a 95 % interval, windows of 60 panes of a minute, evaluated every minute
 flights     real ones, their rows shuffled or their days permuted: windows of 1 h every 10 minutes
 p99         a service exactly at its limit: the quantile against the test of the count over the limit
 delay       median panes from a shift of one of 20 features until the rule alarms
 
 A month has its own seed, its own baseline of seven days and 30 days behind it. Episodes of one month share
 a baseline, so they are not quite Poisson: the interval is somewhat too narrow where one month dominates.
-An episode ends after a window's length without an alarm. All of the budget goes to the features.
+An episode ends after a window's length without an alarm. The rules: `alarm_rules.py`.
 """
 
 import argparse
+import json
 import os
 import platform
 import time
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import groupby
 from multiprocessing import get_context
+from pathlib import Path
+from typing import Self
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # matrices of 10 x 10: threads only get in each other's way
 
 import numpy as np
-import numpy.typing as npt
-from healthy_traffic import GENERATORS, NO_SHIFT, PANES_A_DAY, Counts, Shift, Traffic, Wander
-from scipy.stats import chi2, norm
+from alarm_delays import print_delays
+from alarm_rules import BASELINE_DAYS, BUDGET, MONTH_DAYS, RULES, WINDOW, Monitor, episodes, interval
+from healthy_traffic import GENERATORS, PANES_A_DAY, Counts, Traffic, Wander
+from scipy.stats import norm
 
-from detectors import Undefined, divergences, quantile_edges
-from detectors.budget import FalseAlarmBudget, level_of_rows
-from detectors.evidence import INDEPENDENT_ROWS, EvidenceTable, judge
+from detectors import Undefined, quantile_edges
+from detectors.evidence import EvidenceTable, judge
 from detectors.evidence_learning import learn_evidence
 from detectors.rates import minimum_detectable_rate, rate_overdispersion
 
-WINDOW, BASELINE_DAYS, MONTH_DAYS = 60, 7, 30
-BUDGET = FalseAlarmBudget.parse("1 per 30d")
-EFFECTS = (0.0, 0.02, 0.1)  # corrected PSI: none, told, warning
-RULES = ("PSI > .1", "PSI > .25", "chi2 p < .01", *(f"budget, {e:g}" for e in EFFECTS))
 YEAR_START_MS = 1_356_998_400_000  # 2013-01-01T00:00:00Z
 SUMMER_TIME_MS = 1_362_898_800_000, 1_383_458_400_000  # 2013-03-10T07:00Z to 2013-11-03T06:00Z
-Alarms = npt.NDArray[np.bool_]  # shape (rules, windows, features)
 
 
 @dataclass(frozen=True)
@@ -51,45 +49,34 @@ class Cell:
     features: int
     month: int
 
+    @property
+    def group(self) -> tuple[str, int, int]:
+        """What a line of the table is about."""
+        return self.kind, self.rows, self.features
+
     def rng(self) -> np.random.Generator:
-        """The cell's own chance."""
+        """The month's own chance."""
         return np.random.default_rng([20_260, zlib.crc32(self.kind.encode()), self.rows, self.features, self.month])
 
 
-class Monitor:
-    """All rules for windows of one length over one baseline."""
+@dataclass(frozen=True)
+class Month:
+    """What came of a cell's month; by rule where it is a tuple."""
 
-    def __init__(self, panes: Counts, window: int, level: float) -> None:
-        flat = panes.reshape(len(panes), -1)
-        starts = np.arange(panes.shape[1]) * panes.shape[2]
-        self.window, self._level = window, level
-        baseline = flat.sum(axis=0)
-        evidence = learn_evidence(flat, starts, window)
-        self._table = EvidenceTable(evidence, baseline, starts)
-        self._naive = EvidenceTable([INDEPENDENT_ROWS] * len(starts), baseline, starts)
+    cell: Cell
+    episodes: tuple[int, ...]
+    in_alarm: tuple[int, ...]  # evaluations
+    evaluations: int
 
-    def alarms(self, panes: Counts) -> Alarms:
-        """Of every window that ends in the panes but the first window - 1."""
-        sums = np.cumsum(panes.reshape(len(panes), -1), axis=0)
-        current = sums[self.window - 1 :].copy()
-        current[1:] -= sums[: -self.window]
-        psi = divergences(self._table.baseline, current, self._table.starts).psi
-        rows = self._table.total(current.astype(np.float64))
-        found = judge(self._table, current, psi)
-        level = level_of_rows(self._level, rows, self._table.freedom + 1)
-        naive = judge(self._naive, current, psi).x >= -np.log(0.01)
-        mine = [found.breaches(level, effect, self._table.guard) for effect in EFFECTS]
-        return np.stack([psi > 0.1, psi > 0.25, naive, *mine])
+    @classmethod
+    def of_json(cls, line: str) -> Self:
+        """As `asdict` has it."""
+        found = json.loads(line)
+        return cls(Cell(**found["cell"]), tuple(found["episodes"]), tuple(found["in_alarm"]), found["evaluations"])
 
 
-def episodes(alarms: npt.NDArray[np.bool_], window: int) -> int:
-    """How many: a new one begins after more than a window's length without an alarm."""
-    at = np.flatnonzero(alarms)
-    return int(len(at) > 0) + int((np.diff(at) > window).sum())
-
-
-def month(cell: Cell) -> tuple[Cell, npt.NDArray[np.int64], npt.NDArray[np.int64], int]:
-    """Episodes and evaluations in alarm by rule, and evaluations, of one simulated month."""
+def month(cell: Cell) -> Month:
+    """One simulated month."""
     traffic: Traffic = GENERATORS[cell.kind](cell.rng(), cell.features, cell.rows)
     level = BUDGET.level(1.0, 60_000, cell.features)
     baseline = np.concatenate([traffic.draw(PANES_A_DAY).astype(np.int32) for _ in range(BASELINE_DAYS)])
@@ -101,24 +88,21 @@ def month(cell: Cell) -> tuple[Cell, npt.NDArray[np.int64], npt.NDArray[np.int64
         any_feature.append(monitor.alarms(panes).any(axis=2))
         before = panes[-(WINDOW - 1) :]
     alarms = np.concatenate(any_feature, axis=1)
-    return cell, np.array([episodes(a, WINDOW) for a in alarms]), alarms.sum(axis=1), alarms.shape[1]
+    begun = tuple(episodes(a, WINDOW) for a in alarms)
+    return Month(cell, begun, tuple(alarms.sum(axis=1).tolist()), alarms.shape[1])
 
 
-def interval(count: int, months: float) -> tuple[float, float]:
-    """95 % of a Poisson rate (Garwood)."""
-    low = chi2.ppf(0.025, 2 * count) / 2 if count else 0.0
-    return low / months, chi2.ppf(0.975, 2 * count + 2) / 2 / months
-
-
-def row(name: str, per_month: npt.NDArray[np.int64], in_alarm: npt.NDArray[np.int64], n: int, months: float) -> str:
-    """One line of the table: episodes a month by rule, evaluations in alarm per 10,000."""
-    cells = []
+def row(name: str, months: list[Month], length: float) -> str:
+    """One line of the table: episodes a month by rule, evaluations in alarm per 10,000; `length` of one in months."""
+    cells, whole = [], length * len(months)
+    evaluations = sum(m.evaluations for m in months)
     for i in range(len(RULES)):
-        count = int(per_month[:, i].sum())
-        low, high = interval(count, months)
-        worst = f" max {per_month[:, i].max()}" if count and len(per_month) > 1 else ""
-        cells.append(f"{count / months:.3g} [{low:.2g}, {high:.2g}]{worst} ({in_alarm[i] / n * 1e4:.3g})")
-    return f"| {name} | {months:.3g} | " + " | ".join(cells) + " |"
+        each = [m.episodes[i] for m in months]
+        low, high = interval(sum(each), whole)
+        worst = f" max {max(each)}" if sum(each) and len(each) > 1 else ""
+        in_alarm = sum(m.in_alarm[i] for m in months) / evaluations * 1e4
+        cells.append(f"{sum(each) / whole:.3g} [{low:.2g}, {high:.2g}]{worst} ({in_alarm:.3g})")
+    return f"| {name} | {whole:.3g} | " + " | ".join(cells) + " |"
 
 
 def header() -> str:
@@ -127,21 +111,25 @@ def header() -> str:
     return "| " + " | ".join(titles) + " |\n|" + "--|" * len(titles)
 
 
-def print_false_alarms(cells: list[Cell], jobs: int) -> None:
-    """A line a kind, rows and features, as its months are done."""
+def print_false_alarms(cells: list[Cell], jobs: int, results: Path | None) -> None:
+    """A line a kind, rows and features, as soon as its months are done."""
     print("\nepisodes a month [95 % interval] worst month (evaluations in alarm per 10,000); budget 1 a month\n")
     print(header(), flush=True)
-    done: dict[tuple[str, int, int], list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], int]]] = {}
-    wanted: dict[tuple[str, int, int], int] = {}
-    for c in cells:
-        wanted[c.kind, c.rows, c.features] = wanted.get((c.kind, c.rows, c.features), 0) + 1
-    for cell, counts, in_alarm, n in mapped(month, cells, jobs):
-        key = cell.kind, cell.rows, cell.features
-        done.setdefault(key, []).append((counts, in_alarm, n))
-        if len(done[key]) == wanted[key]:
-            per_month, alarms = np.stack([d[0] for d in done[key]]), np.sum([d[1] for d in done[key]], axis=0)
-            name = f"{cell.kind}, {cell.rows:,} a pane, {cell.features} features"
-            print(row(name, per_month, alarms, sum(d[2] for d in done[key]), wanted[key]), flush=True)
+    for (kind, rows, features), months in groupby(simulated(cells, jobs, results), lambda m: m.cell.group):
+        print(row(f"{kind}, {rows:,} a pane, {features} features", list(months), 1.0), flush=True)
+
+
+def simulated(cells: list[Cell], jobs: int, results: Path | None) -> Iterator[Month]:
+    """In order; months that the file has are not simulated again, and those that are go there at once."""
+    known = [Month.of_json(line) for line in results.read_text().splitlines()] if results and results.exists() else []
+    done = {m.cell: m for m in known}
+    fresh = mapped(month, [c for c in cells if c not in done], jobs)
+    for cell in cells:
+        found = done.get(cell) or next(fresh)
+        if results and cell not in done:
+            with results.open("a") as file:
+                file.write(json.dumps(asdict(found)) + "\n")
+        yield found
 
 
 def mapped(function, arguments, jobs: int) -> Iterator:  # type: ignore[no-untyped-def, type-arg]  # a Pool's map
@@ -151,52 +139,6 @@ def mapped(function, arguments, jobs: int) -> Iterator:  # type: ignore[no-untyp
         return
     with get_context("spawn").Pool(jobs) as pool:
         yield from pool.imap(function, arguments)
-
-
-def delays(kind: str, shift: Shift, groups: int = 12, each: int = 10, features: int = 20) -> list[str]:
-    """Median panes to the first alarm of one shifted feature, by rule, and with three window lengths.
-
-    Every group has its own traffic and baseline, and each of its features is a repetition.
-    """
-    level = BUDGET.level(1.0, 60_000, features)
-    found: list[list[Alarms]] = [[] for _ in range(len(RULES) + 1)]
-    for group in range(groups):
-        rng = np.random.default_rng([7, zlib.crc32(kind.encode()), group])
-        traffic: Traffic = GENERATORS[kind](rng, each, 100)
-        baseline = traffic.draw(BASELINE_DAYS * PANES_A_DAY)
-        after = np.concatenate([traffic.draw(WINDOW, NO_SHIFT), traffic.draw(PANES_A_DAY, shift)])
-        one = Monitor(baseline, WINDOW, level).alarms(after)[:, 1:]
-        three = np.zeros_like(one[0])
-        for window in (WINDOW // 12, WINDOW // 4, WINDOW):
-            alarms = Monitor(baseline, window, level / 3).alarms(after[WINDOW - window :])
-            three |= alarms[RULES.index("budget, 0.02"), 1:]
-        for kept, alarms in zip(found, [*one, three], strict=True):
-            kept.append(alarms)
-    return [delay_of(np.concatenate(alarms, axis=1)) for alarms in found]
-
-
-def delay_of(alarms: Alarms) -> str:
-    """The median of columns of evaluations, and the share of them that alarmed at all."""
-    seen = alarms.any(axis=0)
-    delay = np.median(np.where(seen, alarms.argmax(axis=0) + 1, np.inf))
-    share = "" if seen.all() else f" ({seen.mean():.0%})"
-    return ("-" if np.isinf(delay) else f"{delay:.0f}") + share
-
-
-def print_delays() -> None:
-    """The shifts of the design, on independent and on autocorrelated traffic."""
-    titles = ["shift, 100 rows a pane", *RULES, "budget, 0.02, 3 lengths"]
-    print("\nmedian panes from the shift of one of 20 features to the alarm (share seen within 24 h), 120 repeats\n")
-    print("| " + " | ".join(titles) + " |\n|" + "--|" * len(titles), flush=True)
-    shifts = (
-        (".25 sd", Shift(mean=0.25)),
-        (".5 sd", Shift(mean=0.5)),
-        ("one bin +5 points", Shift(one_bin=0.05)),
-        ("missing 0 to 2 %", Shift(missing=0.02)),
-    )
-    for kind in ("independent", "autocorrelated"):
-        for name, shift in shifts:
-            print(f"| {kind}: {name} | " + " | ".join(delays(kind, shift)) + " |", flush=True)
 
 
 def flight_panes(order: str, seed: int) -> Counts:
@@ -234,14 +176,15 @@ def print_flights(permutations: int) -> None:
     print(header(), flush=True)
     for order, times in (("rows shuffled", 1), ("days permuted", permutations)):
         for window in (6, 144):
-            per_run, in_alarm, n = [], np.zeros(len(RULES), np.int64), 0
+            runs = []
             for seed in range(times):
                 panes = flight_panes(order, seed)
                 monitor = Monitor(panes[: 90 * 144], window, BUDGET.level(1.0, 600_000, panes.shape[1]))
                 alarms = monitor.alarms(panes[90 * 144 - window + 1 :]).any(axis=2)
-                per_run.append([episodes(a, window) for a in alarms])
-                in_alarm, n = in_alarm + alarms.sum(axis=1), n + alarms.shape[1]
-            print(row(f"{order}, {window // 6} h", np.array(per_run), in_alarm, n, times * 275 / 30), flush=True)
+                begun = tuple(episodes(a, window) for a in alarms)
+                cell = Cell(order, 0, panes.shape[1], seed)
+                runs.append(Month(cell, begun, tuple(alarms.sum(axis=1).tolist()), alarms.shape[1]))
+            print(row(f"{order}, {window // 6} h", runs, 275 / 30), flush=True)
 
 
 def print_rates(months: int) -> None:
@@ -294,6 +237,7 @@ def main() -> None:
     options.add_argument("--rows", type=int, nargs="+", default=[10, 100, 1_000], help="rows a pane")
     options.add_argument("--kinds", nargs="+", default=list(GENERATORS), choices=list(GENERATORS), metavar="KIND")
     options.add_argument("--permutations", type=int, default=2, help="of the flights' days, 9 months each; 0: none")
+    options.add_argument("--results", type=Path, help="file of the months done, a line of JSON each; they are kept")
     options.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     options.add_argument("--no-delays", action="store_true", help="leave out the table of delays")
     given = options.parse_args()
@@ -309,7 +253,7 @@ def main() -> None:
         for i in range(months)
     ]
     if cells:
-        print_false_alarms(cells, given.jobs)
+        print_false_alarms(cells, given.jobs, given.results)
     if given.permutations:
         print_flights(given.permutations)
     if given.months:

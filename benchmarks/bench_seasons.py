@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Iterator
 
 import numpy as np
-from bench_alarms import episodes, interval
+from alarm_rules import episodes, interval
 from healthy_traffic import BINS, Counts, Values, Wander, shares_of
 
 from detectors.budget import FalseAlarmBudget, level_of_rows

@@ -41,8 +41,11 @@ class SeasonFrame:
 
     def expected(self, panes: Integers) -> Values:
         """What is normal in each pane: its rows times the shares of its slot; shape (panes, bins)."""
-        counts = np.zeros((self._slot_count, panes.shape[1]), np.int64)
-        np.add.at(counts, self.slots, panes)
+        if self._slot_count == 1:
+            counts = panes.sum(axis=0, dtype=np.int64)[None]
+        else:
+            counts = np.zeros((self._slot_count, panes.shape[1]), np.int64)
+            np.add.at(counts, self.slots, panes)
         found: Values = self.rows[:, None] * SlotShares.of(counts, self._slot_rows).shares[self.slots]
         return found
 

@@ -10,7 +10,7 @@ from healthy_traffic import Counts
 from scipy.stats import chi2
 
 from detectors import divergences
-from detectors.budget import FalseAlarmBudget, level_of_rows
+from detectors.budget import FalseAlarmBudget
 from detectors.evidence import EvidenceTable, judge
 from detectors.evidence_learning import learn_evidence
 
@@ -47,7 +47,7 @@ class Monitor:
         psi = divergences(self._table.baseline, current, self._table.starts).psi
         rows = self._table.total(current.astype(np.float64))
         found = judge(self._table, current, psi)
-        level = level_of_rows(self._level, rows, self._table.freedom + 1)
+        level = self._table.level(self._level, rows)
         mine = [found.breaches(level, effect, self._table.guard) for effect in EFFECTS]
         return np.stack([psi > 0.1, psi > 0.25, self._g(current, rows) > self._chi2_limit, *mine])
 

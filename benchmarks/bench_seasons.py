@@ -20,7 +20,7 @@ import numpy as np
 from alarm_rules import episodes, interval
 from healthy_traffic import BINS, Counts, Values, Wander, shares_of
 
-from detectors.budget import FalseAlarmBudget, level_of_rows
+from detectors.budget import FalseAlarmBudget
 from detectors.evidence import EvidenceTable, judge
 from detectors.evidence_learning import learn_evidence
 from detectors.season import SlotShares
@@ -72,7 +72,7 @@ class Judge:
                 here = slice(i, i + WINDOW)
                 in_slot = np.bincount(slot[here], weights=rows[here], minlength=SLOTS).astype(np.int64)
                 table = table.against(self._slots.mixed(in_slot))
-            level = level_of_rows(LEVEL, np.array(float(window[:BINS].sum())), table.freedom + 1)
+            level = table.level(LEVEL, np.array(float(window[:BINS].sum())))
             found.append(judge(table, window).breaches(level, EFFECT, table.guard))
         return np.array(found)
 

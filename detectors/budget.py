@@ -135,7 +135,7 @@ def level_of_rows(level: PerSeries | float, rows: PerSeries, bins: PerSeries) ->
 
     Args:
         level: of the test.
-        rows: of the window, any shape.
+        rows: of the window, any shape; of rows that come alike, as many independent ones as they are worth.
         bins: that the baseline has rows in, broadcast against `rows`.
 
     >>> level_of_rows(1e-6, np.array([199.0, 200.0]), np.array([10.0, 10.0])).tolist()

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betaincinv
 
+from detectors.budget import level_of_rows
 from detectors.divergence import psi_of_series
 from detectors.errors import ShapeMismatch
 from detectors.tail_laws import minus_log_f_tail
@@ -153,6 +154,23 @@ class EvidenceTable:
         seen = np.maximum(bins * (self.blocks - 1), _LEAST_FREEDOM)
         # Degrees of freedom of the F law of the rest: numerator, denominator; shape (series,).
         self.rest_freedom = bins, np.where(self.blocks > 0, seen, _NO_BLOCKS_FREEDOM)
+
+    def level(self, level: PerSeries | float, rows: PerSeries) -> PerSeries:
+        """Of the tests of a window of so many rows: smaller where they are worth few independent ones.
+
+        Rows that come in equal ones, as a session's, are N / (1 + N rho) independent ones: they are as noisy as those.
+
+        Args:
+            level: of each test, where rows are many.
+            rows: of the window, shape (..., series) or of any that broadcasts.
+
+        >>> from dataclasses import replace
+        >>> clumped = replace(INDEPENDENT_ROWS, overdispersion=0.009)    # 1,000 rows in tens
+        >>> table = EvidenceTable([INDEPENDENT_ROWS, clumped], np.full(20, 500), np.array([0, 10]))
+        >>> table.level(1e-6, np.array(1_000.0)).tolist()
+        [1e-06, 2.5e-07]
+        """
+        return level_of_rows(level, rows / (1 + rows * self.overdispersion), self.freedom + 1)
 
     def total(self, per_bin: Shares) -> PerSeries:
         """Sums over the bins of each series, shape (..., bins) to (..., series)."""

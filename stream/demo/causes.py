@@ -11,7 +11,6 @@ from typing import Final
 
 import numpy as np
 
-from detectors.budget import level_of_rows
 from detectors.evidence import INDEPENDENT_ROWS, EvidenceTable, judge
 from stream.alerts.evidence import bin_labels
 from stream.baselines.baseline import Baseline
@@ -94,7 +93,7 @@ def _proof(layout: Layout, place: int, others: Counts, level: float) -> str | No
     own = layout.baseline_coarse[bounds[place] : bounds[place + 1]]
     table = EvidenceTable([evidence], own, np.zeros(1, np.int64))
     found = judge(table, others)
-    allowed = level_of_rows(level, np.array([float(rows)]), table.freedom + 1)
+    allowed = table.level(level, np.array([float(rows)]))
     if found.breaches(allowed, LEAST_EFFECT, table.guard)[0]:
         return None
     return f"without them the window is a healthy one (p = {found.p_value[0]:.2g}, {allowed[0]:.2g} is allowed)"

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import Threshold
-from detectors.budget import HIGHEST_LEVEL, level_of_rows
+from detectors.budget import HIGHEST_LEVEL
 from detectors.evidence import INDEPENDENT_ROWS, Evidence, EvidenceTable, minimum_detectable_psi
 from detectors.season import Shares, SlotShares
 from stream.alerts.budget_plan import FEATURES, LATENCY, QUALITY, SCORE
@@ -136,7 +136,7 @@ class Yardstick:
 
     def level(self, rows: int) -> PerSeries:
         """Of each series' test in a window of so many rows; smaller where rows are few."""
-        return level_of_rows(self._level, np.array(float(rows)), self.table.freedom + 1)
+        return self.table.level(self._level, np.array(float(rows)))
 
     def detectable(self, rows: int) -> tuple[PerSeries, PerSeries]:
         """The PSI that half of the windows of so many rows would alarm at: of any shift, of one like healthy wander."""

@@ -214,3 +214,13 @@ def test_a_baseline_of_one_window_is_uncertain_by_a_window_however_many_others_t
         alarms.append(np.mean([(j.p_value < 0.001).mean() for j in judged]))
     assert alarms[0] > 0.01  # ten times the level: as if the hour were the truth
     assert alarms[1] <= 0.001
+
+
+@pytest.mark.parametrize(("panes", "share"), [(3, 0.25), (6, 1.0)])
+def test_clumps_of_rows_are_worth_as_many_rows_as_there_are_clumps(panes: int, share: float) -> None:
+    """Twenty clumps of five rows a pane, four bins: the 60 in three panes are too few, the 120 in six enough."""
+    clumps = 5 * np.random.default_rng(1).multinomial(20, [0.25] * 4, size=7 * 1_440)
+    table = EvidenceTable(learn_evidence(clumps, ONE, panes), clumps.sum(axis=0), ONE)
+    assert table.level(1e-6, np.array([100.0 * panes])).tolist() == [share * 1e-6]
+    alone = table_of(INDEPENDENT_ROWS, [500] * 4)
+    assert alone.level(1e-6, np.array([20.0 * panes])).tolist() == [share * 1e-6]

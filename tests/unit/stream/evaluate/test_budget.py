@@ -82,6 +82,14 @@ def test_few_rows_a_bin_have_a_quarter_of_the_level() -> None:
     assert few == pytest.approx(enough / 4)
 
 
+def test_rows_that_come_alike_count_as_the_independent_ones_they_are_worth() -> None:
+    """Sessions of nine: 9 x 80 rows are worth 80, which are enough for four bins; one session less is not."""
+    for rows, share in ((720, 1.0), (711, 0.25)):
+        sessions = replace(HEALTHY, overdispersion=8 / rows)
+        clumped, alone = (judged([rows, 0, 0, 0], evidence=(one,) * 3)["x"] for one in (sessions, HEALTHY))
+        assert of_series(clumped).level == pytest.approx(share * of_series(alone).level)
+
+
 @pytest.mark.parametrize(("x", "verdict"), [
     ([100, 100, 100, 100], Verdict.OK),
     ([9_600, 10_400, 10_000, 10_000], Verdict.OK),          # certain, and too small to be told

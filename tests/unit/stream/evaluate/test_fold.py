@@ -73,6 +73,7 @@ def a_run(words: list[tuple[int, int, int, bool]]) -> list[Partial]:
     return partials
 
 
+@settings(deadline=None)
 @given(words_of, st.sets(st.integers(0, 60)), st.sets(st.integers(0, 60)))
 def test_cutting_and_restoring_change_nothing(
     words: list[tuple[int, int, int, bool]], cuts: set[int], crashes: set[int]

@@ -13,6 +13,7 @@ from healthy_traffic import GENERATORS, NO_SHIFT, PANES_A_DAY, Counts, Shift, Tr
 from scipy.signal import lfilter
 
 FEATURES, ROWS, REPEATS, SEED = 20, 100, 60, 5
+OTHER_SEEDS = range(6, 13)
 TOLD = RULES.index("budget, 0.02")
 SHIFTS = {
     ".25 sd": Shift(mean=0.25),
@@ -100,6 +101,9 @@ def print_delays() -> None:
         shown = [delay_of(found[i]) for i in (0, 1, TOLD, len(RULES))]
         cells = [f"{new} [{old}]" if old else new for new, old in zip(shown, designed, strict=True)]
         print(f"| {kind}: {name} | " + " | ".join(cells) + " |", flush=True)
+    print(f"\nother draws of the same, .5 sd on autocorrelated traffic, {RULES[TOLD]}:")
+    others = [first_alarms(Designed("autocorrelated", seed), SHIFTS[".5 sd"])[TOLD] for seed in OTHER_SEEDS]
+    print("; ".join(delay_of(alarms) for alarms in others), flush=True)
     print("\nover twelve paths of ten repeats each\n")
     titles = ["shift, 100 rows a pane", *RULES, f"{RULES[TOLD]}, 3 lengths"]
     print("| " + " | ".join(titles) + " |\n|" + "--|" * len(titles), flush=True)

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from healthy_traffic import Counts
 from scipy.stats import chi2
 
-from detectors import divergences
 from detectors.budget import FalseAlarmBudget
+from detectors.divergence import psi_of_series
 from detectors.evidence import EvidenceTable, judge
 from detectors.evidence_learning import learn_evidence
 
@@ -44,7 +44,7 @@ class Monitor:
         sums = np.cumsum(panes.reshape(len(panes), -1), axis=0)
         current = sums[self.window - 1 :].copy()
         current[1:] -= sums[: -self.window]
-        psi = divergences(self._table.baseline, current, self._table.starts).psi
+        psi = psi_of_series(self._table.baseline, current, self._table.starts)
         rows = self._table.total(current.astype(np.float64))
         found = judge(self._table, current, psi)
         level = self._table.level(self._level, rows)

@@ -39,7 +39,7 @@ def main() -> int:
     parser.add_argument("--models", type=int, default=normal.models)
     parser.add_argument("--seed", type=int, default=normal.seed, help="of traffic and deaths")
     parser.add_argument("--gap-ms", type=int, default=normal.gap_ms, help="workers wait up to so long before a send")
-    parser.add_argument("--unknown-models", choices=["dead-letter", "ignore"], default=normal.unknown_models)
+    parser.add_argument("--unknown-models", choices=["learn", "dead-letter", "ignore"], default=normal.unknown_models)
     parser.add_argument("--fault", choices=FAULTS, default="none", help="break the worker: the run must notice")
     parser.add_argument(
         "--spoil-truth",
@@ -80,7 +80,8 @@ def kafka(folder: Path) -> Iterator[str]:
 def spoil_truth(traffic: Traffic) -> None:
     """Move one counted row of the middle of the run into another bin of x, and turn one label round."""
     partition = traffic.truth.partitions[0]
-    counted = np.flatnonzero(partition.is_row)[~partition.is_late]
+    of_labelled = partition.column("model") < len(traffic.labelled)
+    counted = np.flatnonzero(partition.is_row)[~partition.is_late & of_labelled]
     row = int(counted[len(counted) // 2])
     partition.rows["x"][row] = (partition.rows["x"][row] + 2) % X_BINS  # two fine bins are one of PSI's
     partition.__dict__.pop("panes", None)

@@ -15,7 +15,7 @@ from stream.config import Config, load_config
 from stream.records.source import Source
 from stream.service.connection import client_arguments
 from stream.service.kafka_log import KafkaLog
-from tests.crash.models import make_baseline, make_models
+from tests.crash.models import LEARNED, PARTS, SEGMENTED, Model, make_baseline, make_models
 from tests.crash.scenario import (
     ALLOWED_LATENESS_MS,
     COHORT_MS,
@@ -33,6 +33,7 @@ MIN_COUNT: Final = 50
 MIN_LABELS: Final = 100
 TOLERANCE: Final = 0.15  # of AUC and Brier: no healthy window comes near, so that chance decides nothing
 LEVEL: Final = 0.001  # panes are seconds long here: what a month's budget gives to one of them, no hundred labels show
+LEARNED_ROWS: Final = 200
 REPOSITORY: Final = Path(__file__).parents[2]
 
 
@@ -47,7 +48,7 @@ class Deployment:
     def write(
         cls, folder: Path, bootstrap_servers: str, run: str, name: str, scenario: Scenario, *, idle_s: int
     ) -> Self:
-        """A configuration in the folder; apps of one run share predictions and baselines."""
+        """A configuration in the folder; apps of one run share predictions and labels."""
         app = f"{run}-{name}"
         settings: dict[str, Any] = {
             "kafka": {"bootstrap_servers": bootstrap_servers},
@@ -55,7 +56,7 @@ class Deployment:
             "topics": {
                 "predictions": f"{run}-predictions",
                 "labels": f"{run}-labels",
-                "baselines": f"{run}-baselines",
+                "baselines": f"{app}.baselines",
                 "alerts": f"{app}.alerts",
                 "reports": f"{app}.reports",
                 "silences": f"{app}.silences",
@@ -69,6 +70,7 @@ class Deployment:
                 "idle": f"{idle_s}s",
             },
             "unknown_models": scenario.unknown_models,
+            "learning": {"rows": LEARNED_ROWS},
             "labels": {
                 "ttl": f"{TTL_S}s",
                 "early": f"{EARLY_S}s",
@@ -76,14 +78,9 @@ class Deployment:
                 "cohort": f"{COHORT_MS}ms",
             },
             "models": {
-                name: {
-                    "checks": {
-                        "psi": {"rule": "threshold", "min_count": MIN_COUNT},
-                        "auc": {"tolerance": TOLERANCE, "min_samples": MIN_LABELS, "level": LEVEL},
-                        "brier": {"tolerance": TOLERANCE, "min_samples": MIN_LABELS, "level": LEVEL},
-                    }
-                }
-                for name in sorted({m.name for m in make_models(scenario.models)})
+                **{model.name: _labelled(model) for model in make_models(scenario.models)},
+                SEGMENTED.name: {**_unlabelled(), "segments": {"c": {"top": 2}, "site": {"values": [*PARTS["site"]]}}},
+                LEARNED.name: _unlabelled(),
             },
         }
         file = folder / f"{name}.yaml"
@@ -94,7 +91,8 @@ class Deployment:
     def written_topics(self) -> list[str]:
         """What the app writes, the changelogs included."""
         topics = self.config.topics
-        return [self.outcomes, self.partials, *self.changelogs, topics.alerts, topics.reports, topics.dead_letters]
+        own = [self.outcomes, self.partials, *self.changelogs]
+        return [*own, topics.alerts, topics.reports, topics.dead_letters, topics.baselines]
 
     @property
     def changelogs(self) -> list[str]:
@@ -137,6 +135,20 @@ class Deployment:
         subprocess.run([sys.executable, "-m", "stream", *command], cwd=REPOSITORY, check=True, capture_output=True)
 
 
+def _labelled(model: Model) -> dict[str, Any]:
+    return {
+        "checks": {
+            "psi": {"rule": "budget" if model.is_budgeted else "threshold", "min_count": MIN_COUNT},
+            "auc": {"tolerance": TOLERANCE, "min_samples": MIN_LABELS, "level": LEVEL},
+            "brier": {"tolerance": TOLERANCE, "min_samples": MIN_LABELS, "level": LEVEL},
+        }
+    }
+
+
+def _unlabelled() -> dict[str, Any]:
+    return {"labels": "off", "checks": {"psi": {"rule": "budget", "min_count": MIN_COUNT}}}
+
+
 def new_run_name() -> str:
     """A prefix that no other run on this Kafka has."""
     return f"crash-{uuid.uuid4().hex[:8]}"
@@ -154,5 +166,5 @@ async def create_labels(config: Config) -> None:
 
 async def register_baselines(log: KafkaLog, config: Config, scenario: Scenario) -> None:
     """One baseline for every model, before anybody counts."""
-    for model in make_models(scenario.models):
+    for model in [*make_models(scenario.models), SEGMENTED]:
         await register(log, Source(config.topics.baselines, 0), make_baseline(model))

@@ -10,6 +10,7 @@ from stream.count.counter import CountProgress
 from stream.durable.changelog import Delta, Progress, decode_entry
 from stream.join.fold import JoinProgress
 from stream.labels.fold import LabelProgress
+from stream.records.learning import is_sample
 from stream.records.partial import PanePart, Partial, decode_partial
 from stream.records.performance import PerformancePartial, decode_performance, is_performance
 from stream.records.source import Message
@@ -21,6 +22,7 @@ class RegisterCopy(NamedTuple):
     """One copy of one register, as a changelog holds it."""
 
     definition: str
+    segment: str
     start_ms: int
     next_offset: int
     first_offset: int
@@ -84,9 +86,9 @@ def join_progress(progress: Progress) -> JoinProgress:
 
 def register_copy(key: bytes, next_offset: int, value: bytes) -> RegisterCopy:
     """A register of count, unpacked."""
-    definition, _, start_ms = msgspec.msgpack.decode(key)
+    definition, segment, start_ms = msgspec.msgpack.decode(key)
     first_offset, packed, _ = msgspec.msgpack.decode(value)
-    return RegisterCopy(definition, start_ms, next_offset, first_offset, packed)
+    return RegisterCopy(definition, segment, start_ms, next_offset, first_offset, packed)
 
 
 def partials(tail: Tail, deployment: Deployment) -> Iterator[tuple[int, Partial]]:
@@ -94,7 +96,7 @@ def partials(tail: Tail, deployment: Deployment) -> Iterator[tuple[int, Partial]
     for records in tail.of(deployment.partials).values():
         for record in records:
             assert record.value is not None
-            if not is_performance(record.value):
+            if not is_performance(record.value) and not is_sample(record.value):
                 partial = decode_partial(record.value)
                 yield int(partial.source.rpartition("/")[2]), partial
 
@@ -111,7 +113,7 @@ def performance_partials(tail: Tail, deployment: Deployment) -> Iterator[tuple[i
 
 def part_of(part: PanePart) -> RegisterCopy:
     """A part of a partial, in the words of a register."""
-    return RegisterCopy(part.definition, part.start_ms, part.next_offset, part.first_offset, part.counts)
+    return RegisterCopy(part.definition, part.segment, part.start_ms, part.next_offset, part.first_offset, part.counts)
 
 
 def everybody_idle(tail: Tail, deployment: Deployment, sources: int) -> bool:
@@ -120,7 +122,7 @@ def everybody_idle(tail: Tail, deployment: Deployment, sources: int) -> bool:
         last: dict[str, Partial] = {}
         for record in records[-200 * sources :]:
             assert record.value is not None
-            if is_performance(record.value):
+            if is_performance(record.value) or is_sample(record.value):
                 continue
             partial = decode_partial(record.value)
             held = last.get(partial.source)

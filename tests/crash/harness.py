@@ -9,7 +9,7 @@
 import asyncio
 import statistics
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,15 +27,18 @@ from tests.crash.deployment import Deployment, create_labels, new_run_name, regi
 from tests.crash.findings import Findings
 from tests.crash.fleet import Fleet, Samples
 from tests.crash.join_truth import LabelPartitionTruth, Settled
+from tests.crash.models import LEARNED
 from tests.crash.producer import Producer
 from tests.crash.replay import read_backs, recoveries, replayed
 from tests.crash.scenario import CALM_IDLE_S, IDLE_S, PARTITIONS, Scenario, actions, expected_duration_s
+from tests.crash.silences import check_that_some_were, compare_silenced, people_speak
 from tests.crash.tail import Tail
 from tests.crash.traffic import Traffic
 from tests.crash.truth import PartitionTruth, Truth
 from tests.crash.verify_counts import CountCheck, check_metrics
 from tests.crash.verify_dead_letters import check_dead_letters
 from tests.crash.verify_labels import LabelCheck, check_join_metrics
+from tests.crash.verify_learned import check_learned_baseline
 from tests.crash.verify_pairs import PairCheck
 from tests.crash.verify_performance import (
     PerformanceCheck,
@@ -116,10 +119,10 @@ async def crash_run(scenario: Scenario, bootstrap_servers: str, folder: Path, *,
     )
     async with AsyncExitStack() as stack:
         await create_labels(crashed.config)
+        log = await stack.enter_async_context(KafkaLog.connect(crashed.config.kafka))
         for deployment in (crashed, calm):
             await asyncio.to_thread(deployment.create_topics)
-        log = await stack.enter_async_context(KafkaLog.connect(crashed.config.kafka))
-        await register_baselines(log, crashed.config, scenario)
+            await register_baselines(log, deployment.config, scenario)
         web = await stack.enter_async_context(aiohttp.ClientSession())
         run = _Run(scenario, folder, Traffic(scenario), log, web, Findings())
         async with _tailed(run, crashed) as tail:
@@ -127,9 +130,11 @@ async def crash_run(scenario: Scenario, bootstrap_servers: str, folder: Path, *,
             lines, metrics = await _crashes(run, crashed, fleet, tail)
         if spoil:
             spoil(run.traffic)
-        published = await _verified(run, crashed, tail, run.findings)
+        published = await _verified(run, crashed, tail, run.findings, silenced=scenario.silenced)
+        check_that_some_were(published.windows, scenario.silenced, run.findings)
         topics = crashed.config.topics
-        check_metrics(metrics, topics.predictions, "predictions", run.truth.ledger(), run.findings)
+        sent = run.truth.ledger()
+        check_metrics(metrics, topics.predictions, "predictions", sent, run.findings, learns=scenario.learns)
         check_metrics(metrics, topics.labels, "labels", run.traffic.joins.ledger(), run.findings)
         check_join_metrics(metrics, published.joins, run.findings)
         await _compare_with_calm_run(run, calm, published)
@@ -149,17 +154,16 @@ async def _crashes(run: _Run, deployment: Deployment, fleet: Fleet, tail: Tail) 
     producer = Producer(deployment.config, run.traffic)
     sending = asyncio.create_task(producer.run(expected_duration_s(scenario)))
     supervising = asyncio.create_task(fleet.supervise())
+    speaking = asyncio.create_task(people_speak(run.log, deployment.config, producer, scenario))
     try:
         for worker in fleet.workers:
             fleet.start(worker.number)
         moves = run_moves(fleet, actions(scenario), scenario.seed, producer.deaths_have_come)
-        await _unless_failed(moves, sending, supervising)
-        sent_ratio = producer.sent_slices / run.traffic.slice_count
-        print(
-            f"{time.monotonic() - began_s:6.1f} s  the last death; {sent_ratio:.0%} of the events were sent", flush=True
-        )
+        await _unless_failed(moves, sending, supervising, speaking)
+        _say(began_s, f"the last death; {producer.sent_share:.0%} of the events were sent")
         producer.hurry.set()
         await sending
+        await speaking
         await _unless_failed(fleet.whole(), supervising)
         await _folded(run, deployment, tail)
         await fleet.whole()
@@ -170,6 +174,7 @@ async def _crashes(run: _Run, deployment: Deployment, fleet: Fleet, tail: Tail) 
     finally:
         supervising.cancel()
         sending.cancel()
+        speaking.cancel()
         fleet.kill_all()
     run.findings.expect("workers that ended by themselves", fleet.ended_by_themselves, [])
     return _told(run, fleet, deployment), metrics
@@ -216,7 +221,9 @@ def _not_folded(run: _Run, deployment: Deployment, tail: Tail) -> list[str]:
     return missing
 
 
-async def _verified(run: _Run, deployment: Deployment, tail: Tail, findings: Findings) -> _Published:
+async def _verified(
+    run: _Run, deployment: Deployment, tail: Tail, findings: Findings, *, silenced: Collection[str] = ()
+) -> _Published:
     """Step 3 for one app, its metrics apart; the tail has ended, since nobody would hear Kafka for a minute."""
     findings.expect("records trimmed before they were read", tail.gaps(), [])
     begins = {source: await run.log.begin(source) for source in tail.records if source.topic in deployment.changelogs}
@@ -232,18 +239,22 @@ async def _verified(run: _Run, deployment: Deployment, tail: Tail, findings: Fin
         for p, truth in enumerate(parts):
             end = await run.log.end(Source(topic, p))
             findings.expect("messages in Kafka", end, truth.next_offset, (topic, p))
-    CountCheck(run.truth, models, deployment, tail, findings).run(begins)
+    learned = models.index(LEARNED) if run.scenario.learns else None
+    if learned is not None:
+        check_learned_baseline(run.truth, learned, deployment, tail, findings)
+    CountCheck(run.truth, models, deployment, tail, findings, learned).run(begins)
     broken = {topic: [truth.broken for truth in parts] for topic, parts in sent.items()}
     check_dead_letters(broken, deployment, tail, findings)
     windows = read_windows(deployment, tail, findings)
     check_reports(run.truth, models, windows, findings)
     alerts = read_alerts(deployment, tail, findings)
-    check_alerts(models, windows, alerts, findings)
+    check_alerts(windows, alerts, findings, silenced=silenced)
     ledgers = LabelCheck(joins, run.settled, deployment, tail, findings).run()
     watermark_ms = run.truth.watermark_ms()
-    PairCheck(run.settled, watermark_ms, models, deployment, tail, findings).run(begins)
+    labelled = run.traffic.labelled
+    PairCheck(run.settled, watermark_ms, labelled, deployment, tail, findings).run(begins)
     performance = read_performance(deployment, tail, findings)
-    PerformanceCheck(run.settled, watermark_ms, models, findings).run(performance, alerts)
+    PerformanceCheck(run.settled, watermark_ms, labelled, findings).run(performance, alerts)
     return _Published(windows, performance, alerts, ledgers)
 
 
@@ -263,9 +274,12 @@ async def _compare_with_calm_run(run: _Run, calm: Deployment, crashed: _Publishe
     findings.expect("workers that ended by themselves", fleet.ended_by_themselves, [])
     published = await _verified(run, calm, tail, findings)
     run.findings.merge(findings, "uncrashed run: ")
-    compare_runs(crashed.windows, published.windows, run.findings)
+    compare_runs(crashed.windows, published.windows, run.findings, silenced=run.scenario.silenced)
     compare_performance(crashed.performance, published.performance, run.findings)
-    run.findings.expect("alerts of both runs", comparable(crashed.alerts), comparable(published.alerts))
+    apart = {*run.scenario.silenced, LEARNED.name}
+    mine, other = (comparable(alerts, but=apart) for alerts in (crashed.alerts, published.alerts))
+    run.findings.expect("alerts of both runs", mine, other)
+    compare_silenced(crashed.alerts, published.alerts, run.scenario.silenced, run.findings)
 
 
 def _told(run: _Run, fleet: Fleet, deployment: Deployment) -> list[str]:

@@ -1,7 +1,9 @@
 """The models that predict: their baselines, and the values that each of their bins is written as.
 
 A value is chosen by its bin, and its text follows; so what the service must count is known
-without binning anything. All models have the same three series:
+without binning anything. Those with labels come in pairs of versions, every other pair judged by the false-alarm
+budget. One more has segments and no labels, and one has no baseline: its own is learned. All models have the
+same three series:
 
     x      numeric: below the baseline's range, 20 fine bins of which PSI sees 10, above; then missing, invalid
     c      categorical: a, b, c; then other (d), missing, unseen, invalid
@@ -17,7 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.baselines.baseline import Baseline, CategoricalSeries, LabelledScores, NumericSeries, Provenance
+from stream.baselines.by_segment import SegmentedBaseline, SegmentValue
 from stream.baselines.grid import ScoreGrid
+from stream.records.partial import pack_counts
 
 Shares = npt.NDArray[np.float64]
 
@@ -69,6 +73,10 @@ def places(counters: npt.NDArray[np.int64], start: int, bins: int) -> npt.NDArra
     return start + 1 + counters + (counters >= bins)
 
 
+SITES: Final = ("s0", "s1", "s2")  # of a row: by its counter in x
+PARTS: Final = {"c": ("a", "b"), "site": ("s0", "s1")}  # by key, the values with a segment of their own
+OTHER: Final = "other"
+
 BASELINE_ROWS: Final = 4_000
 HURTING: Final = 1  # of each four models
 
@@ -86,6 +94,15 @@ class Model:
     def key(self) -> str:
         """`model@version`, as the reports are keyed."""
         return f"{self.name}@{self.version}"
+
+    @property
+    def is_budgeted(self) -> bool:
+        """Whether the false-alarm budget judges it; else plain limits do."""
+        return not self.name.startswith("model-") or int(self.name[-2:]) % 2 == 1
+
+
+SEGMENTED: Final = Model("parts", "1", drifts=True, hurts=False)  # without labels
+LEARNED: Final = Model("fresh", "1", drifts=False, hurts=False)  # that nobody registers; without labels, too
 
 
 def make_models(count: int) -> list[Model]:
@@ -158,6 +175,60 @@ def _counters(values: tuple[tuple[bytes, int], ...]) -> npt.NDArray[np.int64]:
     return np.array([counter for _, counter in values], np.int64)
 
 
+def segments_of(x: int, c: int) -> tuple[str, ...]:
+    """The segments of a row, by its counters within x and c.
+
+    >>> segments_of(4, 2), segments_of(X_BINS, 0)
+    (('c=other', 'site=s1'), ('c=a', 'site=other'))
+    """
+    values = {"c": CATEGORIES[c] if c < len(CATEGORIES) else "", "site": SITES[x % len(SITES)]}
+    return tuple(f"{key}={values[key] if values[key] in own else OTHER}" for key, own in PARTS.items())
+
+
+SEGMENTS: Final = tuple(f"{key}={value}" for key, own in PARTS.items() for value in (*own, OTHER))
+
+
+def segment_counts(segment: str) -> npt.NDArray[np.int64]:
+    """What the baseline of SEGMENTED says of a segment, or of the whole where it is `""`, shape (WIDTH,)."""
+    key, _, value = segment.partition("=")
+    if value == OTHER:
+        return baseline_counts() - sum(segment_counts(f"{key}={own}") for own in PARTS[key])
+    if not segment:
+        return baseline_counts()
+    counts = baseline_counts() // 4  # of what the key does not decide, each has a quarter
+    if key == "c":
+        counts[C_START:SCORE_START] = 0
+        at = [C_START + CATEGORIES.index(value)]
+    else:
+        counts[:C_START] = 0
+        at = places(np.arange(SITES.index(value), X_BINS + 2, len(SITES)), 0, X_BINS).tolist()
+    counts[at] = baseline_counts()[at]
+    return counts
+
+
+def coarsened(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Counts, shape (WIDTH,), in the bins that PSI compares."""
+    return np.array([counts[first:last].sum() for of_series in COARSE.values() for first, last in of_series])
+
+
+def _by_segment() -> tuple[SegmentedBaseline, ...]:
+    return tuple(
+        SegmentedBaseline(
+            key=key,
+            values=tuple(
+                SegmentValue(
+                    value=value,
+                    rows=BASELINE_ROWS // 4,
+                    packed=pack_counts(coarsened(segment_counts(f"{key}={value}"))),
+                )
+                for value in own
+            ),
+            rows_beyond=0,
+        )
+        for key, own in PARTS.items()
+    )
+
+
 def make_baseline(model: Model) -> Baseline:
     """The model's baseline, still without its number."""
     counts = baseline_counts().tolist()
@@ -193,6 +264,7 @@ def make_baseline(model: Model) -> Baseline:
         ),
         grid=ScoreGrid(edges=SCORE_EDGES, means=MEANS, threshold=THRESHOLD),
         labelled=labelled_scores(),
+        segments=_by_segment() if model == SEGMENTED else (),
     )
 
 

@@ -30,6 +30,11 @@ class Producer:
             max_batch_size=_BATCH_BYTES,
         )
 
+    @property
+    def sent_share(self) -> float:
+        """How much of the traffic has been sent."""
+        return self.sent_slices / self._traffic.slice_count
+
     async def run(self, duration_s: float) -> None:
         """Send everything; most of it within `duration_s`, evenly, or as long as the deaths take if that is longer."""
         step_s = duration_s / self._traffic.slice_count

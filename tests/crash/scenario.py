@@ -38,7 +38,17 @@ class Scenario:
     seed: int = 1
     gap_ms: int = 100  # up to so long a worker waits before each send, so that deaths fall between sends
     fault: str = "none"  # see `tests.crash.worker.FAULTS`; for the negative control
-    unknown_models: Literal["dead-letter", "ignore"] = "dead-letter"
+    unknown_models: Literal["learn", "dead-letter", "ignore"] = "learn"
+
+    @property
+    def silenced(self) -> tuple[str, ...]:
+        """The models whose alerts of drift people silence: only while workers die is there time to hear of it."""
+        return ("model-00", "parts") if self.kills or self.stops else ()
+
+    @property
+    def learns(self) -> bool:
+        """Whether the model that nobody registers is learned; then it is one, else each prediction names another."""
+        return self.unknown_models == "learn"
 
     @property
     def panes(self) -> int:

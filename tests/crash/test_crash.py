@@ -12,7 +12,7 @@ from tests.crash.join_truth import RETRACTED, Prediction, Said, settle
 from tests.crash.scenario import Scenario, actions
 from tests.crash.traffic import Traffic
 
-SHORT = Scenario(events=80_000, models=8, kills=4, stops=1, seed=3, unknown_models="ignore")
+SHORT = Scenario(events=80_000, models=8, kills=4, stops=1, seed=3)
 
 PREDICTION_FATES = ("joined", "waiting", "expired", "duplicates")
 LABEL_FATES = ("inline", "waiting_labels", "duplicate_labels", "revised", "retracted", "orphans")
@@ -29,6 +29,9 @@ async def test_sums_stay_exact_when_workers_are_killed_and_stopped(broker: Broke
     assert numbers["alerts"] > 0
     assert numbers["performance alerts"] > 0
     assert numbers["performance revisions"] > 0  # labels did correct windows that had been reported
+    assert numbers["alerts of segments"] > 0
+    assert numbers["verdicts by the budget: critical"] > 0
+    assert numbers["complete windows of the learned model"] > 0
 
 
 @pytest.mark.kafka
@@ -36,7 +39,7 @@ async def test_sums_stay_exact_when_workers_are_killed_and_stopped(broker: Broke
 @pytest.mark.timeout(600)
 async def test_a_row_in_another_bin_and_a_label_turned_round_are_noticed(broker: Broker, tmp_path: Path) -> None:
     """The comparison can fail: one row of 20,000, and one label, is found wherever it is counted."""
-    calm = Scenario(events=20_000, models=4, kills=0, stops=0)
+    calm = Scenario(events=20_000, models=4, kills=0, stops=0, unknown_models="ignore")
 
     result = await crash_run(calm, broker.bootstrap_servers, tmp_path, spoil=spoil_truth)
 

@@ -13,8 +13,11 @@ from tests.crash.join_truth import JoinTruth
 from tests.crash.labels import NO_ID, LabelTraffic, Row
 from tests.crash.models import (
     C_VALUES,
+    LEARNED,
     SCORE_VALUES,
     SCORES,
+    SEGMENTED,
+    SITES,
     X_VALUES,
     Model,
     c_shares,
@@ -23,12 +26,13 @@ from tests.crash.models import (
     x_shares,
 )
 from tests.crash.scenario import FIRST_EVENT_MS, PARTITIONS, SLICE_MS, SLICES_PER_PANE, Scenario
-from tests.crash.truth import BrokenOne, PartitionTruth, Truth
+from tests.crash.truth import BrokenOne, LearnedFrom, PartitionTruth, Truth
 
 SHARE_LATE: Final = 0.01
 SHARE_ARRAYS: Final = 0.01
 SHARE_BROKEN: Final = 0.01
 SHARE_UNKNOWN: Final = 0.005
+SHARE_LEARNED: Final = 0.02  # in their place
 SHARE_BROKEN_ELEMENTS: Final = 0.2
 JITTER_MS: Final = 900  # out of order by so much: mostly not late, at the edge of it
 LATE_FROM_MS, LATE_TO_MS = 2_000, 15_000
@@ -68,15 +72,17 @@ class Traffic:
     """Makes the slices of a scenario, and knows what they hold."""
 
     def __init__(self, scenario: Scenario) -> None:
-        self.models: list[Model] = make_models(scenario.models)
-        self.truth = Truth([PartitionTruth() for _ in range(PARTITIONS)])
-        self.joins = JoinTruth(self.models)
+        self.labelled: list[Model] = make_models(scenario.models)
+        self.models = [*self.labelled, SEGMENTED, *([LEARNED] if scenario.learns else [])]
+        segmented = self.models.index(SEGMENTED)
+        self.truth = Truth([PartitionTruth(segmented) for _ in range(PARTITIONS)])
+        self.joins = JoinTruth(self.labelled)
         self.slice_count = scenario.panes * SLICES_PER_PANE
         self.labels = LabelTraffic(
-            self.models,
+            self.labelled,
             self.joins,
             slices=self.slice_count,
-            ignores=scenario.unknown_models == "ignore",
+            ignores=scenario.unknown_models != "dead-letter",  # labels of what is being learned are ignored, too
             seed=scenario.seed,
         )
         self.scenario = scenario
@@ -119,7 +125,9 @@ class _SliceMaker:
         self.left = predictions
         self._traffic = traffic
         self._ignores = traffic.scenario.unknown_models == "ignore"
-        models = rng.integers(len(traffic.models), size=predictions)
+        self._share_unknown = SHARE_LEARNED if traffic.scenario.learns else SHARE_UNKNOWN
+        self._segmented = traffic.models.index(SEGMENTED)
+        models = rng.integers(self._segmented + 1, size=predictions)
         drifting = np.array([m.drifts and traffic.is_drifting(pane) for m in traffic.models])[models]
         calm, moved = (rng.choice(len(X_VALUES), size=predictions, p=x_shares(drifted=d)) for d in (False, True))
         age_ms = rng.integers(JITTER_MS, size=predictions)
@@ -148,7 +156,7 @@ class _SliceMaker:
         if 0 <= kind < SHARE_BROKEN:
             choice = BROKEN_PREDICTIONS + BROKEN_MESSAGES
             return self._broken(truth, *choice[int(kind / SHARE_BROKEN * len(choice))], index=None)
-        if 0 <= kind - SHARE_BROKEN < SHARE_UNKNOWN:
+        if 0 <= kind - SHARE_BROKEN < self._share_unknown:
             return self._unknown(truth, index=None)
         return self._good(truth)
 
@@ -166,6 +174,8 @@ class _SliceMaker:
     def _good(self, truth: PartitionTruth) -> bytes:
         self.left -= 1
         row = Row(*next(self._rows))
+        if row.model == self._segmented:
+            return self._unlabelled(truth, row)
         labels = self._traffic.labels
         sent = labels.delivered_twice(self._index) or labels.named(row, self._index)
         model, time_ms, x, c, score = sent.row
@@ -173,6 +183,23 @@ class _SliceMaker:
         if sent.id != NO_ID and score < len(SCORES):
             self._traffic.joins.add_prediction(sent.id, model, time_ms // 1_000, score)
         return sent.value
+
+    def _unlabelled(self, truth: PartitionTruth, row: Row) -> bytes:
+        model, (x, x_counter), (c, c_counter) = self._traffic.models[row.model], X_VALUES[row.x], C_VALUES[row.c]
+        score, score_counter = SCORE_VALUES[row.score]
+        truth.add_row(truth.next_offset, row.model, row.time_ms, x_counter, c_counter, score_counter)
+        return (
+            b'{"model":"%b","version":"%b","ts":%d,"score":%b,"features":{"x":%b,"c":%b},"segment":{"site":"%b"}}'
+            % (
+                model.name.encode(),
+                model.version.encode(),
+                row.time_ms,
+                score,
+                x,
+                c,
+                SITES[x_counter % len(SITES)].encode(),
+            )
+        )
 
     def _broken(self, truth: PartitionTruth, reason: str, shape: bytes | None, *, index: int | None) -> bytes | None:
         self.left -= 1
@@ -182,6 +209,11 @@ class _SliceMaker:
 
     def _unknown(self, truth: PartitionTruth, *, index: int | None) -> bytes:
         self.left -= 1
+        if self._traffic.scenario.learns:
+            row = Row(*next(self._rows))._replace(model=self._traffic.models.index(LEARNED))
+            value = self._unlabelled(truth, row)
+            truth.learned_from.append(LearnedFrom(truth.next_offset, index, row.time_ms, value))
+            return value
         value = self._filled(UNKNOWN, truth)
         if self._ignores:
             truth.ignored.append(truth.next_offset)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tests.crash.models import C_START, SCORE_BINS, SCORE_START, WIDTH, X_BINS, places
+from tests.crash.models import C_START, SCORE_BINS, SCORE_START, WIDTH, X_BINS, places, segments_of
 from tests.crash.scenario import ALLOWED_LATENESS_MS, PANE_MS
 
 Integers = npt.NDArray[np.int64]
@@ -32,20 +32,32 @@ class BrokenOne:
     value: bytes | None
 
 
+class LearnedFrom(NamedTuple):
+    """A prediction of the model that is learned, whether it comes late or not."""
+
+    offset: int
+    element: int | None  # in an array message
+    time_ms: int
+    value: bytes
+
+
 class PaneId(NamedTuple):
     """A pane of a model, as one partition counts it."""
 
     model: int
     start_ms: int
+    segment: str = ""
 
 
 @dataclass
 class PartitionTruth:
     """Everything that was sent to one partition of predictions."""
 
+    segmented: int = NO_ROW  # the model with segments
     next_offset: int = 0
     broken: list[BrokenOne] = field(default_factory=list)
     ignored: list[int] = field(default_factory=list)  # offsets of predictions of unknown models
+    learned_from: list[LearnedFrom] = field(default_factory=list)  # in log order
     rows: dict[str, "array[int]"] = field(default_factory=lambda: {name: array("q") for name in COLUMNS})
 
     def add_row(self, *values: int) -> None:
@@ -98,10 +110,23 @@ class PartitionTruth:
         bins = bins[counted]
         order = np.lexsort((np.arange(len(model)), start, model))
         cuts = np.flatnonzero((np.diff(model[order]) != 0) | (np.diff(start[order]) != 0)) + 1
-        return {
-            PaneId(int(model[rows[0]]), int(start[rows[0]])): (offsets[rows], bins[rows])
-            for rows in np.split(order, cuts)
-        }
+        found: dict[PaneId, tuple[Integers, Integers]] = {}
+        for rows in np.split(order, cuts):
+            pane = PaneId(int(model[rows[0]]), int(start[rows[0]]))
+            found[pane] = offsets[rows], bins[rows]
+            if pane.model == self.segmented:
+                for segment, mine in self._by_segment(counted, rows).items():
+                    found[pane._replace(segment=segment)] = offsets[mine], bins[mine]
+        return found
+
+    def _by_segment(self, counted: npt.NDArray[np.bool_], rows: Integers) -> dict[str, list[int]]:
+        """Some of the counted rows by the segments that they lie in."""
+        x, c = self.column("x")[counted], self.column("c")[counted]
+        found: dict[str, list[int]] = {}
+        for row in rows.tolist():
+            for segment in segments_of(int(x[row]), int(c[row])):
+                found.setdefault(segment, []).append(row)
+        return found
 
     def counts(self, pane: PaneId, before: int) -> Integers | None:
         """What a pane holds of the records below offset `before`, shape (WIDTH,); None: no row of them."""

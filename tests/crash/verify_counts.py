@@ -2,19 +2,20 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 import msgspec
 
+from stream.baselines.baseline import Baseline
 from stream.evaluate.panes import PaneSum
-from stream.evaluate.performance_courses import REGISTER
 from stream.records.ledger import Ledger
-from stream.records.partial import pack_counts
+from stream.records.partial import pack_counts, unpack_counts
 from stream.records.source import Source
 from tests.crash.deployment import Deployment
 from tests.crash.evidence import Changelog, RegisterCopy, changelog, count_progress, part_of, partials, register_copy
 from tests.crash.findings import Findings
 from tests.crash.fleet import Samples
-from tests.crash.models import Model
+from tests.crash.models import LEARNED, SCORE_START, Model
 from tests.crash.scenario import PANE_MS, WINDOW_PANES
 from tests.crash.tail import Tail
 from tests.crash.truth import PaneId, PartitionTruth, Truth
@@ -29,6 +30,7 @@ class CountCheck:
     deployment: Deployment
     tail: Tail
     findings: Findings
+    learned: int | None = None  # the model whose baseline is learned: of it rows are compared, not bins
 
     def run(self, begins: dict[Source, int]) -> None:
         """All comparisons; `begins`: where each partition of a changelog begins since it was trimmed."""
@@ -40,13 +42,16 @@ class CountCheck:
         self._check_sums(begins)
 
     def _model_of_definition(self) -> dict[str, int]:
-        index = {f"{m.key}#1": i for i, m in enumerate(self.models)}
+        index = {f"{m.key}#{0 if i == self.learned else 1}": i for i, m in enumerate(self.models)}
         found: dict[str, set[int]] = {}
         for _, partial in partials(self.tail, self.deployment):
             for definition, active in partial.definitions.items():
                 found.setdefault(definition, set()).add(index[active.baseline_id])
-        self.findings.expect("definitions", len(found), len(self.models), "one for each model")
-        return {definition: models.pop() for definition, models in found.items()}
+        known = {i for of_definition in found.values() for i in of_definition} - {self.learned}
+        self.findings.expect("definitions", len(known), len(self.models) - (self.learned is not None), "of models")
+        model_of = {definition: models.pop() for definition, models in found.items()}
+        self.findings.expect("definitions of a model", len(model_of), len(set(model_of.values())), "one for each")
+        return model_of
 
     def _check_parts(self) -> None:
         """The parts of closed panes: each is there, all copies are equal, and all hold the exact counts."""
@@ -63,9 +68,14 @@ class CountCheck:
                 last = self.truth.partitions[p].span(pane, self.truth.partitions[p].next_offset)
                 self.findings.expect("whole panes", (copy.first_offset, copy.next_offset), last, (p, pane))
         expected = {
-            (p, pane) for p, truth in enumerate(self.truth.partitions) for pane in truth.panes if truth.is_closed(pane)
+            (p, pane)
+            for p, truth in enumerate(self.truth.partitions)
+            for pane in truth.panes
+            if truth.is_closed(pane) and pane.model != self.learned
         }
-        self.findings.expect("panes that were closed", sorted(final.keys() ^ expected), [])
+        of_known = {(p, pane) for p, pane in final if pane.model != self.learned}
+        self.findings.expect("panes that were closed", sorted(of_known ^ expected), [])
+        self.findings.numbers["panes of the learned model closed"] = len(final) - len(of_known)
         unequal = [key for key, copies in final.items() if len(copies) > 1]
         self.findings.expect("copies of one part", unequal, [], "unequal")
         self.findings.numbers["panes closed"] = len(final)
@@ -81,7 +91,8 @@ class CountCheck:
         for _, progress in log.progress:
             ledger = count_progress(progress).ledger
             self.findings.expect("ledger balance at every @", ledger.balance(), 0, (p, progress.next_offset))
-            self.findings.expect("ledger at every @", ledger_words(ledger), truth.ledger(progress.next_offset), p)
+            words = ledger_words(ledger, learns=self.learned is not None)
+            self.findings.expect("ledger at every @", words, truth.ledger(progress.next_offset), p)
         self._check_final_state(p, truth, log, begin)
 
     def _check_final_state(self, p: int, truth: PartitionTruth, log: Changelog, begin: int) -> None:
@@ -92,9 +103,10 @@ class CountCheck:
         for key, (next_offset, value) in log.registers_as_of(newest).items():
             copy = register_copy(key, next_offset, value)
             pane = pane_id(key, self._definitions)
-            if not truth.is_closed(pane):
+            if not truth.is_closed(pane) and pane.model != self.learned:
                 held[pane] = copy.packed
-        expected = {pane: _packed(truth, pane) for pane in truth.panes if not truth.is_closed(pane)}
+        still_open = [pane for pane in truth.panes if not truth.is_closed(pane) and pane.model != self.learned]
+        expected = {pane: _packed(truth, pane) for pane in still_open}
         self.findings.expect("open panes in the changelog", held, expected, p)
         self.findings.numbers["panes open at the end"] += len(held)
 
@@ -105,33 +117,53 @@ class CountCheck:
         for q, records in self.tail.of(self.deployment.evaluate_changelog).items():
             log, begin = changelog(records), begins[Source(self.deployment.evaluate_changelog, q)]
             for key, (next_offset, value) in log.registers_as_of(log.newest(begin)).items():
-                if msgspec.msgpack.decode(key)[0] == REGISTER:
-                    continue  # of pairs
+                if msgspec.msgpack.decode(key)[0] not in self._definitions:
+                    continue  # of pairs, of what is learned of windows or of a model
                 held[pane_id(key, self._definitions)] = PaneSum.from_bytes(value, next_offset).total().tolist()
         for pane, counts in self.truth.panes.items():
-            if pane.start_ms >= keep_from_ms:
+            if pane.start_ms >= keep_from_ms and pane.model != self.learned:
                 self.findings.expect("sums in evaluate's changelog", held.get(pane), counts.tolist(), pane)
 
     def _check_copy(self, kind: str, p: int, copy: RegisterCopy) -> PaneId:
         """A copy holds exactly the rows below its own next offset."""
-        truth, pane = self.truth.partitions[p], PaneId(self._definitions[copy.definition], copy.start_ms)
+        truth, model = self.truth.partitions[p], self._definitions[copy.definition]
+        pane = PaneId(model, copy.start_ms, copy.segment)
         counts = truth.counts(pane, copy.next_offset)
+        if model == self.learned:
+            rows = int(unpack_counts(copy.packed).sum()) // self._learned_series
+            expected_rows = None if counts is None else int(counts[SCORE_START:].sum())
+            self.findings.expect(f"rows of the learned model: {kind}", rows, expected_rows, (p, pane, copy.next_offset))
+            return pane
         expected = None if counts is None else pack_counts(counts)
         self.findings.expect(kind, copy.packed, expected, (p, pane, copy.next_offset))
         return pane
 
+    @cached_property
+    def _learned_series(self) -> int:
+        """How many series the learned baseline has: each row is counted once in each."""
+        records = self.tail.of(self.deployment.config.topics.baselines)[0]
+        learned = (Baseline.from_bytes(r.value or b"") for r in records if r.key == f"{LEARNED.key}#0".encode())
+        return len(next(learned).series)
+
 
 def pane_id(key: bytes, definitions: dict[str, int]) -> PaneId:
     """Whose register it is, in count's changelog and in evaluate's."""
-    definition, _, start_ms = msgspec.msgpack.decode(key)
-    return PaneId(definitions[definition], start_ms)
+    definition, segment, start_ms = msgspec.msgpack.decode(key)
+    return PaneId(definitions[definition], start_ms, segment)
 
 
-def check_metrics(samples: Samples, topic: str, what: str, sent: Counter[str], findings: Findings) -> None:
+def check_metrics(
+    samples: Samples, topic: str, what: str, sent: Counter[str], findings: Findings, *, learns: bool = False
+) -> None:
     """The sum of the workers' counters of predictions, or of labels, is the total of what was sent."""
     found: Counter[str] = Counter()
-    for name in ("received", "counted", "late", "ignored"):
+    for name in ("received", "counted", "late", "ignored", "learning"):
         found[name] = int(sum(samples.get(f"driftline_{what}_{name}_total", {}).values()))
+    if learns:
+        findings.numbers["predictions that were learned from, or came before the first whole pane"] = (
+            found["learning"] + found["ignored"]
+        )
+        found = _with_learned(found)
     for (_, reason, of_topic), value in samples.get("driftline_dead_letters_total", {}).items():
         if of_topic == topic:
             found[f"dead:{reason}"] += int(value)
@@ -147,8 +179,14 @@ def _packed(truth: PartitionTruth, pane: PaneId) -> bytes:
     return pack_counts(counts)
 
 
-def ledger_words(ledger: Ledger) -> Counter[str]:
+def ledger_words(ledger: Ledger, *, learns: bool = False) -> Counter[str]:
     """A ledger in the words of the truth."""
-    words = Counter({name: getattr(ledger, name) for name in ("received", "counted", "late", "ignored")})
+    words = Counter({name: getattr(ledger, name) for name in ("received", "counted", "late", "ignored", "learning")})
     words.update({f"dead:{reason}": count for reason, count in ledger.dead.items()})
-    return +words
+    return +(_with_learned(words) if learns else words)
+
+
+def _with_learned(found: Counter[str]) -> Counter[str]:
+    """From where on the learned model is counted differs from run to run; every row of it is in one of the three."""
+    together = found["counted"] + found["learning"] + found["ignored"]
+    return Counter(found | {"counted": together, "learning": 0, "ignored": 0})

@@ -6,6 +6,7 @@ said of labels that come later, and which alerts fire while a revision is publis
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -165,11 +166,16 @@ def compare_performance(crashed: PerformanceWindows, calm: PerformanceWindows, f
         findings.expect("performance reports of both runs", orjson.dumps(mine), orjson.dumps(other), key)
 
 
-def comparable(alerts: Alerts) -> Alerts:
-    """Alerts without what is of the moment: coverage, and offsets in a log of which every app has its own."""
+def comparable(alerts: Alerts, *, but: Collection[str]) -> Alerts:
+    """Alerts without what is of the moment: coverage, and offsets in a log of which every app has its own.
+
+    `but`: without those of these models.
+    """
     found: Alerts = {}
     for key, value in alerts.items():
         alert = orjson.loads(value)
+        if alert["labels"]["model"] in but:
+            continue
         if alert["labels"]["check"] in OF_LABELS:
             alert["evidence"] |= {"coverage": None, "outcomes": None}
         found[key] = orjson.dumps(alert)

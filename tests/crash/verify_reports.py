@@ -1,7 +1,7 @@
 """Reports and alerts: against windows summed and PSI computed here, and against an uncrashed run."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -10,7 +10,7 @@ import orjson
 
 from tests.crash.deployment import MIN_COUNT, Deployment
 from tests.crash.findings import Findings
-from tests.crash.models import COARSE, SCORE_START, WIDTH, Model, baseline_counts
+from tests.crash.models import COARSE, LEARNED, SCORE_START, SEGMENTED, SEGMENTS, WIDTH, Model, segment_counts
 from tests.crash.scenario import PANE_MS, WINDOW_PANES
 from tests.crash.tail import Tail
 from tests.crash.truth import Integers, PaneId, Truth
@@ -23,7 +23,7 @@ SEVERITIES: Final = ("info", "warning", "critical")
 
 Report = dict[str, Any]
 Windows = dict[tuple[str, int], Report]
-"""The last report of each model key and window end."""
+"""The last report of each window: by its end and `model@version`, with `/segment` behind it where there is one."""
 Alerts = dict[tuple[str, int], bytes]
 """Each message of each alert, by id and seq."""
 
@@ -47,7 +47,7 @@ def read_windows(deployment: Deployment, tail: Tail, findings: Findings) -> Wind
         report = orjson.loads(value)
         if report["schema"] != REPORT_SCHEMA:
             continue  # of labels
-        key, end_ms = f"{report['model']}@{report['version']}", unix_ms(report["window"]["end"])
+        key, end_ms = key_of(report), unix_ms(report["window"]["end"])
         copy = key, end_ms, report["revision"]
         if copy in copies:
             findings.numbers["ignored duplicates: reports"] += 1
@@ -64,25 +64,41 @@ def read_windows(deployment: Deployment, tail: Tail, findings: Findings) -> Wind
 def check_reports(truth: Truth, models: list[Model], windows: Windows, findings: Findings) -> None:
     """Each window that there must be, once, with the exact counts and the PSI that follows from them."""
     ends = truth.window_ends_ms()
-    expected = {(model.key, end_ms) for model in models for end_ms in ends}
-    findings.expect("windows reported", sorted(windows.keys() ^ expected), [])
-    for i, model in enumerate(models):
+    known = [model for model in models if model != LEARNED]
+    expected = {(model.key, end_ms) for model in known for end_ms in ends}
+    parts = [(SEGMENTED, segment) for segment in SEGMENTS]
+    for model, segment in [*((model, "") for model in known), *parts]:
         for end_ms in ends:
-            report = windows.get((model.key, end_ms))
+            counts = window_counts(truth, models.index(model), end_ms, segment)
+            if segment and counts.any():
+                expected.add((f"{model.key}/{segment}", end_ms))
+            report = windows.get((f"{model.key}/{segment}" if segment else model.key, end_ms))
             if report is not None:
-                _check_report(
-                    report, window_counts(truth, i, end_ms), end_ms - WINDOW_MS >= ends[0] - PANE_MS, findings
-                )
+                _check_report(report, counts, end_ms - WINDOW_MS >= ends[0] - PANE_MS, model.is_budgeted, findings)
+    of_known = {window for window in windows if window[0] != LEARNED.key}
+    findings.expect("windows reported", sorted(of_known ^ expected), [])
+    if LEARNED in models:
+        _check_learned(truth, models.index(LEARNED), windows, findings)
 
 
-def window_counts(truth: Truth, model: int, end_ms: int) -> Integers:
+def _check_learned(truth: Truth, learned: int, windows: Windows, findings: Findings) -> None:
+    """Of the model that was learned: each complete window has every row."""
+    for (key, end_ms), report in windows.items():
+        if key == LEARNED.key and report["complete"]:
+            n = int(window_counts(truth, learned, end_ms)[SCORE_START:].sum())
+            findings.expect("n of a window of the learned model", report["n"], n, end_ms)
+            findings.numbers["complete windows of the learned model"] += 1
+
+
+def window_counts(truth: Truth, model: int, end_ms: int, segment: str = "") -> Integers:
     """The window's counts over all partitions, shape (WIDTH,)."""
     starts = range(end_ms - WINDOW_MS, end_ms, PANE_MS)
-    return sum((truth.panes.get(PaneId(model, s), 0) for s in starts), start=np.zeros(WIDTH, np.int64))
+    return sum((truth.panes.get(PaneId(model, s, segment), 0) for s in starts), start=np.zeros(WIDTH, np.int64))
 
 
-def _check_report(report: Report, counts: Integers, complete: bool, findings: Findings) -> None:
-    where = report["model"], report["version"], report["window"]["end"]
+def _check_report(report: Report, counts: Integers, complete: bool, budgeted: bool, findings: Findings) -> None:
+    """What the budget makes of the counts is left to the comparison with an uncrashed run."""
+    where = report["model"], report["version"], report["segment"], report["window"]["end"]
     n = int(counts[SCORE_START:].sum())
     findings.expect("n of a window", report["n"], n, where)
     findings.expect("complete windows", report["complete"], complete, where)
@@ -91,16 +107,19 @@ def _check_report(report: Report, counts: Integers, complete: bool, findings: Fi
         subject = check["subject"]
         coarse = [int(counts[first:last].sum()) for first, last in COARSE[subject]]
         findings.expect("counts of a window", check["evidence"]["current"], coarse, (*where, subject))
-        expected = psi(baseline_coarse(subject), coarse)
+        expected = psi(baseline_coarse(subject, report["segment"]), coarse)
         close = math.isclose(check["value"], expected, rel_tol=1e-9, abs_tol=1e-12)
         findings.expect("PSI", check["value"] if not close else expected, expected, (*where, subject))
         verdict = _verdict(expected) if complete and n >= MIN_COUNT else "undefined"
+        if budgeted and verdict != "undefined":
+            findings.numbers[f"verdicts by the budget: {check['verdict']}"] += 1
+            continue
         findings.expect("verdicts", check["verdict"], verdict, (*where, subject))
 
 
-def baseline_coarse(subject: str) -> list[int]:
+def baseline_coarse(subject: str, segment: str) -> list[int]:
     """The baseline's counts in the bins that PSI compares."""
-    counts = baseline_counts()
+    counts = segment_counts(segment)
     return [int(counts[first:last].sum()) for first, last in COARSE[subject]]
 
 
@@ -131,64 +150,109 @@ def read_alerts(deployment: Deployment, tail: Tail, findings: Findings) -> Alert
     return alerts
 
 
-def check_alerts(
-    models: list[Model], windows: Windows, alerts: dict[tuple[str, int], bytes], findings: Findings
-) -> None:
-    """The life of each alert is what the verdicts of its windows, in order, make of it."""
-    of_drift = [value for value in alerts.values() if orjson.loads(value)["labels"]["check"] == "psi"]
-    found = sorted(life_of(orjson.loads(value)) for value in of_drift)
-    findings.expect("lives of alerts", found, sorted(_expected_lives(models, windows)))
-    findings.numbers["alerts"] = len({orjson.loads(value)["id"] for value in of_drift})
-    if not of_drift:
+def check_alerts(windows: Windows, alerts: Alerts, findings: Findings, *, silenced: Collection[str]) -> None:
+    """The life of each alert is what the verdicts of its windows, in order, make of it.
+
+    Of models in `silenced` some of it was not told, and what was told then is of the state that it was in.
+    """
+    of_drift = [orjson.loads(value) for value in alerts.values()]
+    of_drift = [alert for alert in of_drift if alert["labels"]["check"] == "psi"]
+    open_ones = [alert for alert in of_drift if alert["labels"]["model"] not in silenced]
+    expected = [life for key, subject, verdicts in _verdicts(windows) for life in lives(key, subject, verdicts)]
+    not_silenced = [life for life in expected if life.key.partition("@")[0] not in silenced]
+    findings.expect("lives of alerts", sorted(map(life_of, open_ones)), sorted(not_silenced))
+    findings.numbers["alerts"] = len({alert["id"] for alert in of_drift})
+    findings.numbers["alerts of segments"] = len({a["id"] for a in of_drift if a["labels"]["segment"]})
+    if not open_ones:
         findings.problem("alerts", "none, although the traffic drifts: the run proves nothing about them")
+    _check_silenced([life_of(alert) for alert in of_drift if alert["labels"]["model"] in silenced], windows, findings)
 
 
-def compare_runs(crashed: Windows, calm: Windows, findings: Findings) -> None:
-    """The last report of each window, bit for bit but for how often it was revised, and what labels told meanwhile."""
-    findings.expect("windows of both runs", sorted(crashed.keys() ^ calm.keys()), [])
-    for key in sorted(crashed.keys() & calm.keys()):
-        mine, other = (_settled(windows[key]) for windows in (crashed, calm))
+def _check_silenced(found: list[Life], windows: Windows, findings: Findings) -> None:
+    """What was told of silenced models is true of the window that it is about, and in the end people know how it is."""
+    states = {
+        (key, subject, end): (severity, before)
+        for key, subject, verdicts in _verdicts(windows)
+        for end, severity, before in severities(verdicts)
+    }
+    last: dict[tuple[str, str], Life] = {}
+    for life in sorted(found, key=lambda life: life.window_end):
+        severity, _ = states[life.key, life.subject, life.window_end]
+        told = life.severity if life.status == "firing" else ""
+        findings.expect("what was told of silenced models", told, severity, life)
+        last[life.key, life.subject] = life
+    ends = {(key, subject): severity for (key, subject, _), (severity, _) in states.items()}
+    for (key, subject), life in last.items():
+        told = life.severity if life.status == "firing" else ""
+        findings.expect("what was told last of silenced models", told, ends[key, subject], life)
+
+
+def compare_runs(crashed: Windows, calm: Windows, findings: Findings, *, silenced: Collection[str]) -> None:
+    """The last report of each window, bit for bit but for how often it was revised, and what labels told meanwhile.
+
+    Of models that were silenced in one of the runs: but for which alerts people knew of. From where on the learned
+    model is counted differs from run to run: of it nothing is compared.
+    """
+    known = [{window for window in windows if window[0] != LEARNED.key} for windows in (crashed, calm)]
+    findings.expect("windows of both runs", sorted(known[0] ^ known[1]), [])
+    for key in sorted(known[0] & known[1]):
+        mine, other = (_settled(windows[key], silenced) for windows in (crashed, calm))
         findings.expect("reports of both runs", orjson.dumps(mine), orjson.dumps(other), key)
 
 
-def _settled(report: Report) -> Report:
+def _settled(report: Report, silenced: Collection[str]) -> Report:
     estimates = {**report["estimates"], "reliable": None}  # whether labels agree with them is known some time later
-    return {**report, "revision": 0, "estimates": estimates}
+    told = dict.fromkeys(("alerts_firing", "alerts_silenced")) if report["model"] in silenced else {}
+    return {**report, "revision": 0, "estimates": estimates, **told}
 
 
-def _expected_lives(models: list[Model], windows: Windows) -> Iterator[Life]:
-    for model in models:
-        mine = [report for (key, _), report in sorted(windows.items()) if key == model.key]
-        for n, subject in enumerate(COARSE):
-            yield from lives(model.key, subject, [(w["checks"][n]["verdict"], w["window"]["end"]) for w in mine])
+def _verdicts(windows: Windows) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
+    """Of each series of each model and segment the verdicts of its windows with their ends, in order."""
+    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for (key, _), report in sorted(windows.items()):
+        for check in report["checks"]:
+            found.setdefault((key, check["subject"]), []).append((check["verdict"], report["window"]["end"]))
+    for (key, subject), verdicts in found.items():
+        yield key, subject, verdicts
 
 
 def lives(key: str, subject: str, verdicts: list[tuple[str, str]]) -> Iterator[Life]:
-    """The messages of one check's alerts; `verdicts` are those of its windows with their ends, in order.
+    """The messages of one check's alerts; `verdicts` are those of its windows with their ends, in order."""
+    seq = 0
+    for end, severity, before in severities(verdicts):
+        if severity != before:
+            seq = seq + 1 if before else 1
+            yield Life(key, subject, seq, "firing" if severity else "resolved", severity or before, end)
+
+
+def severities(verdicts: list[tuple[str, str]]) -> Iterator[tuple[str, str, str]]:
+    """Of each window its end, how bad the alert is after it, and before it; `""`: there is none.
 
     An alert is as bad as the worst window of the last WINDOW_MS, and over when none of them was in breach.
     """
-    severity, seq = "", 0
+    severity = ""
     breaches: list[tuple[int, str]] = []
     for verdict, end in verdicts:
-        if verdict == "undefined":
-            continue
-        breaches = [(end_ms, before) for end_ms, before in breaches if unix_ms(end) - end_ms < WINDOW_MS]
-        if verdict != "ok":
-            breaches.append((unix_ms(end), verdict))
-        worst = max((before for _, before in breaches), key=SEVERITIES.index, default="")
-        if worst != severity:
-            seq = seq + 1 if severity else 1
-            yield Life(key, subject, seq, "firing" if worst else "resolved", worst or severity, end)
-        severity = worst
+        before = severity
+        if verdict != "undefined":
+            breaches = [(end_ms, known) for end_ms, known in breaches if unix_ms(end) - end_ms < WINDOW_MS]
+            if verdict != "ok":
+                breaches.append((unix_ms(end), verdict))
+            severity = max((known for _, known in breaches), key=SEVERITIES.index, default="")
+        yield end, severity, before
+
+
+def key_of(record: dict[str, Any]) -> str:
+    """Of a report, or of an alert's labels: `model@version`, with `/segment` behind it where there is one."""
+    segment = record["segment"]
+    return f"{record['model']}@{record['version']}" + (f"/{segment}" if segment else "")
 
 
 def life_of(alert: dict[str, Any]) -> Life:
     """A message of an alert, as `lives` expects it."""
     labels = alert["labels"]
-    key = f"{labels['model']}@{labels['version']}"
     end = alert["evidence"]["window"]["end"]
-    return Life(key, labels["subject"], alert["seq"], alert["status"], alert["severity"], end)
+    return Life(key_of(labels), labels["subject"], alert["seq"], alert["status"], alert["severity"], end)
 
 
 def _verdict(value: float) -> str:

@@ -93,7 +93,7 @@ class Config(Keys):
     topics: TopicKeys = TopicKeys()
     web: WebKeys = WebKeys()
     windows: WindowKeys = WindowKeys()
-    unknown_models: UnknownModels = "dead-letter"
+    unknown_models: UnknownModels = "learn"
     learning: LearningKeys = LearningKeys()
     checkpoint: CheckpointKeys = CheckpointKeys()
     limits: LimitKeys = LimitKeys()

@@ -90,7 +90,7 @@ COUNTED = sum(case.reason is None for case in CASES) + 2  # the array's good one
 @pytest.fixture(scope="module")
 def service(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service that has been sent all of it, and whose dead-letter topic takes little."""
-    service = Service(broker, tmp_path_factory.mktemp("bad"), {})
+    service = Service(broker, tmp_path_factory.mktemp("bad"), {"unknown_models": "dead-letter"})
     try:
         service.make_topic(service.config.topics.dead_letters, 1, max_message_bytes=str(SMALL_BYTES))
         service.make_topic(service.config.topics.predictions, 2, max_message_bytes=str(12_000_000))

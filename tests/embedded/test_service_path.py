@@ -30,7 +30,8 @@ def service(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         name: {"checks": {"psi": {"rule": "threshold", "min_count": MIN_COUNT}}}
         for name, _ in [*MODELS, ("renewed", "0")]
     }
-    with Service.deployed(broker, folder, partitions=PARTITIONS, models=models) as deployed:
+    settings = {"models": models, "unknown_models": "dead-letter"}
+    with Service.deployed(broker, folder, partitions=PARTITIONS, **settings) as deployed:
         for model, version in MODELS:
             deployed.create_baseline(model, version, BASELINE)
         deployed.start_ready()

@@ -37,7 +37,7 @@ def test_without_a_file_everything_has_a_default() -> None:
     assert config.kafka.bootstrap_servers == "localhost:9092"
     assert config.windows.length == 3_600_000
     assert config.checkpoint.interval == 500
-    assert config.unknown_models == "dead-letter"
+    assert config.unknown_models == "learn"
 
 
 def test_the_contract_example_is_read_to_the_letter(tmp_path: Path) -> None:

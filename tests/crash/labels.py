@@ -189,8 +189,9 @@ class LabelTraffic:
         elif kind < 0.973:  # out of order: the newer one is sent first
             older_ms = at_ms - dice.randrange(1_000, 5_000)
             self._send_all(sent, [(at_ms, right), (older_ms, 1 - right)], anywhere=True)
-        elif kind < 0.986:  # brings a score, which nobody needs once the prediction is there
+        elif kind < 0.986:  # brings a score, which nobody needs while the prediction is there
             score = dice.randrange(len(SCORES))
+            at_ms = min(at_ms, row.time_ms + (TTL_S - 1) * 1_000)
             self._to_send[self._slice_of(at_ms, index)].append(
                 Label(sent.id, self._name_of[row.model], at_ms, right, (row.model, score))
             )

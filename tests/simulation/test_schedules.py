@@ -13,7 +13,7 @@ from tests.simulation.oracle import check
 from tests.simulation.recreated import what_becomes_of_a_recreated_input
 from tests.simulation.world import World
 
-SCHEDULES: Final = 8_000  # by default
+SCHEDULES: Final = 7_500  # by default
 BLOCK: Final = 500  # schedules of one test
 RECREATED: Final = 500
 

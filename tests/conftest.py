@@ -18,7 +18,7 @@ MakeTopic = Callable[..., Awaitable[str]]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How much of the simulation is run."""
-    parser.addoption("--schedules", type=int, default=0, help="simulation: how many schedules (default 10,000)")
+    parser.addoption("--schedules", type=int, default=0, help="simulation: how many schedules of each kind of world")
     parser.addoption("--first-seed", type=int, default=0, help="simulation: the first schedule's seed")
 
 

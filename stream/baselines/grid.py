@@ -50,7 +50,7 @@ class ScoreGrid(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Shape (bins,): the score that stands for each bin."""
         return np.array(self.means, np.float64)
 
-    @property
+    @cached_property
     def first_positive(self) -> int:
         """The first bin of scores that the model calls positive."""
         return self.edges.index(self.threshold) + 1

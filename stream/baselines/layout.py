@@ -126,6 +126,12 @@ class Layout:
         inside = np.searchsorted(grid.inner_edges, np.array([-np.inf, *score.inner_edges]), side="right")
         return np.concatenate([inside[:1], inside, inside[-1:]])
 
+    @cached_property
+    def calibrated(self) -> npt.NDArray[np.float64] | None:
+        """Shape (bins of the grid,): P(positive) in each; None where the baseline has no labels of a binary model."""
+        known = self.baseline.labelled
+        return None if known is None else np.array(known.calibration, np.float64)
+
     def flat_bins(self, columns: ModelColumns) -> npt.NDArray[np.int64]:
         """The counter that each value of each row falls into, shape (rows, series), a column more with latency."""
         out = np.empty((len(columns.row), len(self.series) + (self.latency is not None)), np.int64)

@@ -204,6 +204,8 @@ class Course:
         The newest whose window every source has filled; until there is one, the oldest that is not
         over: so no new baseline blinds a model.
         """
+        if len(self.candidates) == 1:
+            return next(iter(self.candidates.values()))
         for candidate in reversed(self.candidates.values()):
             if self._is_everywhere(candidate) and candidate.whole_from_ms() <= end_ms - self.window_ms(candidate):
                 return candidate

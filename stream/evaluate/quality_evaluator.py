@@ -85,7 +85,7 @@ class QualityWindow:
     level: float  # how often one test may alarm by chance
     provisional: bool  # how much healthy windows differ was not learned
     series: tuple[SeriesQuality, ...]
-    seen_from: Sequence[Mapping[str, float]]  # of each series, by check of a share: about the one that would be seen
+    seen_from: Sequence[Mapping[str, float]]  # of each series, by check of a share: what would be seen, to 4 digits
     judged: int  # how many checks have a verdict
     beyond: tuple[QualityCheck, ...]  # those whose limit is crossed, be it by chance
     by: QualityYardstick
@@ -233,7 +233,7 @@ def evaluate_quality(
         level=yardstick.level,
         provisional=yardstick.healthy.provisional,
         series=tuple(SeriesQuality(*one) for one in series),
-        seen_from=yardstick.seen_from(n),
+        seen_from=yardstick.seen_from(n).rounded,
         judged=judged,
         beyond=tuple(beyond),
         by=yardstick,
@@ -255,7 +255,7 @@ def _rises_together(window: _Window, check: str) -> tuple[Values, Flags]:
 
 def _rises(window: _Window, check: str, series: Sequence[int]) -> Iterator[QualityCheck]:
     """Shares of the rows, against those of healthy windows."""
-    n, seen_from = window.n, window.by.seen_from(window.n)
+    n, seen_from = window.n, window.by.seen_from(window.n).exact
     # Plain numbers: numpy's scalars would cost most of the time.
     hits, (limits, rates, rhos) = _HAPPENED[check](window.of).tolist(), window.by.shares[check]
     for i in series:

@@ -57,7 +57,7 @@ def quality_record(found: QualityWindow | None) -> dict[str, Any] | None:
                 "beyond": one.beyond,
                 "different": one.different,
                 "fullest": one.fullest,
-                "detectable": {check: float(f"{share:.4g}") for check, share in seen_from.items()},
+                "detectable": seen_from,
             }
             for one, seen_from in zip(found.series, found.seen_from, strict=True)
         ],

@@ -6,7 +6,7 @@ Made once for a baseline and a window's length, and read only: what depends on t
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,13 @@ Values = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 OF_SERIES: Final = (MISSING, INVALID, OUT_OF_RANGE, UNSEEN, STUCK, CARDINALITY)  # in the order in which they are told
+
+
+class SeenFrom(NamedTuple):
+    """Of each series, by check of a share: about the one that a window must have to be seen."""
+
+    exact: list[dict[str, float]]
+    rounded: list[dict[str, float]]  # as reports show it
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -70,17 +77,18 @@ class QualityYardstick:
             for check in {check for check, _ in wanted} & self.of_series.keys()
         }
 
-    def seen_from(self, rows: int) -> list[dict[str, float]]:
-        """Of each series, by check of a share, about the one that a window of roughly so many rows must have."""
+    def seen_from(self, rows: int) -> SeenFrom:
+        """About the shares that a window of roughly so many rows must have to be seen."""
         size = roughly(rows) if rows else 0
         if size not in self._seen_from:
-            found: list[dict[str, float]] = [{} for _ in self.counters.names]
+            exact: list[dict[str, float]] = [{} for _ in self.counters.names]
             for check, law in self.laws.items():
                 rates = detectable_rates(law, size, self.level) if size else np.ones(len(law.rate))
                 least = np.maximum(rates, self.of_series[check][1]).tolist()
                 for i in self.watched[check]:
-                    found[i][check] = least[i]
-            self._seen_from[size] = found
+                    exact[i][check] = least[i]
+            rounded = [{check: float(f"{share:.4g}") for check, share in one.items()} for one in exact]
+            self._seen_from[size] = SeenFrom(exact, rounded)
         return self._seen_from[size]
 
     @cached_property
@@ -93,7 +101,7 @@ class QualityYardstick:
         return tuple(answer_law(check, grid, before) for check in STATISTICS if self.watched.get(check))
 
     @cached_property
-    def _seen_from(self) -> dict[int, list[dict[str, float]]]:
+    def _seen_from(self) -> dict[int, SeenFrom]:
         return {}  # by size: a few for each power of ten, so that it stays small
 
 

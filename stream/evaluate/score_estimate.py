@@ -64,12 +64,11 @@ def estimate_window(layout: Layout, counts: Counts) -> EstimatedPerformance | Un
         layout: of the baseline that the counts were cut with.
         counts: the window's sum, shape (layout.width,).
     """
-    grid, known = layout.baseline.grid, layout.baseline.labelled
-    if grid is None or known is None:
+    grid, calibrated = layout.baseline.grid, layout.calibrated
+    if grid is None or calibrated is None:
         return None
     scores = counts[layout.starts[-2] :][: len(layout.grid_bins)]
     by_grid_bin = np.bincount(layout.grid_bins, weights=scores, minlength=grid.bins).astype(np.int64)
-    calibrated = np.array(known.calibration, np.float64)
     return estimate_performance(by_grid_bin, calibrated, grid.first_positive, grid.representatives)
 
 

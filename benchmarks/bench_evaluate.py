@@ -1,39 +1,50 @@
 """One evaluation of many features, and the memory of what is kept, in one process without a broker.
 
-evaluation / numpy.histogram   500 features x 20 bins from a window's counts, by both rules: PSI, KL and JS, and by the
-                               budget evidence, effect and what could be seen; against recomputing the window's
-                               histograms from its rows, as a batch job would
+evaluation / numpy.histogram   500 features x 20 bins from a window's counts with all checks that are on by default,
+                               drift, data quality and throughput, by both rules: of the budget evidence, effect and
+                               what could be seen; against recomputing the window's histograms from its rows, as a
+                               batch job would
+report                         what is published of it, apart: as a record, and as bytes
+another size                   the same evaluation when traffic comes to a size of windows that was not seen before
 memory                         bytes of one model x feature x pane: in memory, and in the changelog
 """
 
-import itertools
 import platform
 import time
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
-from detectors import Smoothing, Threshold
 from detectors.evidence import MOST_DIRECTIONS, Evidence
-from stream.alerts.rules import BUDGET, Rules
+from stream.alerts.rules import BUDGET, THRESHOLD
+from stream.baselines.baseline import Baseline
 from stream.baselines.create import Binning, create_baseline
+from stream.baselines.definition import Definition
 from stream.baselines.layout import Counts, Layout
+from stream.config import Config
 from stream.count.panes import PaneRows, Panes
-from stream.evaluate.evaluator import evaluate_window
+from stream.evaluate.evaluator import Evaluation, evaluate_window
+from stream.evaluate.report import Judged, encode, report_record
 from stream.evaluate.settings import ModelSettings
 from stream.evaluate.yardstick import Yardstick
+from stream.records.settings import CountingSettings
+from stream.service.topology import settings_of
 
 FEATURES, BINS, WINDOW_ROWS, ROUNDS = 500, 20, 20_000, 30
+HOUR_MS, MINUTE_MS = 3_600_000, 60_000
+WANTED_MS = 20
 
 
 def main() -> None:
     """Print the figures."""
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, numpy {np.__version__}")
     rng = np.random.default_rng(3)
-    table = {f"f{i:03}": rng.normal(size=5_000) for i in range(FEATURES)}
-    layout = Layout(create_baseline(table, model="wide", version="1", binning=Binning(bins=BINS)))
-    rows = rng.normal(size=(WINDOW_ROWS, FEATURES))
+    baseline = _baseline(rng)
+    counting = CountingSettings(pane_ms=MINUTE_MS, allowed_lateness_ms=0, max_clock_skew_ms=0)
+    definition = Definition(baseline, counting)
+    layout, rows = definition.layout, rng.normal(size=(WINDOW_ROWS, FEATURES))
     flat = np.concatenate(
         [
             layout.starts[j] + 1 + np.searchsorted(np.array(series.inner_edges), rows[:, j], side="right")  # type: ignore[union-attr]
@@ -41,43 +52,61 @@ def main() -> None:
         ]
     )
     counts = np.bincount(flat, minlength=layout.width)
-    plain = Rules(default=Threshold(warning=0.1, critical=0.25, min_count=200))
-    budget = Rules(default=Threshold(notice=0.02, warning=0.1, critical=0.25, min_count=200), rule=BUDGET)
+    budget, plain = _settings(BUDGET), _settings(THRESHOLD)
     own = _evidence(layout, rng)
-    took_s = {
-        "rule threshold": _evaluation_s(layout, counts, plain, None),
-        "rule budget, rows taken as independent": _evaluation_s(layout, counts, budget, None),
-        f"rule budget, {MOST_DIRECTIONS} directions of healthy wander": _evaluation_s(layout, counts, budget, own),
+    judged_by = {
+        "rule threshold": _yardstick(layout, plain, None),
+        "rule budget, rows taken as independent": _yardstick(layout, budget, None),
+        f"rule budget, {MOST_DIRECTIONS} directions of healthy wander": _yardstick(layout, budget, own),
     }
     edges = np.linspace(-4, 4, BINS + 1)
     recount_s = _median_s(lambda: [np.histogram(rows[:, j], edges) for j in range(FEATURES)], 3)
-    print(f"one evaluation of {FEATURES} features x {BINS} bins, CPU time (wanted <= 20 ms),")
+    print(f"one evaluation of {FEATURES} features x {BINS} bins, CPU time (wanted <= {WANTED_MS} ms),")
     print(f"and beside numpy.histogram over the window's {WINDOW_ROWS:,} rows:")
-    for how, seconds in took_s.items():
+    for how, yardstick in judged_by.items():
+        seconds = _median_s(lambda by=yardstick: _evaluate(by, counts), ROUNDS)  # type: ignore[misc]
         print(f"  {how:<50} {seconds * 1e3:6.2f} ms  {seconds / recount_s:.4f}")
-    print(f"  {'what is seen, when traffic comes to another size':<50} {_sight_s(layout, budget, own) * 1e3:6.2f} ms")
+    yardstick = judged_by[f"rule budget, {MOST_DIRECTIONS} directions of healthy wander"]
+    _print_parts(yardstick, counts)
+    _print_report(Judged(_evaluate(yardstick, counts), definition, ""))
     _print_memory(layout, flat.reshape(FEATURES, WINDOW_ROWS).T)
 
 
-def _evaluation_s(layout: Layout, counts: Counts, rules: Rules, evidence: tuple[Evidence, ...] | None) -> float:
-    """Of a window of another size than the one before, so that nothing is remembered."""
-    settings = ModelSettings(window_ms=3_600_000, psi=rules, smoothing=Smoothing())
-    yardstick = Yardstick(layout=layout, settings=settings, pane_ms=60_000, evidence=evidence)
-    sizes = itertools.count(1)
-
-    def evaluate() -> None:
-        window = counts.copy()
-        window[layout.starts[:-1] + 1] += next(sizes)
-        evaluate_window(yardstick, window, start_ms=0, end_ms=3_600_000, complete=True)
-
-    return _median_s(evaluate, ROUNDS)
+def _baseline(rng: np.random.Generator) -> Baseline:
+    table = {f"f{i:03}": rng.normal(size=5_000) for i in range(FEATURES)}
+    return create_baseline(table, model="wide", version="1", binning=Binning(bins=BINS))
 
 
-def _sight_s(layout: Layout, rules: Rules, evidence: tuple[Evidence, ...]) -> float:
-    settings = ModelSettings(window_ms=3_600_000, psi=rules, smoothing=Smoothing())
-    yardstick = Yardstick(layout=layout, settings=settings, pane_ms=60_000, evidence=evidence)
-    sizes = iter(10**power for power in range(1, 9))
-    return _median_s(lambda: yardstick.seen(next(sizes)), 8)
+def _settings(rule: str) -> ModelSettings:
+    """As the service has them where the configuration says no more."""
+    return settings_of(Config.model_validate({"rule": rule}), "wide")
+
+
+def _yardstick(layout: Layout, settings: ModelSettings, evidence: tuple[Evidence, ...] | None) -> Yardstick:
+    return Yardstick(layout=layout, settings=settings, pane_ms=MINUTE_MS, evidence=evidence)
+
+
+def _evaluate(yardstick: Yardstick, counts: Counts) -> Evaluation:
+    return evaluate_window(yardstick, counts, start_ms=0, end_ms=HOUR_MS, complete=True)
+
+
+def _print_parts(yardstick: Yardstick, counts: Counts) -> None:
+    """Without data quality, and with windows of a size that was not seen before; a row more each time is no other."""
+    drift = replace(yardstick, settings=replace(yardstick.settings, quality=None, throughput=None))
+    _evaluate(drift, counts)
+    print(f"  {'  of that, drift alone':<50} {_median_s(lambda: _evaluate(drift, counts), ROUNDS) * 1e3:6.2f} ms")
+    sizes = iter([counts * times for times in (2, 3, 5, 10, 20, 30, 50, 100)])
+    another_s = _median_s(lambda: _evaluate(yardstick, next(sizes)), 8)
+    print(f"  {'when traffic comes to another size':<50} {another_s * 1e3:6.2f} ms, once for each size")
+
+
+def _print_report(judged: Judged) -> None:
+    nothing = {"alerts_firing": [], "alerts_silenced": {}}
+    record = report_record(judged, revision=0, alerts=nothing)
+    record_s = _median_s(lambda: report_record(judged, revision=0, alerts=nothing), ROUNDS)
+    encode_s = _median_s(lambda: encode(record), ROUNDS)
+    print(f"  {'its report, as a record':<50} {record_s * 1e3:6.2f} ms")
+    print(f"  {'its report, as bytes':<50} {encode_s * 1e3:6.2f} ms  {len(encode(record)) / 1e3:.0f} KB")
 
 
 def _evidence(layout: Layout, rng: np.random.Generator) -> tuple[Evidence, ...]:

@@ -144,8 +144,8 @@ class EvidenceTable:
         return other
 
     def _compare_with(self, baseline: Counts | Shares) -> None:
-        self.baseline = baseline
-        self.rows = self.total(baseline.astype(np.float64))  # M
+        self.baseline: Shares = baseline.astype(np.float64)  # counts, but no window is to convert them again
+        self.rows = self.total(self.baseline)  # M
         self.shares = baseline / self.per_bin(np.maximum(self.rows, 1.0))  # p
         self.freedom = np.maximum(self.total((baseline > 0).astype(np.float64)) - 1, 1.0)  # k1
         self.baseline_variance = np.maximum(self._learned, 1 / np.maximum(self.rows, 1.0))
@@ -211,9 +211,10 @@ def judge(table: EvidenceTable, current: Counts | Shares, psi: PerSeries | None 
     """
     if current.shape[-1:] != table.baseline.shape:
         raise ShapeMismatch(table.baseline.shape, current.shape)
+    current = current.astype(np.float64, copy=False)
     if psi is None:
         psi = psi_of_series(table.baseline, current, table.starts)
-    rows = table.total(current.astype(np.float64))
+    rows = table.total(current)
     known = (rows > 0) & (table.rows > 0)
     n, m = np.where(known, rows, 1.0), np.maximum(table.rows, 1.0)
     together = current + table.baseline

@@ -55,9 +55,10 @@ def smallest_mean_shifts(
     def moved_by(sign: float) -> Callable[[PerSeries], Shares]:
         def moved(size: PerSeries) -> Shares:
             below = ndtr(cuts - table.per_bin(sign * size))
-            within_bin = np.diff(below, prepend=0.0)
-            within_bin[table.starts] = below[table.starts]
-            shares: Shares = np.where(is_value, within_bin * whole, table.shares)
+            inside = below.copy()
+            inside[1:] -= below[:-1]
+            inside[table.starts] = below[table.starts]
+            shares: Shares = np.where(is_value, inside * whole, table.shares)
             return shares
 
         return moved

@@ -139,13 +139,12 @@ class Yardstick:
         return self.table.level(self._level, np.array(float(rows)))
 
     def detectable(self, rows: int) -> tuple[PerSeries, PerSeries]:
-        """The PSI that half of the windows of so many rows would alarm at: of any shift, of one like healthy wander."""
-        held = self._detectable.get(rows)
-        if held is None:
-            self._detectable.clear()  # traffic that does not change is worth remembering, and no more
-            n = np.full(len(self.limits), float(rows))
-            held = self._detectable[rows] = minimum_detectable_psi(self.table, n, self.level(rows), self.effects)
-        return held
+        """The PSI that half of the windows of roughly so many rows alarm at: of any shift, and of one like wander."""
+        size = roughly(rows)
+        if size not in self._detectable:
+            n = np.full(len(self.limits), float(size))
+            self._detectable[size] = minimum_detectable_psi(self.table, n, self.level(size), self.effects)
+        return self._detectable[size]
 
     def seen(self, rows: int) -> list[Seen]:
         """The smallest changes of each series that windows of roughly so many rows are told of; rows >= 1."""

@@ -8,7 +8,9 @@ outputs are a function of the partials alone: a crash or a zombie repeats a mess
 under the same key.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any
 
 import msgspec
 
@@ -39,6 +41,8 @@ from stream.records.performance import PerformancePartial, is_performance
 from stream.records.prediction import ModelKey
 from stream.records.settings import CountingSettings
 from stream.records.source import MessageBatch
+
+Candidates = dict[str, tuple[Course, Candidate]]  # by definition id
 
 
 class EvaluateProgress(msgspec.Struct, array_like=True):
@@ -187,7 +191,7 @@ class EvaluateFold:
         self.sources = Sources(state.sources, state.expected)
         self.unreadable, self.evaluations = state.unreadable, state.evaluations
         self._publisher.requests = state.requests
-        candidates: dict[str, tuple[Course, Candidate]] = {}
+        candidates: Candidates = {}
         for course_progress in state.courses:
             course = self._course(course_progress)
             for known in course_progress.definitions:
@@ -200,31 +204,17 @@ class EvaluateFold:
         self._restore_registers(registers, candidates)
         self._newest_ms = self.sources.newest_ms()
 
-    def _restore_registers(
-        self, registers: Iterable[Register], candidates: Mapping[str, tuple[Course, Candidate]]
-    ) -> None:
-        sampled = []
+    def _restore_registers(self, registers: Iterable[Register], candidates: Candidates) -> None:
+        sampled: list[Register] = []
+        restore_of: dict[str, Callable[[Any, Register], None]] = {
+            learning.REGISTER: lambda _, register: sampled.append(register),
+            live_evidence.REGISTER: partial(_restore_live, candidates),
+            REGISTER: self.performance.restore_register,
+        }
+        restore_pane = partial(_restore_pane, candidates)
         for register in registers:
             identity = msgspec.msgpack.decode(register.key)
-            if identity[0] == learning.REGISTER:
-                sampled.append(register)
-                continue
-            if identity[0] == live_evidence.REGISTER:
-                if (held := candidates.get(identity[1])) is not None:
-                    course, candidate = held
-                    course.restore_live(candidate, tuple(identity[2:]), register)
-                continue
-            if identity[0] == REGISTER:
-                self.performance.restore_register(identity, register)
-                continue
-            definition_id, segment, start_ms = identity
-            if (held := candidates.get(definition_id)) is None:
-                continue
-            course, candidate = held
-            if course.keeps(candidate, start_ms, register.next_offset):
-                candidate.panes_of(segment).by_start[start_ms] = PaneSum.from_bytes(
-                    register.value, register.next_offset
-                )
+            restore_of.get(identity[0], restore_pane)(identity, register)
         self.learned.restore_rows(sampled)
 
     def take_published(self) -> list[PublishedAlert]:
@@ -379,6 +369,21 @@ class EvaluateFold:
                 for segment, live in sorted(candidate.live.items()):
                     registers += live.registers((definition_id, segment), only_changed=only_changed)
         return registers
+
+
+def _restore_live(candidates: Candidates, identity: list[Any], register: Register) -> None:
+    if (held := candidates.get(identity[1])) is not None:
+        course, candidate = held
+        course.restore_live(candidate, tuple(identity[2:]), register)
+
+
+def _restore_pane(candidates: Candidates, identity: list[Any], register: Register) -> None:
+    definition_id, segment, start_ms = identity
+    if (held := candidates.get(definition_id)) is not None:
+        course, candidate = held
+        if course.keeps(candidate, start_ms, register.next_offset):
+            pane = PaneSum.from_bytes(register.value, register.next_offset)
+            candidate.panes_of(segment).by_start[start_ms] = pane
 
 
 def _read(value: bytes | None) -> Partial | PerformancePartial | SampleRecord | None:

@@ -64,9 +64,9 @@ class AnswerLaw:
     mean: float
     variance: float  # of one row
 
-    def mean_of(self, histogram: Counts) -> float:
-        """The statistic's mean over the rows of a histogram with at least one."""
-        return float(histogram @ self.values) / float(histogram.sum())
+    def mean_of(self, histogram: Values, rows: int) -> float:
+        """The statistic's mean over the rows, at least one, of a histogram."""
+        return float(histogram @ self.values) / rows
 
 
 def answer_law(check: str, grid: ScoreGrid, before: Counts) -> AnswerLaw:

@@ -342,11 +342,11 @@ def _answer_checks(window: _Window) -> Iterator[QualityCheck]:
     layout, healthy, laws = window.by.layout, window.by.healthy, window.by.answers
     if not laws:
         return
-    now = score_histogram(layout, window.of.counts)
+    now = score_histogram(layout, window.of.counts).astype(np.float64)
     n, last = int(now.sum()), len(layout.series) - 1
     spread = float(healthy.spread[last])
     for law in laws:
-        mean = law.mean_of(now) if n else law.mean
+        mean = law.mean_of(now, n) if n else law.mean
         chance = partial(move_p_value, mean - law.mean, law.variance, (n, law.rows), spread, healthy.blocks)
         found = _Found(n, n, abs(mean - law.mean), law.mean, window.by.rule.limits[law.check], now=mean)
         yield window.judge(law.check, last, found, chance)

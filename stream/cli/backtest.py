@@ -118,7 +118,7 @@ def command(**options: Any) -> int:
     results = []
     for rules in sets:
         learned = with_evidence(given, rules)
-        results.append(BacktestResult.of(learned.baseline, rules, list(judge_windows(learned, rules)), incidents))
+        results.append(BacktestResult.of(learned.baseline, rules, judge_windows(learned, rules), incidents))
         _remark(learned, rules, results[-1], named=len(sets) > 1)
     result = beside(results)
     regression = given.baseline.task == "regression"

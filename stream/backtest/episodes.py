@@ -16,12 +16,13 @@ from stream.evaluate.alert_groups import EVERY
 MONTH_MS: Final = 30 * 86_400_000  # as `1 per 30d` means it
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Told:
     """Something worse than people knew: an alert that begins, a higher severity, a series that joins a group."""
 
     window: FileWindow
     alert: AlertResult
+    over_at: int | None = None  # end of the window in which the series had recovered; None: it fires at the end
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,16 +65,16 @@ class Episodes:
         beyond = {(alert.check, alert.subject): alert for alert in alerts}
         for message in part.messages:
             episode = self._episode(message)
-            if message["status"] == "resolved":
-                episode.end_at, episode.known = window.end_at, {}
-                continue
             firing = dict(self._firing(message))
+            for told in episode.told:
+                if told.over_at is None and told.alert.subject not in firing:
+                    told.over_at = window.end_at
             for subject, severity in firing.items():
                 if _rank(severity) > _rank(episode.known.get(subject)):
                     # It may be milder than what was held before it fired; the message says the worse of the two.
                     alert = msgspec.structs.replace(beyond[episode.check, subject], severity=severity)
                     episode.told.append(Told(window=window, alert=alert))
-            episode.end_at = None
+            episode.end_at = None if firing else window.end_at
             known = episode.known
             episode.known = {name: max(now, known.get(name, now), key=_rank) for name, now in firing.items()}
 
@@ -88,7 +89,9 @@ class Episodes:
         return held
 
     def _firing(self, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
-        """The series that a message tells of, each with its severity."""
+        """The series that a message tells of, each with its severity; none where it resolves the alert."""
+        if message["status"] == "resolved":
+            return
         check, subject = message["labels"]["check"], message["labels"]["subject"]
         if subject != EVERY:
             yield self._naming.subject(check, subject), message["severity"]

@@ -89,7 +89,7 @@ def _result(incident: Incident, windows: Sequence[FileWindow], episodes: Sequenc
     hits = sorted(
         (told for e in episodes for told in e.told if _is_for(told, incident)), key=lambda told: told.window.end_at
     )
-    rings = (told.alert for e in episodes if _runs_into(e, incident) for told in e.told if _precedes(told, incident))
+    rings = (told.alert for e in episodes for told in e.told if _rings_already(told, incident))
     timed = bool(windows) and windows[0].timed
     first = hits[0] if hits else None
     return IncidentResult(
@@ -116,11 +116,7 @@ def _foretold(window: FileWindow, alert: AlertResult) -> Foretold:
     )
 
 
-def _runs_into(episode: FileEpisode, incident: Incident) -> bool:
-    """Whether it still fires when the incident begins."""
-    return episode.end_at is None or episode.end_at > incident.start_at
-
-
-def _precedes(told: Told, incident: Incident) -> bool:
-    """Whether people knew of it before the incident began."""
-    return not incident.touches(told.window) and told.window.end_at <= incident.start_at
+def _rings_already(told: Told, incident: Incident) -> bool:
+    """Whether people knew of it before the incident began, and it still fires then."""
+    known_before = not incident.touches(told.window) and told.window.end_at <= incident.start_at
+    return known_before and (told.over_at is None or told.over_at > incident.start_at)

@@ -27,10 +27,11 @@ def at(hour: int) -> str:
 
 @pytest.fixture
 def run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Twelve hours: in hour 3 half of x0 is missing, in hour 6 seven series move at once, hour 9 has 15 rows."""
+    """Twelve hours: in 3 half of x0 is missing, in 6 seven series move at once, x6 up to 8; hour 9 has 15 rows."""
     rng = np.random.default_rng(1)
     hour = np.repeat(np.arange(12), ROWS)
     columns: dict[str, Any] = {name: rng.normal(size=len(hour)) + 3 * (hour == 6) for name in NAMES}
+    columns["x6"] += 3 * ((hour == 7) | (hour == 8))
     columns["x0"][(hour == 3) & (np.arange(len(hour)) % 2 == 0)] = np.nan
     kept = (hour != 9) | (np.arange(len(hour)) % 20 == 0)
     judged = {"ts": START_MS + hour * HOUR_MS} | columns
@@ -60,11 +61,11 @@ def test_each_kind_of_check_makes_alerts_and_many_at_once_are_one(run: Run) -> N
     assert (missing["value"], missing["threshold"]) == (0.5, pytest.approx(0.1, abs=1e-4))
     assert missing["p_value"] < missing["level"]
     together = episodes["psi", "*"]
-    assert (together["start"], together["end"], sorted(together["subjects"])) == (at(7), at(8), NAMES)
+    assert (together["start"], together["end"], sorted(together["subjects"])) == (at(7), at(11), NAMES)
     little = episodes["throughput", "predictions"]
     assert (little["start"], little["severity"], little["value"]) == (at(10), "critical", pytest.approx(0.95, abs=0.01))
     assert re.search(r"04:00:00Z +2020-01-01T05:00:00Z +missing of x0 +critical +0.5 +0.1$", text, re.MULTILINE)
-    assert re.search(r"07:00:00Z +2020-01-01T08:00:00Z +x\d(, x\d){4} and 2 more +critical", text)
+    assert re.search(r"07:00:00Z +2020-01-01T11:00:00Z +x\d(, x\d){4} and 2 more +critical", text)
     assert text.endswith(f"{sum(bool(w['alerts']) for w in result['windows'])} of 12 windows alert: 6 episodes in 0.5 "
                          "days, 3.6e+02 a month\n")  # fmt: skip
 
@@ -81,7 +82,8 @@ def test_an_incident_is_found_by_a_group_that_has_one_of_its_series(run: Run, tm
     marked.write_text(
         f"- {{start: '{at(6)}', end: '{at(7)}', name: all, check: psi, subject: [x5, other]}}\n"
         f"- {{start: '{at(3)}', end: '{at(4)}', name: gap, check: missing}}\n"
-        f"- {{start: '{at(9)}', end: '{at(10)}', name: none of it, subject: x1}}\n"
+        f"- {{start: '{at(8)}', end: '{at(10)}', name: over, check: psi, subject: x1}}\n"
+        f"- {{start: '{at(8)}', end: '{at(10)}', name: goes on, check: psi, subject: x6}}\n"
     )
     result, text = run("--incidents", marked)
     by_name = {i["name"]: i for i in result["incidents"]["incidents"]}
@@ -90,7 +92,9 @@ def test_an_incident_is_found_by_a_group_that_has_one_of_its_series(run: Run, tm
         ["x5"],
         3600,
     )
-    assert (by_name["gap"]["outcome"], by_name["none of it"]["outcome"]) == ("found", "missed")
+    assert [by_name[name]["outcome"] for name in ("gap", "over", "goes on")] == ["found", "missed", "missed"]
+    # x1 had left the group when the two incidents began, x6 was still in it.
+    assert (by_name["over"]["already_firing"], by_name["goes on"]["already_firing"]) == ([], ["x6"])
     # The one of missing values and the group of drift are for them, the other four are not.
     assert result["incidents"]["false_episodes"] == 4
     assert "found after 1 h by x5" in text

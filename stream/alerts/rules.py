@@ -15,9 +15,10 @@ AUC: Final = "auc"
 BRIER: Final = "brier"
 MAE: Final = "mae"
 LATENCY_SLA: Final = "latency_sla"
+ERROR_RATE: Final = "error_rate"
 INPUT_LOST: Final = "input_lost"  # records that retention cut away before they were read
 
-WITHOUT_BASELINE: Final = frozenset({LATENCY_SLA})
+WITHOUT_BASELINE: Final = frozenset({LATENCY_SLA, ERROR_RATE})
 """Checks that another baseline does not explain: they compare with a limit that somebody has set."""
 
 BUDGET: Final = "budget"

@@ -40,7 +40,7 @@ class Definition:
     @cached_property
     def layout(self) -> Layout:
         """Where its counters lie."""
-        return Layout(self.baseline, self.settings.latency_sla_ms)
+        return self._layout(judges=True)
 
     def layout_of(self, segment: str) -> Layout:
         """The same counters, compared with what is normal in a segment; without a verdict where that is not known."""
@@ -49,9 +49,13 @@ class Definition:
     @cached_property
     def _of_segment(self) -> dict[str, Layout]:
         known = self.segmentation.baseline_counts(self.baseline, self.layout.baseline_coarse)
-        unknown = Layout(self.baseline, self.settings.latency_sla_ms, judges=False)
+        unknown = self._layout(judges=False)
         own = {name: replace(self.layout, compared_with=counts) for name, counts in known.items()}
         return {name: own.get(name, unknown) for name in self.segmentation.names}
+
+    def _layout(self, *, judges: bool) -> Layout:
+        settings = self.settings
+        return Layout(self.baseline, settings.latency_sla_ms, judges=judges, errors=settings.errors)
 
     @cached_property
     def segmentation(self) -> Segmentation:

@@ -4,7 +4,7 @@ A register of one pane is one int64 vector; per series it holds the bins and the
 numeric series, `missing, invalid`, for a categorical one `other, missing, unseen, invalid`. The outer bins of a numeric
 series are each cut in two where the baseline's own values end: so what lies out of their range is counted
 exactly, for two more edges and no more time; PSI compares the halves together. Behind them all lie
-the counters of latency, where the model is checked for it: they are compared with no baseline.
+the counters of latency and of errors, where the model is checked for them: they are compared with no baseline.
 Adding two panes is adding two vectors, and all series of a batch are counted by one `bincount`.
 """
 
@@ -19,6 +19,7 @@ import numpy.typing as npt
 from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries
 from stream.baselines.latency_counters import LatencyCounters
 from stream.baselines.quality_counters import QualityCounters
+from stream.baselines.status_counters import COUNTERS as STATUS_COUNTERS
 from stream.records.prediction import CODE_INVALID, CODE_MISSING, CODE_UNSEEN, Answer, ModelColumns, Schema
 
 Counts = npt.NDArray[np.int64]
@@ -32,12 +33,13 @@ CATEGORICAL_EXTRAS: Final = ("other", "missing", "unseen", "invalid")
 
 @dataclass(frozen=True)
 class Layout:
-    """The flat vector of one baseline: series after series, in the baseline's order, then latency."""
+    """The flat vector of one baseline: series after series, in the baseline's order, then latency, then errors."""
 
     baseline: Baseline
     latency_sla_ms: float | None = None  # None: latencies are not counted
     compared_with: Counts | None = field(default=None, compare=False)  # a segment's coarse counts; None: all rows'
     judges: bool = True  # False: it is not known what is normal here, so a comparison is shown and gives no verdict
+    errors: bool = False  # whether answers that failed are counted
 
     @cached_property
     def series(self) -> tuple[Series, ...]:
@@ -57,6 +59,10 @@ class Layout:
     @property
     def width(self) -> int:
         """How many counters a register has."""
+        return self._behind_latency + (STATUS_COUNTERS if self.errors else 0)
+
+    @property
+    def _behind_latency(self) -> int:
         return int(self.starts[-1]) + (0 if self.latency is None else self.latency.width)
 
     @cached_property
@@ -71,7 +77,11 @@ class Layout:
 
     def latency_counts(self, counts: Counts) -> Counts:
         """The part of counts, shape (width,), that is about latency; empty where it is not counted."""
-        return counts[self.starts[-1] :]
+        return counts[self.starts[-1] : self._behind_latency]
+
+    def status_counts(self, counts: Counts) -> Counts:
+        """The part that is about errors; empty where they are not counted."""
+        return counts[self._behind_latency :]
 
     @cached_property
     def coarse_starts(self) -> npt.NDArray[np.int64]:
@@ -115,6 +125,7 @@ class Layout:
             answer=Answer(self.baseline.answer) if self.baseline.answer else None,
             classes=self.baseline.classes,
             latency=self.latency is not None,
+            status=self.errors,
         )
 
     @cached_property
@@ -133,10 +144,13 @@ class Layout:
         return None if known is None else np.array(known.calibration, np.float64)
 
     def flat_bins(self, columns: ModelColumns) -> npt.NDArray[np.int64]:
-        """The counter that each value of each row falls into, shape (rows, series), a column more with latency."""
-        out = np.empty((len(columns.row), len(self.series) + (self.latency is not None)), np.int64)
+        """The counter that each value of each row falls into, shape (rows, series); then latency's, then errors'."""
+        behind = len(self.series)
+        out = np.empty((len(columns.row), behind + (self.latency is not None) + self.errors), np.int64)
         if self.latency is not None:
-            out[:, -1] = self.starts[-1] + self.latency.index(columns.latency_ms)
+            out[:, behind] = self.starts[-1] + self.latency.index(columns.latency_ms)
+        if self.errors:
+            out[:, -1] = self._behind_latency + columns.status.astype(np.int64)
         next_numeric = next_categorical = 0
         for at, (j, s) in zip(self.starts.tolist(), enumerate(self.series), strict=False):
             if isinstance(s, NumericSeries):

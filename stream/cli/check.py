@@ -9,6 +9,7 @@ from stream.cli import config_option, json_option
 from stream.cli.memory import Rates, WaitingMemory, megabytes, memory_by_model, read_rates
 from stream.config import Config, LatencyKeys, ModelConfig, WorseKeys
 from stream.config.durations import format_duration
+from stream.config.quality_keys import ErrorKeys
 from stream.records.settings import OutcomeSettings, outcome_settings
 
 
@@ -75,6 +76,7 @@ def _model(config: Config, name: str) -> dict[str, object]:
             "brier": _tested(model.checks.brier, model.rule),
             "mae": _tested(model.checks.mae, model.rule),
             "latency": _tested(model.checks.latency, model.rule),
+            "errors": _tested(model.checks.errors, model.rule),
         },
     }
 
@@ -93,7 +95,7 @@ def _labels(outcomes: OutcomeSettings | None) -> object:
     }
 
 
-def _tested(check: WorseKeys | LatencyKeys | None, rule: str) -> object:
+def _tested(check: WorseKeys | LatencyKeys | ErrorKeys | None, rule: str) -> object:
     """With the model's rule where it has none; a level of null is what the budget gives."""
     return "off" if check is None else {**check.model_dump(mode="json"), "rule": check.rule or rule}
 

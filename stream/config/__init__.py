@@ -49,6 +49,7 @@ OTHER_NAMES: Final = {
     "revision_window": "labels: {revision: 7d}",
     "latency": "checks: {latency: {sla: 250ms}}",
     "sla": "checks: {latency: {sla: 250ms}}",
+    "errors": "checks: {errors: {warning: 0.01}}",
     "throughput": "checks: {throughput: {warning: 0.5}}",
     "quality": "checks: {quality: {missing: {warning: 0.01}}}",
 }

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field
 
 from stream.config.budget_keys import Rule
 from stream.config.key_types import NUMBER, Keys, Limit, OffAllowed, SlaMs, off, section_or_off
-from stream.config.quality_keys import QualityKeys, ThroughputKeys
+from stream.config.quality_keys import ErrorKeys, QualityKeys, ThroughputKeys
 from stream.config.refusals import Refused
 
 
@@ -128,5 +128,6 @@ class CheckKeys(Keys):
     brier: Annotated[BrierKeys | None, BeforeValidator(section_or_off), OffAllowed()] = BrierKeys()
     mae: Annotated[MaeKeys | None, BeforeValidator(section_or_off), OffAllowed()] = MaeKeys()
     latency: Annotated[LatencyKeys | None, BeforeValidator(_latency_or_off), OffAllowed()] = None
+    errors: Annotated[ErrorKeys | None, BeforeValidator(section_or_off), OffAllowed()] = None
     throughput: Annotated[ThroughputKeys | None, BeforeValidator(section_or_off), OffAllowed()] = ThroughputKeys()
     quality: Annotated[QualityKeys | None, BeforeValidator(section_or_off), OffAllowed()] = QualityKeys()

@@ -49,6 +49,16 @@ class ThroughputKeys(RiseKeys):
     rule: Literal["budget", "threshold"] | None = None  # None: the model's; threshold: the limits alone
 
 
+class ErrorKeys(RiseKeys):
+    """Which share of the answers may have a `status` other than `ok`; without the section they are not counted."""
+
+    warning: Share = 0.01
+    critical: Share = 0.05
+    min_count: Annotated[int, Field(ge=1), NUMBER] = 50  # answers in the window; with fewer it does not judge
+    level: Annotated[float, Field(gt=0, lt=0.5), NUMBER] | None = None  # of the test; None: as the budget says
+    rule: Literal["budget", "threshold"] | None = None  # None: the model's; threshold: the limits alone
+
+
 class MoveKeys(RiseKeys):
     """By how much a mean over the answers of a binary model may move, up or down."""
 

@@ -21,7 +21,7 @@ from stream.outcomes.covering import NOWHERE, Outbox, OutboxProgress, OutcomesTo
 from stream.records.ledger import Ledger
 from stream.records.outcome import Kind
 from stream.records.partial import NO_TIME, ActiveDefinition, PanePart, Partial, encode_partial
-from stream.records.prediction import ModelColumns, ModelKey, PredictionBatch
+from stream.records.prediction import STATUS_FAILED, ModelColumns, ModelKey, PredictionBatch
 from stream.records.source import MessageBatch, Source
 
 MAX_PARTIAL_BYTES = 512 * 1024  # below Kafka's default limit of 1 MiB a message
@@ -235,6 +235,7 @@ class CountFold:
             older, older_late = sorted_out(predecessor.model, event_time_ms, running)
             counted, known = counted | (older & ~older_late), known | older
         self._count_over_sla(active, columns, counted)
+        self._count_failed(active, columns, counted)
         for segment_key, rows in active.definition.segmentation.without_own(columns, counted):
             self.ledger.add_segment_other(key, segment_key, rows)
         known = known | late  # late, whoever would have counted it: a predecessor retires at the end of some batch
@@ -249,6 +250,12 @@ class CountFold:
         over = counted & np.isfinite(columns.latency_ms) & (columns.latency_ms > sla_ms)
         if over.any():
             self.ledger.add_over_sla(active.definition.key, int(over.sum()))
+
+    def _count_failed(self, active: Active, columns: ModelColumns, counted: Rows) -> None:
+        if active.model.settings.errors:
+            failed = counted & (columns.status == STATUS_FAILED)
+            if failed.any():
+                self.ledger.add_failed(active.definition.key, int(failed.sum()))
 
     def _count_predecessors(self, decoded: PredictionBatch, newest: Times) -> None:
         for key, columns in decoded.columns.items():

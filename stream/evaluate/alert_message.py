@@ -22,7 +22,7 @@ from stream.alerts.quality_rules import (
     STUCK,
     UNSEEN,
 )
-from stream.alerts.rules import AUC, BRIER, INPUT_LOST, LATENCY_SLA, MAE, PSI
+from stream.alerts.rules import AUC, BRIER, ERROR_RATE, INPUT_LOST, LATENCY_SLA, MAE, PSI
 from stream.alerts.throughput_rule import THROUGHPUT
 from stream.records.partial import NO_TIME, Partial
 from stream.records.prediction import ModelKey
@@ -44,6 +44,7 @@ ALERT_NAMES: Final = {
     POSITIVE_SHARE: "DriftlinePositiveShare",
     CONFIDENCE: "DriftlineConfidence",
     ENTROPY: "DriftlineEntropy",
+    ERROR_RATE: "DriftlineErrorRate",
     THROUGHPUT: "DriftlineThroughput",
     INPUT_LOST: "DriftlineInputLost",
 }

@@ -19,6 +19,7 @@ from detectors.season import Shares
 from stream.alerts.rules import PSI, THRESHOLD
 from stream.baselines.layout import Counts
 from stream.baselines.season import Season
+from stream.evaluate.error_evaluator import ErrorWindow, evaluate_errors
 from stream.evaluate.latency_evaluator import LatencyWindow, evaluate_latency
 from stream.evaluate.quality_evaluator import QualityWindow, evaluate_quality
 from stream.evaluate.score_estimate import estimate_window
@@ -79,6 +80,7 @@ class Evaluation:
     season: Season | None = None  # whose hours it was compared with; None: with the whole baseline
     quality: QualityWindow | None = None  # None: not checked
     throughput: ThroughputCheck | None = None  # None: not checked
+    errors: ErrorWindow | None = None  # None: not counted
 
     @property
     def spent(self) -> float:
@@ -86,7 +88,8 @@ class Evaluation:
         of_series = sum(c.test.level for c in self.checks if c.test and c.reason is None and c.threshold.least)
         latency = self.latency.check.spent if self.latency and self.latency.check else 0.0
         quality = self.quality.spent if self.quality else 0.0
-        return of_series + latency + quality + (self.throughput.spent if self.throughput else 0.0)
+        errors = self.errors.check.spent if self.errors and self.errors.check else 0.0
+        return of_series + latency + quality + errors + (self.throughput.spent if self.throughput else 0.0)
 
     @property
     def breaches(self) -> list[Check]:
@@ -126,6 +129,7 @@ def evaluate_window(
         latency=evaluate_latency(layout, counts, yardstick.latency, complete=complete),
         quality=evaluate_quality(yardstick.quality, counts, n, complete=complete),
         throughput=evaluate_throughput(yardstick.throughput, n, complete=complete),
+        errors=evaluate_errors(layout, counts, yardstick.errors, complete=complete),
     )
 
 

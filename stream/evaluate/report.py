@@ -9,6 +9,7 @@ import orjson
 from detectors import EstimatedPerformance, Undefined
 from stream.baselines.definition import Definition
 from stream.evaluate.alert_message import window_record
+from stream.evaluate.error_report import error_record
 from stream.evaluate.evaluator import Check, Evaluation, SeriesTest
 from stream.evaluate.latency_report import latency_record
 from stream.evaluate.quality_report import quality_record
@@ -55,7 +56,10 @@ def report_record(
         "estimates": _estimates(evaluation.estimates, reliable=reliable),
         "latency": latency_record(evaluation.latency),
         "quality": quality_record(evaluation.quality),
-        "operations": {"throughput": throughput_record(evaluation.throughput)},
+        "operations": {
+            "throughput": throughput_record(evaluation.throughput),
+            "errors": error_record(evaluation.errors),
+        },
         **alerts,
     }
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from detectors import Smoothing
 from stream.alerts.budget_plan import FEATURES, LATENCY, PERFORMANCE, QUALITY, SCORE, BudgetPlan
 from stream.alerts.episode import AlertRules
+from stream.alerts.error_rule import ErrorRule, error_rule_of
 from stream.alerts.quality_rules import QualityRule, quality_rule_of
 from stream.alerts.rules import (
     BUDGET,
@@ -34,7 +35,8 @@ class ModelSettings:
     performance: PerformanceRules = field(default_factory=PerformanceRules)
     latency: LatencyRule | None = None  # None: not checked
     quality: QualityRule | None = None  # likewise; of the whole traffic only
-    throughput: ThroughputRule | None = None  # likewise
+    errors: ErrorRule | None = None  # likewise, of the whole traffic and every segment
+    throughput: ThroughputRule | None = None  # None: not checked
     alerts: AlertRules = field(default_factory=AlertRules)
     budget: BudgetPlan = field(default_factory=BudgetPlan)
     season: str | None = None  # "none": never; a season: only that one; None: as the baseline has it
@@ -66,7 +68,8 @@ class ModelSettings:
             PERFORMANCE: parts * self._tests_of_labels(baseline),
             LATENCY: parts * (self.latency is not None and self.latency.tested),
             QUALITY: (0 if self.quality is None else self.quality.tests(baseline))
-            + (self.throughput is not None and self.throughput.tested),
+            + (self.throughput is not None and self.throughput.tested)
+            + parts * (self.errors is not None and self.errors.tested),
         }
 
     def _tests_of_labels(self, baseline: Baseline) -> int:
@@ -85,6 +88,7 @@ def model_settings(of_model: ModelConfig, smoothing: Smoothing, window_ms: int |
         performance=performance_rules_of(checks, rule),
         latency=latency_rule_of(checks, rule),
         quality=quality_rule_of(checks, rule),
+        errors=error_rule_of(checks, rule),
         throughput=throughput_rule_of(checks, of_model.windows.idle, rule),
         alerts=alert_rules_of(of_model.alerts, window_ms or of_model.windows.length),
         budget=budget_of(of_model.false_alarms),

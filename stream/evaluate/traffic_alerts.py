@@ -9,10 +9,12 @@ import msgspec
 from detectors import Undefined, Verdict
 from stream.alerts.evidence import bins_evidence, moved_in_words
 from stream.alerts.quality_rules import QUALITY_CHECKS
-from stream.alerts.rules import LATENCY_SLA
+from stream.alerts.rules import ERROR_RATE, LATENCY_SLA
 from stream.alerts.throughput_rule import THROUGHPUT
 from stream.baselines.evidence import SeriesEvidence
 from stream.evaluate.alert_message import AlertWindow, Content, JudgedCheck
+from stream.evaluate.error_evaluator import ErrorCheck
+from stream.evaluate.error_report import error_content
 from stream.evaluate.evaluator import Check, Evaluation
 from stream.evaluate.latency_evaluator import LatencyCheck
 from stream.evaluate.latency_report import latency_description, latency_evidence, latency_summary, number
@@ -61,8 +63,9 @@ def traffic_window(judged: Judged, spans_of: SpansOf, held: Collection[str] | No
 def _checks(evaluation: Evaluation, held: Collection[str] | None) -> tuple[JudgedCheck, ...]:
     latency = evaluation.latency
     of_latency = () if latency is None or latency.check is None else (latency.check,)
+    of_errors = () if evaluation.errors is None or evaluation.errors.check is None else (evaluation.errors.check,)
     of_throughput = () if evaluation.throughput is None else (evaluation.throughput,)
-    return (*evaluation.checks, *of_latency, *_quality_checks(evaluation, held), *of_throughput)
+    return (*evaluation.checks, *of_latency, *_quality_checks(evaluation, held), *of_errors, *of_throughput)
 
 
 def _quality_checks(evaluation: Evaluation, held: Collection[str] | None) -> tuple[QualityCheck, ...]:
@@ -101,6 +104,11 @@ class _TrafficAlerts:
             return Content(
                 "latency is not watched any more: `checks.latency` is off",
                 "The alert ends because the check was switched off, not because answers are fast again.",
+            )
+        if check == ERROR_RATE:
+            return Content(
+                "errors are not watched any more: `checks.errors` is off",
+                "The alert ends because the check was switched off, not because answers succeed again.",
             )
         baseline, watched = definition.baseline.id, definition.layout.names
         if check == THROUGHPUT:
@@ -193,9 +201,15 @@ def _throughput(judged: Judged, check: ThroughputCheck, severity: Verdict, resol
     return throughput_content(check, span_ms, severity=severity, resolved=resolved)
 
 
+def _errors(judged: Judged, check: ErrorCheck, severity: Verdict, resolved: bool) -> Content:
+    span_ms = judged.evaluation.end_ms - judged.evaluation.start_ms
+    return error_content(check, span_ms, severity=severity, resolved=resolved)
+
+
 _CONTENT: Final[dict[type, Callable[[Judged, Any, Verdict, bool], Content]]] = {
     Check: _drift,
     LatencyCheck: _latency,
     QualityCheck: _quality,
     ThroughputCheck: _throughput,
+    ErrorCheck: _errors,
 }

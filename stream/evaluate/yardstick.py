@@ -22,6 +22,7 @@ from stream.baselines.definition import Definition
 from stream.baselines.evidence import WindowEvidence
 from stream.baselines.layout import Counts, Layout
 from stream.baselines.season import SeasonBaseline, pane_complaint
+from stream.evaluate.error_evaluator import ErrorYardstick
 from stream.evaluate.quality_yardstick import QualityYardstick, quality_yardstick
 from stream.evaluate.settings import ModelSettings
 from stream.evaluate.sight import Hop, Seen, roughly, sight
@@ -133,6 +134,14 @@ class Yardstick:
             return None
         level = rule.level or self.levels.get(QUALITY, HIGHEST_LEVEL)
         return ThroughputYardstick(rule=rule, level=level, known=self.known)
+
+    @cached_property
+    def errors(self) -> ErrorYardstick | None:
+        """What answers that failed are judged with; None: they are not."""
+        rule = self.settings.errors
+        if rule is None:
+            return None
+        return ErrorYardstick(rule=rule, level=rule.level or self.levels.get(QUALITY, HIGHEST_LEVEL))
 
     def level(self, rows: int) -> PerSeries:
         """Of each series' test in a window of so many rows; smaller where rows are few."""

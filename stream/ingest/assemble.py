@@ -85,6 +85,7 @@ def _chunk(key: ModelKey, placed: list[tuple[int, Row]]) -> Chunk:
         id_hash=np.array([row.id_hash for row in rows], np.uint64),
         latency_ms=np.array([row.latency_ms for row in rows], np.float64),
         segments=np.array([row.segments for row in rows], np.int32),
+        status=np.array([row.status for row in rows], np.int8),
     )
 
 
@@ -110,6 +111,7 @@ def _merged(chunks: list[Chunk]) -> Chunk:
         id_hash=np.concatenate([chunk.id_hash for chunk in chunks])[order],
         latency_ms=np.concatenate([chunk.latency_ms for chunk in chunks])[order],
         segments=np.concatenate([chunk.segments for chunk in chunks])[order],
+        status=np.concatenate([chunk.status for chunk in chunks])[order],
     )
 
 
@@ -122,4 +124,5 @@ def _columns(chunk: Chunk, place: Places) -> ModelColumns:
         id_hash=chunk.id_hash,
         latency_ms=chunk.latency_ms,
         segments=chunk.segments,
+        status=chunk.status,
     )

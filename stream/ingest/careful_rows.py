@@ -19,8 +19,9 @@ from stream.ingest.id_hash import NO_ID, id_fault, id_hash
 from stream.ingest.latency_values import latency_value
 from stream.ingest.segment_values import codes_of, segment_codes
 from stream.ingest.settings import IngestSettings
+from stream.ingest.status_values import status_code
 from stream.ingest.unknown_rows import UnknownRow, unknown_row
-from stream.records.prediction import Answer, ModelKey, Schema
+from stream.records.prediction import STATUS_OK, Answer, ModelKey, Schema
 
 _ANSWER_FIELDS: Final = ("score", "value", "scores", "features")
 # What nobody has registered is held to what every model is: a score is in [0, 1].
@@ -37,6 +38,7 @@ class Row(NamedTuple):
     id_hash: int = NO_ID
     latency_ms: float = MISSING_NUMBER
     segments: Sequence[int] = ()  # codes of the schema's segment fields
+    status: int = STATUS_OK
 
 
 Outcome = Row | UnknownRow | Fault | Ignored
@@ -111,6 +113,7 @@ class CarefulRows:
             id_hash=_id_hash(key, prediction) if schema.ids else NO_ID,
             latency_ms=latency_value(prediction.get("latency_ms")) if schema.latency else MISSING_NUMBER,
             segments=segment_codes(prediction.get("segment"), self._segments[key]),
+            status=status_code(prediction.get("status")) if schema.status else STATUS_OK,
         )
 
 

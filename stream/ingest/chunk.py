@@ -27,6 +27,7 @@ class Chunk:
     id_hash: npt.NDArray[np.uint64]  # shape (rows,), as in ModelColumns
     latency_ms: npt.NDArray[np.float64]  # shape (rows,), as in ModelColumns; all NaN where it is not asked for
     segments: npt.NDArray[np.int32]  # shape (rows, segment fields), as in ModelColumns
+    status: npt.NDArray[np.int8]  # shape (rows,), as in ModelColumns; all STATUS_OK where it is not asked for
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ How: one msgspec struct type per model, generated from the schemas of its versio
 struct's tag, so that one pass finds the model, checks the types and keeps only the features that count.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import reduce
 from itertools import compress
 from operator import attrgetter, or_
@@ -27,8 +27,9 @@ from stream.ingest.json_text import parse_json
 from stream.ingest.latency_values import latency_column
 from stream.ingest.segment_values import SegmentColumns, SegmentStruct
 from stream.ingest.settings import IngestSettings
+from stream.ingest.status_values import status_column
 from stream.ingest.typed_json import decode_each
-from stream.records.prediction import CODE_UNSEEN, Answer, ModelKey, Schema
+from stream.records.prediction import CODE_UNSEEN, STATUS_OK, Answer, ModelKey, Schema
 
 _Envelope = Any  # an instance of a generated struct type, or None where there is none
 
@@ -39,6 +40,7 @@ _NUMERIC_TYPE: Final = float | bool | None
 _CATEGORICAL_TYPE: Final = str | int | None
 _ID_TYPE: Final = str | int | None
 _LATENCY_TYPE: Final = float | None
+_STATUS_TYPE: Final = str | None
 _SCORES_TYPE: Final = dict[str, float] | list[float] | None
 # msgspec looks for a key behind the one before it, then from the start: 500 features in another order than the
 # struct's took 200 us a row, in its own order 12 us.
@@ -82,9 +84,8 @@ class TypedRows:
         if types is None or not model or not all(map(_is_plain_name, (*types, *segment.attributes))):
             return
         ordered = {name: types[name] for name in [*first, *types] if name in types}
-        ids = any(schema.ids for schema in versions.values())
-        latency = any(schema.latency for schema in versions.values())
-        envelope, no_features = _envelope_type(model, ordered, segment, ids=ids, latency=latency)
+        asked = _fields_asked(list(versions.values()))
+        envelope, no_features = _envelope_type(model, ordered, segment, asked)
         attributes = {name: _attribute(i) for i, name in enumerate(ordered)}
         for key, schema in versions.items():
             columns = _Columns(schema, attributes, no_features, SegmentColumns(schema, segment))
@@ -135,12 +136,13 @@ class _VersionReader:
         features = [row.features for row in rows]
         numeric, categorical = self._columns.numeric(rows, features), self._columns.categorical(features)
         ids, good_ids = self._columns.ids(rows)
-        latency_ms, segments = self._columns.latency_ms(rows), self._columns.segments.codes(rows)
+        latency_ms, status = self._columns.latency_ms(rows), self._columns.status(rows)
+        segments = self._columns.segments.codes(rows)
         accepted = (times != UNDECIDED) & self._columns.has_good_answer(rows, numeric) & good_ids
         if not accepted.all():
             place, times = place[accepted], times[accepted]
             numeric, categorical, latency_ms = numeric[accepted], categorical[accepted], latency_ms[accepted]
-            segments = segments[accepted]
+            segments, status = segments[accepted], status[accepted]
             ids = list(compress(ids, accepted))
         id_hash = id_hashes(self.key.model, ids) if ids else np.zeros(len(place), np.uint64)
         chunk = Chunk(
@@ -152,6 +154,7 @@ class _VersionReader:
             id_hash=id_hash,
             latency_ms=latency_ms,
             segments=segments,
+            status=status,
         )
         return chunk, accepted
 
@@ -167,6 +170,7 @@ class _Columns:
         self._classes = schema.classes
         self._ids = schema.ids
         self._latency = schema.latency
+        self._status = schema.status
         self._no_features = no_features
         self._numeric = [attrgetter(attributes[name]) for name in schema.numeric]
         self._categorical = [
@@ -207,6 +211,12 @@ class _Columns:
         if not self._latency:
             return np.full(len(rows), MISSING_NUMBER)
         return latency_column([row.latency_ms for row in rows])
+
+    def status(self, rows: list[_Envelope]) -> npt.NDArray[np.int8]:
+        """Shape (rows,), as in ModelColumns."""
+        if not self._status:
+            return np.full(len(rows), STATUS_OK, np.int8)
+        return status_column([row.status for row in rows])
 
     def has_good_answer(self, rows: list[_Envelope], numeric: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         """Shape (rows,): the answer lies in its range, or is missing while another one is there."""
@@ -257,8 +267,18 @@ def _feature_types(schemas: Collection[Schema]) -> dict[str, Any] | None:
     return None if numeric.keys() & categorical.keys() else numeric | categorical
 
 
+def _fields_asked(schemas: Collection[Schema]) -> list[tuple[str, Any, None]]:
+    """The fields of the envelope that are read only where a version asks for them."""
+    asked = {
+        ("prediction_id", _ID_TYPE): any(schema.ids for schema in schemas),
+        ("latency_ms", _LATENCY_TYPE): any(schema.latency for schema in schemas),
+        ("status", _STATUS_TYPE): any(schema.status for schema in schemas),
+    }
+    return [(name, kind, None) for (name, kind), wanted in asked.items() if wanted]
+
+
 def _envelope_type(
-    model: str, types: Mapping[str, Any], segment: SegmentStruct, *, ids: bool = False, latency: bool = False
+    model: str, types: Mapping[str, Any], segment: SegmentStruct, asked: Sequence[tuple[str, Any, None]] = ()
 ) -> tuple[type, object]:
     """The struct type of one model's predictions, and what stands in it where there are no features."""
     fields = [
@@ -269,8 +289,7 @@ def _envelope_type(
     envelope = msgspec.defstruct(
         "Envelope",
         [
-            *([("prediction_id", _ID_TYPE, None)] if ids else []),
-            *([("latency_ms", _LATENCY_TYPE, None)] if latency else []),
+            *asked,
             *segment.fields,
             ("features", features, no_features),
             ("version", str, DEFAULT_VERSION),

@@ -21,6 +21,7 @@ class Ledger(msgspec.Struct, kw_only=True):
     lost: int = 0
     unknown_classes: int = 0  # of those counted: labels of a multiclass model that name none of its classes
     over_sla: dict[str, dict[str, int]] = {}  # counted predictions that took longer than the SLA: model, version
+    failed: dict[str, dict[str, int]] = {}  # counted predictions whose `status` is not ok: model, version
     segment_other: ByModel = {}  # counted, in `other` of a key: model, version, key
     learning: int = 0  # of a model without a baseline, which is being learned: in no window
 
@@ -31,6 +32,10 @@ class Ledger(msgspec.Struct, kw_only=True):
     def add_over_sla(self, key: ModelKey, answers: int) -> None:
         """Count answers over the SLA; names in order: equal ledgers are equal bytes."""
         self.over_sla = _sum_of_models(self.over_sla, {key.model: {key.version: answers}})
+
+    def add_failed(self, key: ModelKey, answers: int) -> None:
+        """Count answers that failed, likewise."""
+        self.failed = _sum_of_models(self.failed, {key.model: {key.version: answers}})
 
     def add_segment_other(self, key: ModelKey, segment_key: str, predictions: int) -> None:
         """Count predictions whose value has no segment of its own."""
@@ -49,6 +54,7 @@ class Ledger(msgspec.Struct, kw_only=True):
             lost=self.lost + other.lost,
             unknown_classes=self.unknown_classes + other.unknown_classes,
             over_sla=_sum_of_models(self.over_sla, other.over_sla),
+            failed=_sum_of_models(self.failed, other.failed),
             segment_other=_sum_of_segments(self.segment_other, other.segment_other),
         )
 

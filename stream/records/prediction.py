@@ -13,6 +13,10 @@ CODE_MISSING: Final = -1  # null, or the feature is absent
 CODE_UNSEEN: Final = -2  # a category that the baseline has not
 CODE_INVALID: Final = -3  # wrong type, or a number that is not finite
 
+STATUS_OK: Final = 0  # the answer is one
+STATUS_FAILED: Final = 1  # `status` says that something went wrong
+STATUS_BAD: Final = 2  # `status` is no text
+
 
 class ModelKey(NamedTuple):
     """Which build of which model answered; statistics are kept per version."""
@@ -41,6 +45,9 @@ class ModelColumns:
     )
     segments: npt.NDArray[np.int32] = field(  # shape (n, segment fields): index of the value, or a CODE_*
         default_factory=lambda: np.empty((0, 0), np.int32)
+    )
+    status: npt.NDArray[np.int8] = field(  # shape (n,): a STATUS_*; not to be looked at if not asked for
+        default_factory=lambda: np.empty(0, np.int8)
     )
 
 
@@ -107,5 +114,6 @@ class Schema:
     answer: Answer | None
     ids: bool = False  # whether `prediction_id` is read: only where labels are joined
     latency: bool = False  # whether `latency_ms` is read: only where it is checked
+    status: bool = False  # whether `status` is read: only where errors are counted
     classes: tuple[str, ...] = ()  # of a multiclass model, in the order of its series
     segments: tuple[SegmentField, ...] = ()  # what is read of `segment`: nothing, where no segments are counted by it

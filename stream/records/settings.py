@@ -25,6 +25,7 @@ class CountingSettings(msgspec.Struct, frozen=True, kw_only=True):
     constants: dict[str, str] = {}
     latency_sla_ms: int | None = None  # None: latencies are not counted
     segments: dict[str, SegmentSettings] = {}  # by key: the parts of the traffic that are counted beside the whole
+    errors: bool = False  # whether answers that failed are counted
 
     def identity(self) -> bytes:
         """Equal for equal settings. What is off leaves no trace: to know of a new check must change no definition.
@@ -37,6 +38,8 @@ class CountingSettings(msgspec.Struct, frozen=True, kw_only=True):
             del named["latency_sla_ms"]
         if not self.segments:
             del named["segments"]
+        if not self.errors:
+            del named["errors"]
         return msgspec.json.encode(named)
 
 

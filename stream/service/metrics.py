@@ -30,7 +30,7 @@ from stream.records.ledger import Ledger
 from stream.records.partial import NO_TIME
 from stream.records.source import Source
 from stream.service.alert_metrics import add_alerts, provisional_ratio
-from stream.service.performance_metrics import Families, add_join, add_performance
+from stream.service.performance_metrics import Families, Family, add_join, add_performance
 
 PREFIX: Final = "driftline_"
 MAX_FEATURE_SERIES: Final = 20_000  # per metric and worker; what lies beyond is shown as feature="other"
@@ -112,6 +112,8 @@ METRICS: Final = (
     MetricSpec(
         "latency_sla_violations_total", (*_MODEL, *_SOURCE), "counted predictions that took longer than the SLA"
     ),
+    MetricSpec("errors_total", (*_MODEL, *_SOURCE), "counted predictions whose status is not ok"),
+    MetricSpec("error_ratio", _TRAFFIC, "share of the newest window's answers whose status is not ok"),
     MetricSpec(
         "segment_other_total", (*_MODEL, "key", *_SOURCE), "counted predictions whose value of a key has no own segment"
     ),
@@ -227,17 +229,18 @@ def _add_input(
     for reason, count in sorted(ledger.dead.items()):
         families["dead_letters_total"].add_metric([reason, *_labels(source)], count)
     if isinstance(ledger, Ledger):
-        _add_over_sla(families, source, ledger)
+        _add_answers(families["latency_sla_violations_total"], source, ledger.over_sla)
+        _add_answers(families["errors_total"], source, ledger.failed)
         _add_segment_other(families, source, ledger)
     if fold.newest_event_ms != NO_TIME:
         lag_s = time.time() - fold.newest_event_ms / 1_000
         families["watermark_lag_seconds"].add_metric(_labels(source), lag_s)
 
 
-def _add_over_sla(families: Families, source: Source, ledger: Ledger) -> None:
-    for model, versions in ledger.over_sla.items():
+def _add_answers(family: Family, source: Source, by_model: Mapping[str, Mapping[str, int]]) -> None:
+    for model, versions in by_model.items():
         for model_version, answers in versions.items():
-            families["latency_sla_violations_total"].add_metric([model, model_version, *_labels(source)], answers)
+            family.add_metric([model, model_version, *_labels(source)], answers)
 
 
 def _add_segment_other(families: Families, source: Source, ledger: Ledger) -> None:
@@ -282,6 +285,8 @@ def _add_window(families: Families, traffic: list[str], latest: Evaluation) -> N
             families[f"{statistic}_estimated"].add_metric(traffic, estimate)
     _add_latency(families, traffic, latest.latency)
     _add_quality(families, traffic[:2], latest.quality)
+    if latest.errors is not None and latest.errors.counts.known:
+        families["error_ratio"].add_metric(traffic, latest.errors.counts.failed / latest.errors.counts.known)
     for check in latest.checks:
         for name, value in (("psi", check.value), ("kl_nats", check.kl_nats), ("js_nats", check.js_nats)):
             if not isinstance(value, Undefined):

@@ -13,7 +13,8 @@ from stream.evaluate.score_estimate import EstimateGaps
 from stream.join.fold import JoinFold
 from stream.join.watermarks import missing_sources
 
-Families = dict[str, CounterMetricFamily | GaugeMetricFamily]
+Family = CounterMetricFamily | GaugeMetricFamily
+Families = dict[str, Family]
 
 PREDICTION_FATES: Final = ("joined", "waiting", "expired", "duplicates", "refused")
 LABEL_FATES: Final = {

@@ -198,6 +198,7 @@ def plan_of(config: Config, tail: RegistryTail) -> Plan:
             constants=config.constants,
             latency_sla_ms=latency.sla if (latency := config.model(key.model).checks.latency) else None,
             segments=segment_settings(config.model(key.model)),
+            errors=config.model(key.model).checks.errors is not None,
         )
         models.append(PlannedModel(baseline.id, settings, windows.length, outcome_settings(config.model(key.model))))
     return Plan(ingest_settings(config), sorted(models, key=lambda m: m.baseline_id))

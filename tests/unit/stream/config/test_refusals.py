@@ -54,6 +54,13 @@ CASES = [
      "a feature can be switched off, and nothing else; try off"),
     ("models: {m: {checks: {quality: {mising: off}}}}", "models.m.checks.quality.mising",
      "there is no such key; try missing"),
+    # errors
+    ("models: {m: {errors: {}}}", "models.m.errors", "there is no such key; try checks: {errors: {warning: 0.01}}"),
+    ("models: {m: {checks: {errors: {warning: 0.2}}}}", "models.m.checks.errors",
+     "must have a warning limit (0.2) of at most the critical one (0.05); try {warning: 0.05, critical: 0.2}"),
+    ("models: {m: {checks: {errors: {critical: 5}}}}", "models.m.checks.errors.critical", "must be at most 1"),
+    ("models: {m: {checks: {errors: {min_count: 0}}}}", "models.m.checks.errors.min_count", "must be at least 1"),
+    ("models: {m: {checks: {errors: {ok: [OK]}}}}", "models.m.checks.errors.ok", "there is no such key"),
     # latency
     ("models: {m: {latency: 250ms}}", "models.m.latency", "there is no such key; try checks: {latency: {sla: 250ms}}"),
     ("models: {m: {checks: {latency: {quantile: 0.9}}}}", "models.m.checks.latency", "needs `sla`"),

@@ -9,6 +9,7 @@ import orjson
 from hypothesis import strategies as st
 
 from stream.alerts.episode import AlertRules
+from stream.alerts.error_rule import ErrorRule
 from stream.alerts.rules import THRESHOLD, LatencyRule
 from stream.baselines.baseline import Baseline
 from stream.count.counter import CountFold
@@ -27,7 +28,10 @@ ONE = baseline(1)
 PARTITIONS = [Source("predictions", p) for p in range(2)]
 LATENESS_MS = 500
 COUNTING = msgspec.structs.replace(
-    settings(allowed_lateness_ms=LATENESS_MS), latency_sla_ms=250, segments={"c": SegmentSettings(values=("a",))}
+    settings(allowed_lateness_ms=LATENESS_MS),
+    latency_sla_ms=250,
+    segments={"c": SegmentSettings(values=("a",))},
+    errors=True,
 )
 WINDOW_MS = 3_000
 END_MS = 100_000  # after START_MS: a row there closes every pane of the traffic
@@ -49,7 +53,7 @@ def value_of(sent: Sent, number: int) -> bytes:
         return prediction(sent.at_ms, model="unknown")
     x = 0.1 if sent.at_ms // 4_000 % 2 == 0 else (0.1, 0.3, 0.6, 0.9)[number // 2 % 4]
     one = prediction(sent.at_ms, x=x, score=(number % 10) / 10)
-    slow = orjson.dumps(orjson.loads(one) | {"latency_ms": 900})
+    slow = orjson.dumps(orjson.loads(one) | {"latency_ms": 900, "status": "timeout"})
     if sent.kind == "one":
         return slow
     ahead = 2_500 if sent.kind == "far" else 100
@@ -108,7 +112,10 @@ def alerted(
     worker.wants = plan(of, counting=COUNTING)
     evaluate = Evaluate(worker=worker, rules=replace(limits(0.01, 0.1), rule=rule), window_ms=WINDOW_MS)
     evaluate.judging = replace(
-        evaluate.judging, latency=LatencyRule(min_count=1, rule=rule), alerts=alerts or AlertRules()
+        evaluate.judging,
+        latency=LatencyRule(min_count=1, rule=rule),
+        errors=ErrorRule(min_count=1, rule=rule),
+        alerts=alerts or AlertRules(),
     )
     folds = [_owner(worker, source) for source in PARTITIONS]
     for number, (partition, sent) in enumerate([*messages, *((p, Sent(end_ms)) for p in range(len(PARTITIONS)))]):

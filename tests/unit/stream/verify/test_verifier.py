@@ -38,7 +38,7 @@ def test_every_alert_is_equal_to_its_recount_whatever_came_and_whoever_died(
 async def test_what_is_verified_has_alerts_of_every_kind_that_counts_rows() -> None:
     found = await alerted(WITH_LATE).verified()
     assert results(found) == {"equal"}
-    assert {one.alert["labels"]["check"] for one in found} == {"psi", "latency_sla"}
+    assert {one.alert["labels"]["check"] for one in found} == {"psi", "latency_sla", "error_rate"}
     assert {one.alert["status"] for one in found} == {"firing", "resolved"}
     assert max(one.recount.late for one in found if one.recount) > 0
     assert {name for one in found if one.recount for name in one.recount.spans} == {str(p) for p in PARTITIONS}
@@ -67,7 +67,7 @@ async def test_every_subject_of_a_group_is_counted_again() -> None:
 async def test_alerts_of_the_budget_and_on_segments_are_equal_too() -> None:
     found = await alerted(WITH_LATE, rule=BUDGET).verified()
     assert results(found) == {"equal"}
-    assert {one.alert["labels"]["check"] for one in found} == {"psi", "latency_sla"}
+    assert {one.alert["labels"]["check"] for one in found} == {"psi", "latency_sla", "error_rate"}
     assert {one.alert["labels"]["segment"] for one in found} >= {"", "c=a"}
     assert any("the budget allows" in one.alert["annotations"]["description"] for one in found)
 

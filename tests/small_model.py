@@ -7,6 +7,7 @@ import orjson
 from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries, Provenance
 from stream.baselines.grid import ScoreGrid
 from stream.count.counter import CountFold, CountOutputs
+from stream.count.slow_answers import AlertTopic
 from stream.ingest.dead_letter import DeadLetterTopic
 from stream.ingest.plan import Plan, PlannedModel
 from stream.ingest.settings import IngestSettings
@@ -148,6 +149,7 @@ class Worker:
                 partials_partitions=partials,
                 dead_letters=DeadLetterTopic(name="dead-letters", partitions=1, max_bytes=20),
                 outcomes=self.outcomes,
+                alerts=AlertTopic(name="alerts", partitions=1),
             ),
             wanted=lambda: self.wants,
             find_baseline=self.find,

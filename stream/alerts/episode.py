@@ -1,7 +1,6 @@
 """An episode: one stretch of time in which one thing is wrong, with all that its life cycle must remember."""
 
 import enum
-import hashlib
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -132,13 +131,3 @@ def severities_at(verdict: Verdict, end_ms: int) -> tuple[int, ...]:
     """
     rank = SEVERITIES.index(verdict) if verdict in SEVERITIES else -1
     return tuple(end_ms if i <= rank else NEVER for i in range(len(SEVERITIES)))
-
-
-def episode_id(*, model: str, version: str, check: str, subject: str, segment: str, first_pane_ms: int) -> str:
-    """16 hex digits of SHA-256 over what an episode is: the same after a crash, a replay or a repeat.
-
-    >>> episode_id(model="fraud", version="3", check="psi", subject="amount", segment="", first_pane_ms=0)
-    '39440c1c3bd7a91e'
-    """
-    identity = msgspec.json.encode((model, version, check, subject, segment, first_pane_ms))
-    return hashlib.sha256(identity).hexdigest()[:16]

@@ -55,7 +55,13 @@ class Definition:
 
     def _layout(self, *, judges: bool) -> Layout:
         settings = self.settings
-        return Layout(self.baseline, settings.latency_sla_ms, judges=judges, errors=settings.errors)
+        return Layout(
+            self.baseline,
+            settings.latency_sla_ms,
+            judges=judges,
+            errors=settings.errors,
+            hard_limit_ms=settings.hard_limit_ms,
+        )
 
     @cached_property
     def segmentation(self) -> Segmentation:

@@ -1,8 +1,8 @@
 """Where a pane counts how long answers took: a sketch's bins, then `missing, bad`, behind a layout's series.
 
-Promise: quantiles within 1 % from 1 us to 1 h, and an exact count of the answers over the SLA, which has an edge of
-its own. A model without the check has none of these counters.
-Cost: 1,106 counters a pane, 9 KB in memory; on the wire a byte each until a bin holds 256 rows.
+Promise: quantiles within 1 % from 1 us to 1 h, and an exact count of the answers over the SLA, and over the hard
+limit, which have edges of their own. A model without the check has none of these counters.
+Cost: some 1,106 counters a pane, 9 KB in memory; on the wire a byte each until a bin holds 256 rows.
 """
 
 from dataclasses import dataclass
@@ -25,11 +25,16 @@ class LatencyCounters:
     """The counters of one SLA."""
 
     sla_ms: float  # an answer that took exactly so long is within it
+    hard_limit_ms: float | None = None  # likewise; None: there is none
 
     @cached_property
     def sketch(self) -> QuantileSketch:
         """The bins of usable latencies."""
-        return QuantileSketch(lowest=LOWEST_MS, highest=HIGHEST_MS, exact=(self.sla_ms,))
+        return QuantileSketch(lowest=LOWEST_MS, highest=HIGHEST_MS, exact=(self.sla_ms, *self._hard_limit))
+
+    @property
+    def _hard_limit(self) -> tuple[float, ...]:
+        return () if self.hard_limit_ms is None else (self.hard_limit_ms,)
 
     @property
     def width(self) -> int:
@@ -46,3 +51,7 @@ class LatencyCounters:
     def violations(self, counts: Counts) -> int:
         """How many answers took longer than the SLA; counts of shape (width,)."""
         return self.sketch.above(counts[: self.sketch.bins], self.sla_ms)
+
+    def over_hard_limit(self, counts: Counts) -> int:
+        """How many took longer than the hard limit; 0 where there is none."""
+        return sum(self.sketch.above(counts[: self.sketch.bins], limit_ms) for limit_ms in self._hard_limit)

@@ -40,6 +40,7 @@ class Layout:
     compared_with: Counts | None = field(default=None, compare=False)  # a segment's coarse counts; None: all rows'
     judges: bool = True  # False: it is not known what is normal here, so a comparison is shown and gives no verdict
     errors: bool = False  # whether answers that failed are counted
+    hard_limit_ms: float | None = None  # of single latencies; None: there is none
 
     @cached_property
     def series(self) -> tuple[Series, ...]:
@@ -68,7 +69,7 @@ class Layout:
     @cached_property
     def latency(self) -> LatencyCounters | None:
         """What counts latencies; None: nothing does."""
-        return None if self.latency_sla_ms is None else LatencyCounters(self.latency_sla_ms)
+        return None if self.latency_sla_ms is None else LatencyCounters(self.latency_sla_ms, self.hard_limit_ms)
 
     @cached_property
     def quality(self) -> QualityCounters:

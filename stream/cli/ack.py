@@ -11,6 +11,7 @@ from stream.cli import config_option, json_option
 from stream.cli.silence import by_option, say
 from stream.config import Config
 from stream.errors import InputError
+from stream.records.violation import EVENT
 from stream.service.kafka_log import KafkaLog
 from stream.verify.messages import chosen, read_alerts
 
@@ -36,7 +37,7 @@ async def _ack(config: Config, alert: str, *, author: str, comment: str, now_ms:
     async with KafkaLog.connect(config.kafka) as log:
         messages = await read_alerts(log, await log.sources(topics.alerts))
         ((alert_id, of_alert),) = chosen(messages, [alert], topic=topics.alerts).items()
-        if of_alert[-1]["status"] == "resolved":
+        if of_alert[-1]["status"] in ("resolved", EVENT):
             raise InputError(f"alert {alert_id} is over: {of_alert[-1]['annotations']['summary']}")
         ack = Acknowledgement(alert_id, author, now_ms, comment)
         await say(log, config, f"ack/{alert_id}", acknowledgement_record(ack))

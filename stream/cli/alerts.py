@@ -12,10 +12,11 @@ from detectors import Verdict
 from stream.cli import config_option
 from stream.config import Config
 from stream.records.source import Message
+from stream.records.violation import EVENT
 from stream.service.kafka_log import KafkaLog, true_end
 
 LOOK_EVERY_S: Final = 0.5
-STATUSES: Final = ("pending", "firing", "resolved")
+STATUSES: Final = ("pending", "firing", "resolved", EVENT)
 SEVERITIES: Final = (str(Verdict.NOTICE), str(Verdict.WARNING), str(Verdict.CRITICAL))  # ascending
 
 

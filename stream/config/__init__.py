@@ -38,17 +38,13 @@ __all__ = ["AlertKeys", "CheckKeys", "Config", "FalseAlarmKeys", "KafkaKeys", "L
            "ModelConfig", "PsiKeys", "PsiLimits", "TopicKeys", "WebKeys", "WindowKeys", "WorseKeys", "load_config",
            "sasl_password"]  # fmt: skip
 
-LATER_KEYS: Final = {
-    "hard_limit": "the stream of single slow answers",
-}
-"""Keys that a later version will know: what they belong to, so that the refusal can say so."""
-
 OTHER_NAMES: Final = {
     "label_ttl": "labels: {ttl: 30d}",
     "label_sample": "labels: {sample: 0.1}",
     "revision_window": "labels: {revision: 7d}",
     "latency": "checks: {latency: {sla: 250ms}}",
     "sla": "checks: {latency: {sla: 250ms}}",
+    "hard_limit": "checks: {latency: {sla: 250ms, hard_limit: 2s}}",
     "errors": "checks: {errors: {warning: 0.01}}",
     "throughput": "checks: {throughput: {warning: 0.5}}",
     "quality": "checks: {quality: {missing: {warning: 0.01}}}",
@@ -169,7 +165,7 @@ def load_config(
     try:
         config = Config.model_validate(sources.tree)
     except ValidationError as error:
-        raise _first(refusals(error, Config, LATER_KEYS, OTHER_NAMES), sources, path) from None
+        raise _first(refusals(error, Config, OTHER_NAMES), sources, path) from None
     broken = list(broken_rules(config))
     if broken:
         raise _first(broken, sources, path)

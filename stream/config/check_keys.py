@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from stream.config.budget_keys import Rule
+from stream.config.durations import format_duration
 from stream.config.key_types import NUMBER, Keys, Limit, OffAllowed, SlaMs, off, section_or_off
 from stream.config.quality_keys import ErrorKeys, QualityKeys, ThroughputKeys
 from stream.config.refusals import Refused
@@ -114,10 +115,24 @@ class LatencyKeys(Keys):
     """How long a model may take to answer; without the section latencies are not counted."""
 
     sla: SlaMs  # an answer that takes exactly so long is within it
+    hard_limit: SlaMs | None = None  # a single answer that takes longer is told at once; None: none is
+    max_per_pane: Annotated[int, Field(ge=1), NUMBER] = 10  # so many of each partition; the rest is only counted
     quantile: Annotated[float, Field(ge=0.5, lt=1), NUMBER] = 0.99  # the share of answers that must be within it
     min_count: Annotated[int, Field(ge=1), NUMBER] = 200  # answers in the window; with fewer it does not judge
     level: Level | None = None  # of the one-sided test that it is no chance; None: what the false-alarm budget gives
     rule: Rule | None = None  # None: the model's; threshold: the plain "p99 > SLA", without the test
+
+    @model_validator(mode="after")
+    def _beyond_the_sla(self) -> "LatencyKeys":
+        sla = format_duration(self.sla)
+        if self.hard_limit is None and "max_per_pane" in self.model_fields_set:
+            raise Refused("has max_per_pane, which needs `hard_limit`", fix=f"{{sla: {sla}, hard_limit: 2s}}")
+        if self.hard_limit is not None and self.hard_limit <= self.sla:
+            given = format_duration(self.hard_limit)
+            raise Refused(
+                f"must have a hard_limit ({given}) above its sla ({sla})", fix=f"{{sla: {given}, hard_limit: {sla}}}"
+            )
+        return self
 
 
 class CheckKeys(Keys):

@@ -23,18 +23,15 @@ class Refused(ValueError):
         self.fix = fix
 
 
-def refusals(
-    error: ValidationError, keys: type[BaseModel], later_keys: Mapping[str, str], other_names: Mapping[str, str]
-) -> list[ConfigError]:
+def refusals(error: ValidationError, keys: type[BaseModel], other_names: Mapping[str, str]) -> list[ConfigError]:
     """One ConfigError per key that pydantic refused, in the order of the file.
 
     Args:
         error: what pydantic raised.
         keys: the class of the whole configuration, to look up the names that exist.
-        later_keys: names that a later version will know -> what it will be.
         other_names: names that people use for a key -> what is written instead.
     """
-    return [_refusal(details, keys, later_keys, other_names) for details in error.errors(include_url=False)]
+    return [_refusal(details, keys, other_names) for details in error.errors(include_url=False)]
 
 
 def closest(word: str, words: Iterable[str]) -> str | None:
@@ -46,13 +43,11 @@ def closest(word: str, words: Iterable[str]) -> str | None:
     return next(iter(difflib.get_close_matches(word.lower(), list(words), n=1, cutoff=0.6)), None)
 
 
-def _refusal(
-    details: ErrorDetails, keys: type[BaseModel], later_keys: Mapping[str, str], other_names: Mapping[str, str]
-) -> ConfigError:
+def _refusal(details: ErrorDetails, keys: type[BaseModel], other_names: Mapping[str, str]) -> ConfigError:
     path = [str(step) for step in details["loc"] if step != "[key]"]
     key = ".".join(path) or "the configuration"
     if details["type"] == "extra_forbidden":
-        return _unknown_key(path, keys, later_keys, other_names)
+        return _unknown_key(path, keys, other_names)
     cause = details.get("ctx", {}).get("error")
     if isinstance(cause, Refused):
         return ConfigError(key, _shown(path, details["input"]), cause.rule, fix=cause.fix)
@@ -60,13 +55,9 @@ def _refusal(
     return ConfigError(key, _shown(path, details["input"]), rule, fix=fix)
 
 
-def _unknown_key(
-    path: list[str], keys: type[BaseModel], later_keys: Mapping[str, str], other_names: Mapping[str, str]
-) -> ConfigError:
+def _unknown_key(path: list[str], keys: type[BaseModel], other_names: Mapping[str, str]) -> ConfigError:
     # The value is not shown: a misspelt password key would print the password.
     key = ".".join(path)
-    if path[-1] in later_keys:
-        return ConfigError(key, ABSENT, f"{later_keys[path[-1]]} is not in this version yet", fix="without it")
     if path[-1] in other_names:
         return ConfigError(key, ABSENT, "there is no such key", fix=other_names[path[-1]])
     known = sorted(_keys_at(keys, path[:-1]))

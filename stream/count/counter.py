@@ -11,6 +11,7 @@ import numpy as np
 from stream.count.learning import Learning, LearningModel
 from stream.count.panes import PaneRows, Panes, Times, pane_starts
 from stream.count.plan import Active, ActiveModel, ActivePlan, Rows, may_hold, sorted_out
+from stream.count.slow_answers import AlertTopic, SlowAnswers
 from stream.count.waiting import WaitingRows
 from stream.durable.fold import Register
 from stream.durable.log import Outgoing
@@ -37,6 +38,7 @@ class CountOutputs:
     partials_partitions: int
     dead_letters: DeadLetterTopic
     outcomes: OutcomesTopic | None = None  # None: nothing waits for labels
+    alerts: AlertTopic | None = None  # None: no single answer is told
 
 
 class CountProgress(msgspec.Struct, frozen=True, array_like=True):
@@ -80,6 +82,7 @@ class CountFold:
         self.plan = ActivePlan(wanted().ingest, [], find_baseline)
         self._closed: list[PanePart] = []
         self._dead_letters = DeadLetters(source, outputs.dead_letters)
+        self._slow = SlowAnswers(outputs.alerts)
         self._announced: dict[str, int] = {}  # definition: the watermark's pane when last said
         self._must_announce = False
         self._proposals = Proposals(wanted)
@@ -194,7 +197,7 @@ class CountFold:
     def outputs(self) -> Sequence[Outgoing]:
         """Dead letters, outcomes, and partials when a pane has closed or the watermark has passed a pane's end."""
         samples = self.learning.samples(self._name, self.plan.ingest.learning, self._home)
-        letters = self._dead_letters.take() + self._outcomes() + samples
+        letters = self._dead_letters.take() + self._slow.take() + self._outcomes() + samples
         boundaries = {a.definition.id: self._watermark_ms(a) // a.model.settings.pane_ms for a in self.plan.active}
         boundaries[LEARNING] = self.learning.pane_reached(self.newest_event_ms, self.plan.ingest.learning)
         moved = any(at > self._announced.get(definition, NO_TIME) for definition, at in boundaries.items())
@@ -228,6 +231,7 @@ class CountFold:
         active = self.plan.newest[key]
         event_time_ms, running = decoded.event_time_ms[columns.row], newest[columns.row]
         mine, late = sorted_out(active.model, event_time_ms, running)
+        self._tell_slow(active, columns, decoded, mine & ~late)
         self._into_panes(active, columns, decoded, mine & ~late, running)
         counted, known = mine & ~late, mine
         predecessor = self.plan.predecessors.get(key)
@@ -262,7 +266,14 @@ class CountFold:
             active = self.plan.predecessors[key]
             running = newest[columns.row]
             mine, late = sorted_out(active.model, decoded.event_time_ms[columns.row], running)
+            newer, _ = sorted_out(self.plan.newest[key].model, decoded.event_time_ms[columns.row], running)
+            self._tell_slow(active, columns, decoded, mine & ~late & ~newer)  # once, by whose pane it is
             self._into_panes(active, columns, decoded, mine & ~late, running)
+
+    def _tell_slow(self, active: Active, columns: ModelColumns, decoded: PredictionBatch, taken: Rows) -> None:
+        over = self._slow.add(active, columns, decoded, taken, source=self._name, panes=self.panes)
+        if over:
+            self.ledger.add_over_hard_limit(active.definition.key, over)
 
     def _into_panes(
         self, active: Active, columns: ModelColumns, decoded: PredictionBatch, taken: Rows, running: Times

@@ -92,6 +92,11 @@ class Panes:
                 held.next_offset = int(at[-1]) + 1
             self._changed.add(key)
 
+    def counts_of(self, key: PaneKey) -> npt.NDArray[np.int64] | None:
+        """What an open pane holds so far, shape (layout.width,), to be read only; None: it has no rows yet."""
+        held = self._open.get(key)
+        return None if held is None else held.counts
+
     def close(self, newest_closed_ms: Mapping[str, int]) -> list[PanePart]:
         """Take out the panes that begin at or before their definition's limit, oldest first.
 

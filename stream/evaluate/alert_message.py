@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Protocol
 
 from detectors import Verdict
-from stream.alerts.episode import Episode, episode_id
+from stream.alerts.episode import Episode
 from stream.alerts.quality_rules import (
     CARDINALITY,
     CONFIDENCE,
@@ -24,17 +24,19 @@ from stream.alerts.quality_rules import (
 )
 from stream.alerts.rules import AUC, BRIER, ERROR_RATE, INPUT_LOST, LATENCY_SLA, MAE, PSI
 from stream.alerts.throughput_rule import THROUGHPUT
+from stream.records.alert import ALERT_SCHEMA, alert_id, runbook
 from stream.records.partial import NO_TIME, Partial
 from stream.records.prediction import ModelKey
 from stream.records.times import rfc3339
+from stream.records.violation import LATENCY_VIOLATION, VIOLATION_NAME
 
-ALERT_SCHEMA: Final = "driftline.alert/1"
 ALERT_NAMES: Final = {
     PSI: "DriftlinePSI",
     AUC: "DriftlineAUC",
     BRIER: "DriftlineBrier",
     MAE: "DriftlineMAE",
     LATENCY_SLA: "DriftlineLatencySLA",
+    LATENCY_VIOLATION: VIOLATION_NAME,
     MISSING: "DriftlineQualityMissing",
     INVALID: "DriftlineQualityInvalid",
     OUT_OF_RANGE: "DriftlineQualityOutOfRange",
@@ -95,7 +97,7 @@ class AlertWindow:
 
     def new_id(self, check: str, subject: str) -> str:
         """Of an episode that begins with this window."""
-        return episode_id(
+        return alert_id(
             model=self.key.model,
             version=self.key.version,
             check=check,
@@ -159,7 +161,7 @@ def input_lost_record(lost: LostInput) -> dict[str, Any]:
     Its event time is how far the source had come; null if no prediction of it had ever been read.
     """
     told = lost.told
-    identity = episode_id(
+    identity = alert_id(
         model="",
         version="",
         check=INPUT_LOST,
@@ -201,12 +203,3 @@ def input_lost_record(lost: LostInput) -> dict[str, Any]:
 def window_record(start_ms: int, end_ms: int) -> dict[str, str]:
     """A window, as reports and alerts show it."""
     return {"start": rfc3339(start_ms), "end": rfc3339(end_ms)}
-
-
-def runbook(alert_name: str) -> str:
-    """Where the alert is explained, from the root of the repository.
-
-    >>> runbook("DriftlinePSI")
-    'docs/runbook.md#driftlinepsi'
-    """
-    return f"docs/runbook.md#{alert_name.lower()}"

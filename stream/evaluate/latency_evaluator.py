@@ -63,6 +63,8 @@ class LatencyWindow:
     bad: int  # with one that cannot be: below 0, not a number
     sla_ms: float
     violations: int  # over the SLA, exactly
+    hard_limit_ms: float | None  # of single answers; None: there is none
+    over_hard_limit: int  # exactly, told one by one or not
     p50_ms: float | Undefined  # within 1 %
     p95_ms: float | Undefined
     p99_ms: float | Undefined
@@ -102,6 +104,8 @@ def evaluate_latency(
         bad=bad,
         sla_ms=counters.sla_ms,
         violations=counters.violations(own),
+        hard_limit_ms=counters.hard_limit_ms,
+        over_hard_limit=counters.over_hard_limit(own),
         p50_ms=sketch.quantile(bins, 0.5),
         p95_ms=sketch.quantile(bins, 0.95),
         p99_ms=sketch.quantile(bins, 0.99),

@@ -13,7 +13,14 @@ def latency_record(found: LatencyWindow | None) -> dict[str, Any] | None:
     """What a report says of latency; None where it is not counted."""
     if found is None:
         return None
-    return {**latency_numbers(found), "missing": found.missing, "bad": found.bad, "check": _check(found.check)}
+    limit_ms = found.hard_limit_ms
+    return {
+        **latency_numbers(found),
+        "missing": found.missing,
+        "bad": found.bad,
+        "hard_limit": None if limit_ms is None else {"limit_ms": limit_ms, "violations": found.over_hard_limit},
+        "check": _check(found.check),
+    }
 
 
 def latency_numbers(found: LatencyWindow) -> dict[str, Any]:

@@ -22,6 +22,7 @@ class Ledger(msgspec.Struct, kw_only=True):
     unknown_classes: int = 0  # of those counted: labels of a multiclass model that name none of its classes
     over_sla: dict[str, dict[str, int]] = {}  # counted predictions that took longer than the SLA: model, version
     failed: dict[str, dict[str, int]] = {}  # counted predictions whose `status` is not ok: model, version
+    over_hard_limit: dict[str, dict[str, int]] = {}  # counted predictions over latency's hard limit: model, version
     segment_other: ByModel = {}  # counted, in `other` of a key: model, version, key
     learning: int = 0  # of a model without a baseline, which is being learned: in no window
 
@@ -36,6 +37,10 @@ class Ledger(msgspec.Struct, kw_only=True):
     def add_failed(self, key: ModelKey, answers: int) -> None:
         """Count answers that failed, likewise."""
         self.failed = _sum_of_models(self.failed, {key.model: {key.version: answers}})
+
+    def add_over_hard_limit(self, key: ModelKey, answers: int) -> None:
+        """Count answers over the hard limit, told one by one or not, likewise."""
+        self.over_hard_limit = _sum_of_models(self.over_hard_limit, {key.model: {key.version: answers}})
 
     def add_segment_other(self, key: ModelKey, segment_key: str, predictions: int) -> None:
         """Count predictions whose value has no segment of its own."""
@@ -55,6 +60,7 @@ class Ledger(msgspec.Struct, kw_only=True):
             unknown_classes=self.unknown_classes + other.unknown_classes,
             over_sla=_sum_of_models(self.over_sla, other.over_sla),
             failed=_sum_of_models(self.failed, other.failed),
+            over_hard_limit=_sum_of_models(self.over_hard_limit, other.over_hard_limit),
             segment_other=_sum_of_segments(self.segment_other, other.segment_other),
         )
 

@@ -26,6 +26,8 @@ class CountingSettings(msgspec.Struct, frozen=True, kw_only=True):
     latency_sla_ms: int | None = None  # None: latencies are not counted
     segments: dict[str, SegmentSettings] = {}  # by key: the parts of the traffic that are counted beside the whole
     errors: bool = False  # whether answers that failed are counted
+    hard_limit_ms: int | None = None  # answers that took longer are told one by one; None: none is
+    max_per_pane: int = 0  # so many of a partition's pane at most
 
     def identity(self) -> bytes:
         """Equal for equal settings. What is off leaves no trace: to know of a new check must change no definition.
@@ -40,6 +42,8 @@ class CountingSettings(msgspec.Struct, frozen=True, kw_only=True):
             del named["segments"]
         if not self.errors:
             del named["errors"]
+        if self.hard_limit_ms is None:
+            del named["hard_limit_ms"], named["max_per_pane"]
         return msgspec.json.encode(named)
 
 

@@ -112,6 +112,11 @@ METRICS: Final = (
     MetricSpec(
         "latency_sla_violations_total", (*_MODEL, *_SOURCE), "counted predictions that took longer than the SLA"
     ),
+    MetricSpec(
+        "latency_hard_limit_violations_total",
+        (*_MODEL, *_SOURCE),
+        "counted predictions over the hard limit, told or not",
+    ),
     MetricSpec("errors_total", (*_MODEL, *_SOURCE), "counted predictions whose status is not ok"),
     MetricSpec("error_ratio", _TRAFFIC, "share of the newest window's answers whose status is not ok"),
     MetricSpec(
@@ -230,6 +235,7 @@ def _add_input(
         families["dead_letters_total"].add_metric([reason, *_labels(source)], count)
     if isinstance(ledger, Ledger):
         _add_answers(families["latency_sla_violations_total"], source, ledger.over_sla)
+        _add_answers(families["latency_hard_limit_violations_total"], source, ledger.over_hard_limit)
         _add_answers(families["errors_total"], source, ledger.failed)
         _add_segment_other(families, source, ledger)
     if fold.newest_event_ms != NO_TIME:

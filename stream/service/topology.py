@@ -14,6 +14,7 @@ from typing import Final
 from detectors import Smoothing
 from stream.config import Config
 from stream.count.counter import CountFold, CountOutputs, partials_partition
+from stream.count.slow_answers import AlertTopic
 from stream.durable.fold import Fold
 from stream.durable.log import Log
 from stream.durable.owner import Owner
@@ -104,6 +105,7 @@ class Topology:
             partials_partitions=self.partitions[self.partials],
             dead_letters=self._dead_letters,
             outcomes=self.outcomes,
+            alerts=AlertTopic(name=topics.alerts, partitions=self.partitions[topics.alerts]),
         )
         return CountFold(
             source=source,
@@ -190,18 +192,27 @@ def plan_of(config: Config, tail: RegistryTail) -> Plan:
         baseline, windows = tail.registry.in_force(key), config.model(key.model).windows
         if baseline is None:
             continue
-        settings = CountingSettings(
-            pane_ms=windows.pane,
-            allowed_lateness_ms=windows.allowed_lateness,
-            max_clock_skew_ms=windows.max_clock_skew,
-            fields=config.fields,
-            constants=config.constants,
-            latency_sla_ms=latency.sla if (latency := config.model(key.model).checks.latency) else None,
-            segments=segment_settings(config.model(key.model)),
-            errors=config.model(key.model).checks.errors is not None,
-        )
+        settings = _counting_settings(config, key.model)
         models.append(PlannedModel(baseline.id, settings, windows.length, outcome_settings(config.model(key.model))))
     return Plan(ingest_settings(config), sorted(models, key=lambda m: m.baseline_id))
+
+
+def _counting_settings(config: Config, name: str) -> CountingSettings:
+    model = config.model(name)
+    latency = model.checks.latency
+    limit_ms = None if latency is None else latency.hard_limit
+    return CountingSettings(
+        pane_ms=model.windows.pane,
+        allowed_lateness_ms=model.windows.allowed_lateness,
+        max_clock_skew_ms=model.windows.max_clock_skew,
+        fields=config.fields,
+        constants=config.constants,
+        latency_sla_ms=None if latency is None else latency.sla,
+        segments=segment_settings(model),
+        errors=model.checks.errors is not None,
+        hard_limit_ms=limit_ms,
+        max_per_pane=0 if latency is None or limit_ms is None else latency.max_per_pane,
+    )
 
 
 def ingest_settings(config: Config) -> IngestSettings:

@@ -61,7 +61,7 @@ async def recount(
     decoder = Decoder({claim.key: replace(schema, ids=ids and schema.answer is not None)}, as_counted)
     found = Recount(np.zeros(definition.layout.width, np.int64))
     for cited in claim.rows:
-        missing = await _missing(log, cited)
+        missing = await not_kept(log, cited)
         if missing is not None:
             return missing
         window = _Window(claim, definition, found, cited)
@@ -119,7 +119,7 @@ class _Window:
         return mine
 
 
-async def _missing(log: Log, cited: CitedRows) -> Cannot | None:
+async def not_kept(log: Log, cited: CitedRows) -> Cannot | None:
     """Why the cited rows cannot be read: the first and the last message of them were counted, so both must be there."""
     kept_from = await log.begin(cited.source)
     if kept_from > cited.first:

@@ -38,10 +38,12 @@ from stream.ingest.settings import IngestSettings
 from stream.records.outcome import PerformanceDefinition
 from stream.records.settings import SegmentSettings
 from stream.records.times import epoch_ms
+from stream.records.violation import LATENCY_VIOLATION
 from stream.verify.claim import Cannot, Claim, LabelClaim, NothingClaimed, claim_of
 from stream.verify.compare import Difference, differences
 from stream.verify.recount import Recount, recount
 from stream.verify.rejoin import Joins, rejoin
+from stream.verify.single_answer import reread
 
 COMPARED: Final = ("value", "threshold", "annotations", "evidence")
 
@@ -79,6 +81,8 @@ class Verifier:
 
     async def verify(self, alert: dict[str, Any]) -> Verified:
         """Count and judge again what one message of an alert says."""
+        if alert["labels"]["check"] == LATENCY_VIOLATION:
+            return await self._verify_answer(alert)
         claim = claim_of(alert)
         if isinstance(claim, Cannot):
             return Verified(alert, Result.CANNOT, claim.reason)
@@ -86,6 +90,9 @@ class Verifier:
             return Verified(alert, Result.NOTHING, claim.reason)
         if isinstance(claim, LabelClaim):
             return await self._verify_labels(alert, claim)
+        return await self._verify_traffic(alert, claim)
+
+    async def _verify_traffic(self, alert: dict[str, Any], claim: Claim) -> Verified:
         definition = self._definition(claim)
         if isinstance(definition, Cannot):
             return Verified(alert, Result.CANNOT, definition.reason)
@@ -96,6 +103,13 @@ class Verifier:
         live = _live(alert, definition.layout_of(claim.segment).names)
         window = _traffic(claim, definition, found, self.settings_of(model), live)
         return _compared(alert, found, _remade(window, alert, claim.baseline_id))
+
+    async def _verify_answer(self, alert: dict[str, Any]) -> Verified:
+        found = await reread(self.log, alert, self.ingest)
+        if isinstance(found, Cannot):
+            return Verified(alert, Result.CANNOT, found.reason)
+        read, unequal = found
+        return Verified(alert, Result.UNEQUAL if unequal else Result.EQUAL, "", read, unequal)
 
     async def _verify_labels(self, alert: dict[str, Any], claim: LabelClaim) -> Verified:
         baseline = self.find_baseline(claim.baseline_id)

@@ -5,12 +5,13 @@ import re
 import pytest
 
 from detectors import Verdict
-from stream.alerts.episode import SEVERITIES, Episode, Holds, State, Told, episode_id, severities_at
+from stream.alerts.episode import SEVERITIES, Episode, Holds, State, Told, severities_at
+from stream.records.alert import alert_id
 
 
 def identity(**changed: str | int) -> str:
     parts = {"model": "m", "version": "0", "check": "psi", "subject": "x", "segment": "", "first_pane_ms": 1_000}
-    return episode_id(**{**parts, **changed})
+    return alert_id(**{**parts, **changed})
 
 
 def test_an_id_is_frozen() -> None:

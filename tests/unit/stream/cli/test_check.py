@@ -93,6 +93,18 @@ def test_the_sla_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert main(["check", "-c", str(path), "--json"]) == 0
     models = json.loads(capsys.readouterr().out)["models"]
     assert models["fraud"]["checks"]["latency"] == {
-        "sla": "250ms", "quantile": 0.95, "min_count": 200, "level": None, "rule": "budget",
+        "sla": "250ms", "hard_limit": None, "max_per_pane": 10, "quantile": 0.95, "min_count": 200, "level": None,
+        "rule": "budget",
     }  # fmt: skip
     assert models["ads"]["checks"]["latency"] == "off"
+
+
+def test_errors_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "driftline.yaml"
+    path.write_text("models: {fraud: {checks: {errors: {warning: 0.02}}}, ads: {}}", encoding="utf-8")
+    assert main(["check", "-c", str(path), "--json"]) == 0
+    models = json.loads(capsys.readouterr().out)["models"]
+    assert models["fraud"]["checks"]["errors"] == {
+        "warning": 0.02, "critical": 0.05, "min_count": 50, "level": None, "rule": "budget",
+    }  # fmt: skip
+    assert models["ads"]["checks"]["errors"] == "off"

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from detectors import Threshold
-from stream.alerts.episode import AlertRules, Holds, episode_id
+from stream.alerts.episode import AlertRules, Holds
 from stream.alerts.rules import Rules
+from stream.records.alert import alert_id
 from stream.records.partial import pack_counts
 from tests.small_model import START_MS, baseline, numeric
 from tests.unit.stream.evaluate.partials import Evaluate, Speaker, part, relative
@@ -71,9 +72,7 @@ def test_few_subjects_are_told_apart_and_more_together() -> None:
 
 def test_a_group_has_an_id_of_its_own_and_its_worst_subject_first() -> None:
     (alert,) = run("abcd", mild="acd").alerts
-    assert alert["id"] == episode_id(
-        model="m", version="0", check="psi", subject="*", segment="", first_pane_ms=START_MS
-    )
+    assert alert["id"] == alert_id(model="m", version="0", check="psi", subject="*", segment="", first_pane_ms=START_MS)
     assert alert["labels"]["alertname"] == "DriftlinePSI"
     subjects = alert["evidence"]["subjects"]
     assert [(s["subject"], s["severity"]) for s in subjects] == [

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from stream.alerts.episode import AlertRules, Holds, episode_id
+from stream.alerts.episode import AlertRules, Holds
 from stream.baselines.baseline import Baseline
 from stream.baselines.definition import Definition
+from stream.records.alert import alert_id
 from stream.records.partial import PanePart, pack_counts
 from tests.small_model import START_MS, baseline, numeric
 from tests.unit.stream.evaluate.partials import Evaluate, Speaker, part, relative, row_counts
@@ -78,7 +79,7 @@ def test_an_alert_waits_fires_and_ends_as_the_holds_say() -> None:
     assert life.told() == [(5, "firing", 1), (11, "resolved", 2)]
     fired, ended = life.messages()
     assert relative(fired["startsAt"]) == 4 * SECOND
-    assert fired["id"] == episode_id(
+    assert fired["id"] == alert_id(
         model="m", version="0", check="psi", subject="x", segment="", first_pane_ms=START_MS + 3 * SECOND
     )
     assert (ended["id"], ended["reason"], relative(ended["endsAt"])) == (fired["id"], "recovered", 11 * SECOND)

@@ -9,9 +9,9 @@ import msgspec
 import numpy as np
 from jsonschema import Draft202012Validator
 
-from stream.alerts.episode import episode_id
 from stream.alerts.rules import LatencyRule
 from stream.baselines.definition import Definition
+from stream.records.alert import alert_id
 from stream.records.partial import PanePart, pack_counts
 from tests.small_model import START_MS, baseline, settings
 from tests.unit.stream.evaluate.partials import Evaluate, Speaker, relative, row_counts
@@ -85,7 +85,7 @@ def test_a_warning_becomes_critical_under_one_id() -> None:
     ]
     assert [a["seq"] for a in evaluate.alerts] == [1, 2, 3]
     assert {a["id"] for a in evaluate.alerts} == {
-        episode_id(
+        alert_id(
             model="m", version="0", check="latency_sla", subject="latency", segment="", first_pane_ms=START_MS + 1_000
         )
     }

@@ -12,6 +12,7 @@ from detectors import Undefined, Verdict
 from stream.alerts.rules import LatencyRule
 from stream.baselines.layout import Counts, Layout
 from stream.evaluate.latency_evaluator import LatencyCheck, LatencyWindow, evaluate_latency
+from stream.evaluate.latency_report import latency_record
 from tests.small_model import baseline
 
 SLA_MS = 250
@@ -124,3 +125,18 @@ def test_at_its_limit_a_service_is_calm_by_the_test_and_restless_without() -> No
             firing = breach or (firing and verdicts[k] is Verdict.UNDEFINED)
     assert begun["budget"] <= 2
     assert begun["threshold"] > 50
+
+
+def test_answers_over_the_hard_limit_are_counted_beside_those_over_the_sla() -> None:
+    """On the limit is within it; without one there are none."""
+    layout = Layout(baseline(), latency_sla_ms=SLA_MS, hard_limit_ms=2_000)
+    assert layout.latency is not None
+    latencies = np.array([20.0, 900.0, 2_000.0, math.nextafter(2_000.0, 3_000), 1e9, math.nan, math.inf])
+    counts = np.bincount(layout.starts[-1] + layout.latency.index(latencies), minlength=layout.width).astype(np.int64)
+    found = evaluate_latency(layout, counts, RULE, complete=True)
+    assert found is not None
+    assert (found.n, found.violations, found.hard_limit_ms, found.over_hard_limit) == (5, 4, 2_000, 2)
+    assert (latency_record(found) or {})["hard_limit"] == {"limit_ms": 2_000, "violations": 2}
+    plain = window(3, 2)
+    assert (plain.hard_limit_ms, plain.over_hard_limit) == (None, 0)
+    assert (latency_record(plain) or {})["hard_limit"] is None

@@ -8,7 +8,8 @@ import pytest
 
 from stream.alerts.quality_rules import QualityRule
 from stream.baselines.definition import Definition
-from stream.evaluate.alert_message import ALERT_NAMES, runbook
+from stream.evaluate.alert_message import ALERT_NAMES
+from stream.records.alert import runbook
 from stream.records.partial import PanePart, pack_counts
 from tests.small_model import START_MS, baseline
 from tests.unit.stream.evaluate.partials import Evaluate, Speaker, limits, relative

@@ -9,8 +9,9 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from stream.alerts.rules import Rules
-from stream.evaluate.alert_message import ALERT_NAMES, runbook
+from stream.evaluate.alert_message import ALERT_NAMES
 from stream.evaluate.report import report_key
+from stream.records.alert import runbook
 from stream.records.prediction import ModelKey
 from tests.small_model import START_MS, baseline
 from tests.unit.stream.evaluate.partials import Evaluate, Speaker, limits, part, relative

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 from stream.records.source import Source
 from stream.service.metrics import OwnersCollector
 from tests.small_model import PREDICTIONS
+from tests.unit.stream.count import test_slow_answers
 from tests.unit.stream.count.test_latency import whole
 from tests.unit.stream.evaluate.test_latency_alert import SLOWER, run
 
@@ -48,3 +49,11 @@ def test_a_model_that_is_not_checked_has_no_series() -> None:
     found = registry({PREDICTIONS: whole([(0, None)]).fold})
     names = {sample.name for family in found.collect() for sample in family.samples}
     assert not any("latency" in name for name in names)
+
+
+def test_answers_over_the_hard_limit_are_a_counter_told_or_not() -> None:
+    labels = {"model": "m", "version": "0", "topic": "predictions", "partition": "0"}
+    counted = test_slow_answers.whole([(at_ms, 9_000) for at_ms in range(5)])
+    assert len(test_slow_answers.told(counted.sent)) == test_slow_answers.MOST
+    found = registry({PREDICTIONS: counted.fold})
+    assert found.get_sample_value("driftline_latency_hard_limit_violations_total", labels) == 5

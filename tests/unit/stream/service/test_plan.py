@@ -23,3 +23,11 @@ def test_only_what_is_checked_is_counted() -> None:
     assert (plain.latency_sla_ms, plain.errors) == (None, False)
     assert (timed.latency_sla_ms, timed.errors) == (250, False)
     assert (errors.latency_sla_ms, errors.errors) == (None, True)
+
+
+def test_the_hard_limit_is_counted_with_how_many_are_told() -> None:
+    timed = counting_of({"latency": {"sla": "250ms"}})
+    limited = counting_of({"latency": {"sla": "250ms", "hard_limit": "2s", "max_per_pane": 3}})
+    assert (timed.hard_limit_ms, timed.max_per_pane) == (None, 0)
+    assert (limited.hard_limit_ms, limited.max_per_pane) == (2_000, 3)
+    assert counting_of({"latency": {"sla": "250ms", "hard_limit": "2s"}}).max_per_pane == 10

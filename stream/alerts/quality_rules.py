@@ -19,9 +19,10 @@ CARDINALITY: Final = "cardinality"
 POSITIVE_SHARE: Final = "positive_share"
 CONFIDENCE: Final = "confidence"
 ENTROPY: Final = "entropy"
+CLASS_SHARE: Final = "class_share"
 QUALITY_CHECKS: Final = (
     *(MISSING, INVALID, OUT_OF_RANGE, UNSEEN, STUCK, CARDINALITY),
-    *(POSITIVE_SHARE, CONFIDENCE, ENTROPY),
+    *(POSITIVE_SHARE, CONFIDENCE, ENTROPY, CLASS_SHARE),
 )
 
 
@@ -48,6 +49,7 @@ class QualityRule:
             POSITIVE_SHARE: Limits(warning=0.05, critical=0.15),  # by how much a binary model's answers moved
             CONFIDENCE: Limits(warning=0.05, critical=0.15),
             ENTROPY: Limits(warning=0.05, critical=0.15),  # in nats
+            CLASS_SHARE: Limits(warning=0.05, critical=0.15),  # by how much the share of a multiclass model's class did
         }
     )
     min_count: int = 50  # rows, or values, in the window below which it does not judge
@@ -75,9 +77,12 @@ class QualityRule:
     def by_series(self, baseline: Baseline) -> list[tuple[str, ...]]:
         """The checks of each series."""
         features = len(baseline.series) - baseline.answers
+        of_class = (CLASS_SHARE,) if baseline.tops and CLASS_SHARE in self.limits else ()
         made = [self.checks_of(s, is_answer=i >= features) for i, s in enumerate(baseline.series)]
         if baseline.grid is not None and baseline.series[-1].name not in self.off:
             made[-1] += tuple(check for check in (POSITIVE_SHARE, CONFIDENCE, ENTROPY) if check in self.limits)
+        for i, series in enumerate(baseline.series[features:], features):
+            made[i] += () if series.name in self.off else of_class
         return made
 
 

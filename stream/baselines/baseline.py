@@ -96,6 +96,7 @@ class ClassScores(msgspec.Struct, frozen=True, kw_only=True):
     grid: ScoreGrid
     negatives: tuple[int, ...] | None = None  # rows of the other classes; None: made without labels
     positives: tuple[int, ...] | None = None
+    top: int | msgspec.UnsetType = msgspec.UNSET  # baseline rows that it is the answer of; unset: not known
 
 
 class Learned(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,6 +153,12 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     def classes(self) -> tuple[str, ...]:
         """Their names, in the order of an array in `scores`."""
         return tuple(one.name for one in self.by_class)
+
+    @property
+    def tops(self) -> tuple[int, ...]:
+        """How many of its rows each class was the answer of; empty where that is not known."""
+        known = [one.top for one in self.by_class if one.top is not msgspec.UNSET]
+        return tuple(known) if len(known) == len(self.by_class) else ()
 
     @property
     def has_labels(self) -> bool:

@@ -7,6 +7,7 @@ grid bin of the class's score and whether no class scores higher, so that the k 
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -65,6 +66,20 @@ def class_bins(grids: Sequence[ScoreGrid], scores: Values) -> npt.NDArray[np.int
     return found
 
 
+def top_classes(scores: Values) -> npt.NDArray[np.int64]:
+    """The class that each row answers, shape (rows,): its place; the number of classes where a score is missing.
+
+    Args:
+        scores: shape (rows, classes); of equal scores the first class is the answer.
+
+    >>> top_classes(np.array([[0.1, 0.9], [0.5, 0.5], [0.9, np.nan]])).tolist()
+    [1, 0, 2]
+    """
+    known = np.isfinite(scores).all(axis=1)
+    found: npt.NDArray[np.int64] = np.where(known, np.argmax(scores, axis=1), scores.shape[1])
+    return found
+
+
 def class_labels(name: str, column: pa.ChunkedArray, classes: Sequence[str]) -> Values:
     """The place of each label's class, shape (rows,): NaN where there is none, UNKNOWN_CLASS for another name.
 
@@ -109,8 +124,11 @@ def class_scores(
             "order, is another --version"
         )
     grids = [one.grid for one in inherited] or _grids(columns)
-    found = tuple(ClassScores(name=name, grid=grid) for name, grid in zip(classes, grids, strict=True))
     scores = np.stack([column.values for column in columns], axis=1)
+    tops = np.bincount(top_classes(scores), minlength=len(classes) + 1).tolist()
+    found = tuple(
+        ClassScores(name=name, grid=grid, top=top) for name, grid, top in zip(classes, grids, tops[:-1], strict=True)
+    )
     labelled = np.isfinite(scores).all(axis=1)
     if labels is None or not (labelled := labelled & ~np.isnan(labels)).any():
         return found
@@ -124,6 +142,8 @@ def class_complaint(one: ClassScores) -> str | None:
         return f"its score grid: {wrong}"
     if one.grid.bins > MOST_BINS:
         return f"its score grid may have at most {MOST_BINS:,} bins"
+    if one.top is not msgspec.UNSET and one.top < 0:
+        return "no fewer than 0 rows can have it as their answer"
     counts = [counts for counts in (one.negatives, one.positives) if counts is not None]
     if any(len(c) != 2 * one.grid.bins or min(c) < 0 for c in counts):
         return "its labelled rows must be two counts per bin of the score grid, none negative"
@@ -143,7 +163,11 @@ def _grids(columns: Sequence[NumericColumn]) -> list[ScoreGrid]:
 def _with_labels(one: ClassScores, bins: npt.NDArray[np.int64], own: npt.NDArray[np.bool_]) -> ClassScores:
     counts = [np.bincount(bins[rows], minlength=2 * one.grid.bins) for rows in (~own, own)]
     return ClassScores(
-        name=one.name, grid=one.grid, negatives=tuple(counts[0].tolist()), positives=tuple(counts[1].tolist())
+        name=one.name,
+        grid=one.grid,
+        negatives=tuple(counts[0].tolist()),
+        positives=tuple(counts[1].tolist()),
+        top=one.top,
     )
 
 

@@ -4,7 +4,8 @@ A register of one pane is one int64 vector; per series it holds the bins and the
 numeric series, `missing, invalid`, for a categorical one `other, missing, unseen, invalid`. The outer bins of a numeric
 series are each cut in two where the baseline's own values end: so what lies out of their range is counted
 exactly, for two more edges and no more time; PSI compares the halves together. Behind them all lie
-the counters of latency and of errors, where the model is checked for them: they are compared with no baseline.
+the counters of latency and of errors, where the model is checked for them, which are compared with no baseline, and
+of a multiclass model how often each class was the answer, with the rows of which that is not known last.
 Adding two panes is adding two vectors, and all series of a batch are counted by one `bincount`.
 """
 
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries
+from stream.baselines.classes import top_classes
 from stream.baselines.latency_counters import LatencyCounters
 from stream.baselines.quality_counters import QualityCounters
 from stream.baselines.status_counters import COUNTERS as STATUS_COUNTERS
@@ -33,7 +35,7 @@ CATEGORICAL_EXTRAS: Final = ("other", "missing", "unseen", "invalid")
 
 @dataclass(frozen=True)
 class Layout:
-    """The flat vector of one baseline: series after series, in the baseline's order, then latency, then errors."""
+    """The flat vector of one baseline: series by series, in the baseline's order, then latency, errors, classes."""
 
     baseline: Baseline
     latency_sla_ms: float | None = None  # None: latencies are not counted
@@ -60,7 +62,7 @@ class Layout:
     @property
     def width(self) -> int:
         """How many counters a register has."""
-        return self._behind_latency + (STATUS_COUNTERS if self.errors else 0)
+        return self._behind_errors + (len(self.class_baseline) + 1 if len(self.class_baseline) else 0)
 
     @property
     def _behind_latency(self) -> int:
@@ -82,7 +84,20 @@ class Layout:
 
     def status_counts(self, counts: Counts) -> Counts:
         """The part that is about errors; empty where they are not counted."""
-        return counts[self._behind_latency :]
+        return counts[self._behind_latency : self._behind_errors]
+
+    @property
+    def _behind_errors(self) -> int:
+        return self._behind_latency + (STATUS_COUNTERS if self.errors else 0)
+
+    @cached_property
+    def class_baseline(self) -> Counts:
+        """Shape (classes,): how often each class is the answer in the baseline; (0,) where that is not known."""
+        return np.array(self.baseline.tops, np.int64)
+
+    def class_counts(self, counts: Counts) -> Counts:
+        """The same of a window, shape (classes,) or (0,)."""
+        return counts[self._behind_errors : self._behind_errors + len(self.class_baseline)]
 
     @cached_property
     def coarse_starts(self) -> npt.NDArray[np.int64]:
@@ -145,13 +160,11 @@ class Layout:
         return None if known is None else np.array(known.calibration, np.float64)
 
     def flat_bins(self, columns: ModelColumns) -> npt.NDArray[np.int64]:
-        """The counter that each value of each row falls into, shape (rows, series); then latency's, then errors'."""
-        behind = len(self.series)
-        out = np.empty((len(columns.row), behind + (self.latency is not None) + self.errors), np.int64)
-        if self.latency is not None:
-            out[:, behind] = self.starts[-1] + self.latency.index(columns.latency_ms)
-        if self.errors:
-            out[:, -1] = self._behind_latency + columns.status.astype(np.int64)
+        """The counter that each value of each row falls into, shape (rows, series); behind them those of the rest."""
+        behind = self._behind_series(columns)
+        out = np.empty((len(columns.row), len(self.series) + len(behind)), np.int64)
+        for j, counters in enumerate(behind, len(self.series)):
+            out[:, j] = counters
         next_numeric = next_categorical = 0
         for at, (j, s) in zip(self.starts.tolist(), enumerate(self.series), strict=False):
             if isinstance(s, NumericSeries):
@@ -161,6 +174,17 @@ class Layout:
                 out[:, j] = at + _categorical_bins(s, columns.categorical[:, next_categorical])
                 next_categorical += 1
         return out
+
+    def _behind_series(self, columns: ModelColumns) -> list[npt.NDArray[np.int64]]:
+        """The counters of each row behind the series, shape (rows,) each."""
+        found = []
+        if self.latency is not None:
+            found.append(self.starts[-1] + self.latency.index(columns.latency_ms))
+        if self.errors:
+            found.append(self._behind_latency + columns.status.astype(np.int64))
+        if len(self.class_baseline):
+            found.append(self._behind_errors + top_classes(columns.numeric[:, -len(self.class_baseline) :]))
+        return found
 
     def compared_bins(self, j: int, values: npt.NDArray[np.float64] | npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
         """Of series j, which of its bins that PSI compares each value lies in, shape (rows,).

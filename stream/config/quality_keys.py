@@ -91,6 +91,7 @@ class QualityKeys(Keys):
     positive_share: Move = MoveKeys()
     confidence: Move = MoveKeys()
     entropy: Move = MoveKeys()  # in nats
+    class_share: Move = MoveKeys()  # of a multiclass model, of each class
     min_count: Annotated[int, Field(ge=1), NUMBER] = 50  # rows in the window; with fewer it does not judge
     level: Annotated[float, Field(gt=0, lt=0.5), NUMBER] | None = None  # of one test; None: as the budget says
     rule: Literal["budget", "threshold"] | None = None  # None: the model's; threshold: the limits alone

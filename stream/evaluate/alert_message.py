@@ -13,6 +13,7 @@ from detectors import Verdict
 from stream.alerts.episode import Episode
 from stream.alerts.quality_rules import (
     CARDINALITY,
+    CLASS_SHARE,
     CONFIDENCE,
     ENTROPY,
     INVALID,
@@ -46,6 +47,7 @@ ALERT_NAMES: Final = {
     POSITIVE_SHARE: "DriftlinePositiveShare",
     CONFIDENCE: "DriftlineConfidence",
     ENTROPY: "DriftlineEntropy",
+    CLASS_SHARE: "DriftlineClassShare",
     ERROR_RATE: "DriftlineErrorRate",
     THROUGHPUT: "DriftlineThroughput",
     INPUT_LOST: "DriftlineInputLost",

@@ -1,10 +1,12 @@
-"""How a binary model answers: the share of positives, how sure it is, and how much its answers say.
+"""How a model answers: of a binary one the share of positives, how sure it is, and how much its answers say.
 
 From the histogram of the score alone: each bin of the score's grid stands for its mean score s in the baseline.
 Confidence is max(s, 1 - s), entropy -s ln s - (1 - s) ln(1 - s) in nats, both averaged over the window. A move in
 either direction is judged: effect by the limits, evidence by the t-test of the mean, whose variance is that of sampling
 and of what healthy windows differ by along their widest direction.
 
+Of several classes the share of each among the answers, counted row by row: a row's answer is the class with the
+largest score.
 Weak: it cannot tell a model that changed from inputs that did; DriftlinePSI of the features can.
 """
 
@@ -98,3 +100,20 @@ def move_p_value(move: float, variance: float, rows: tuple[int, int], spread: fl
         return 0.0 if move else 1.0
     freedom = max(_LEAST_FREEDOM, blocks / 3 - 1) if blocks else _MANY
     return float(2 * student.sf(abs(move) / error, freedom))
+
+
+def share_move_p_value(move: float, usual: float, rows: tuple[int, int], spread: float, blocks: int) -> float:
+    """The same of a share, such as that of a class; one that the baseline has not once is not taken for impossible.
+
+    Args:
+        move: of the share.
+        usual: the baseline's share.
+        rows: of the window, and of the baseline.
+        spread: as in `move_p_value`.
+        blocks: likewise.
+
+    >>> round(share_move_p_value(0.05, 0.5, (100, 10**9), 0.0, 0), 3)      # one standard error
+    0.317
+    """
+    likely = (usual * rows[1] + 0.5) / (rows[1] + 1)  # Jeffreys' prior
+    return move_p_value(move, likely * (1 - likely), rows, spread, blocks)

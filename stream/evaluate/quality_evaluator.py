@@ -24,11 +24,21 @@ from detectors.healthy_rate import healthy_rates
 from detectors.occupancy import absent_chance, few_occupied_p_value, independent_rows
 from detectors.rates import rate_over_limit
 from stream.alerts.episode import named
-from stream.alerts.quality_rules import CARDINALITY, INVALID, MISSING, OUT_OF_RANGE, STUCK, UNSEEN, Limits, QualityRule
+from stream.alerts.quality_rules import (
+    CARDINALITY,
+    CLASS_SHARE,
+    INVALID,
+    MISSING,
+    OUT_OF_RANGE,
+    STUCK,
+    UNSEEN,
+    Limits,
+    QualityRule,
+)
 from stream.alerts.rules import THRESHOLD
 from stream.baselines.layout import Counts
 from stream.baselines.quality_counters import QualityCounts
-from stream.evaluate.prediction_side import move_p_value, score_histogram
+from stream.evaluate.prediction_side import move_p_value, score_histogram, share_move_p_value
 from stream.evaluate.quality_yardstick import Flags, QualityYardstick, Values
 
 NOISE: Final = "sampling noise"  # why a value beyond its limit is no breach
@@ -90,6 +100,7 @@ class QualityWindow:
     beyond: tuple[QualityCheck, ...]  # those whose limit is crossed, be it by chance
     by: QualityYardstick
     judge: Callable[[Mapping[str, Sequence[int]]], Iterator[QualityCheck]]  # some series by check, and the answers
+    tops: Mapping[str, int]  # of a multiclass model: how often each class was the answer
 
     @cached_property
     def checks(self) -> tuple[QualityCheck, ...]:
@@ -238,6 +249,7 @@ def evaluate_quality(
         beyond=tuple(beyond),
         by=yardstick,
         judge=partial(_judge, window),
+        tops=dict(zip(yardstick.layout.baseline.classes, yardstick.layout.class_counts(counts).tolist(), strict=False)),
     )
 
 
@@ -338,7 +350,13 @@ _KINDS: Final = {
 
 
 def _answer_checks(window: _Window) -> Iterator[QualityCheck]:
-    """Means over the answers of a binary model, against the baseline's."""
+    """How the model answers, against the baseline."""
+    yield from _mean_checks(window)
+    yield from _class_checks(window)
+
+
+def _mean_checks(window: _Window) -> Iterator[QualityCheck]:
+    """Means over the answers of a binary model."""
     layout, healthy, laws = window.by.layout, window.by.healthy, window.by.answers
     if not laws:
         return
@@ -350,3 +368,19 @@ def _answer_checks(window: _Window) -> Iterator[QualityCheck]:
         chance = partial(move_p_value, mean - law.mean, law.variance, (n, law.rows), spread, healthy.blocks)
         found = _Found(n, n, abs(mean - law.mean), law.mean, window.by.rule.limits[law.check], now=mean)
         yield window.judge(law.check, last, found, chance)
+
+
+def _class_checks(window: _Window) -> Iterator[QualityCheck]:
+    """The share of the answers that each class of a multiclass model has."""
+    layout, healthy, watched = window.by.layout, window.by.healthy, window.by.watched.get(CLASS_SHARE)
+    if not watched:
+        return
+    now, before = layout.class_counts(window.of.counts), layout.class_baseline
+    n, known = int(now.sum()), max(int(before.sum()), 1)
+    first = len(layout.series) - len(before)
+    for i in watched:
+        k, usual = int(now[i - first]), int(before[i - first]) / known
+        move = k / n - usual if n else 0.0
+        chance = partial(share_move_p_value, move, usual, (n, known), float(healthy.spread[i]), healthy.blocks)
+        found = _Found(k, n, abs(move), usual, window.by.rule.limits[CLASS_SHARE], now=usual + move)
+        yield window.judge(CLASS_SHARE, i, found, chance)

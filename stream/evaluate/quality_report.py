@@ -11,6 +11,7 @@ from detectors import Undefined, Verdict
 from stream.alerts.evidence import interval_label
 from stream.alerts.quality_rules import (
     CARDINALITY,
+    CLASS_SHARE,
     CONFIDENCE,
     ENTROPY,
     INVALID,
@@ -36,6 +37,7 @@ _SAID: Final = {
     POSITIVE_SHARE: "is positive in {now} of {n} answers",
     CONFIDENCE: "is sure by {now} on the average of {n} answers",
     ENTROPY: "has an entropy of {now} of a nat on the average of {n} answers",
+    CLASS_SHARE: "is the largest in {now} of {n} answers",
     CARDINALITY: "has only {count} different values in {n}, {share} fewer than healthy windows",
 }
 
@@ -61,6 +63,7 @@ def quality_record(found: QualityWindow | None) -> dict[str, Any] | None:
             }
             for one, seen_from in zip(found.series, found.seen_from, strict=True)
         ],
+        "classes": dict(found.tops),
         "judged": found.judged,
         "checks": [_check(check) for check in found.beyond],
     }

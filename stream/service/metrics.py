@@ -125,6 +125,7 @@ METRICS: Final = (
     MetricSpec("missing_ratio", (*_MODEL, "feature"), "share of the newest window's rows without the feature"),
     MetricSpec("invalid_ratio", (*_MODEL, "feature"), "share of them with a value of a wrong type, or not finite"),
     MetricSpec("beyond_ratio", (*_MODEL, "feature"), "share of them out of the baseline's range, or unseen in it"),
+    MetricSpec("class_ratio", (*_MODEL, "class"), "share of the newest window's answers that are of the class"),
     MetricSpec("alerts_firing", (*_MODEL, "severity"), "alerts that are firing"),
     MetricSpec("alerts", (*_MODEL, "state"), "alerts by state: pending, firing, or resolved and within the cooldown"),
     MetricSpec("breaches_total", _MODEL, "verdicts beyond a limit, each window and check counted once"),
@@ -291,6 +292,7 @@ def _add_window(families: Families, traffic: list[str], latest: Evaluation) -> N
             families[f"{statistic}_estimated"].add_metric(traffic, estimate)
     _add_latency(families, traffic, latest.latency)
     _add_quality(families, traffic[:2], latest.quality)
+    _add_classes(families, traffic[:2], latest.quality)
     if latest.errors is not None and latest.errors.counts.known:
         families["error_ratio"].add_metric(traffic, latest.errors.counts.failed / latest.errors.counts.known)
     for check in latest.checks:
@@ -311,6 +313,13 @@ def _add_quality(families: Families, model: list[str], quality: QualityWindow | 
     for series in quality.series:
         for name, rows in (("missing", series.missing), ("invalid", series.invalid), ("beyond", series.beyond)):
             families[f"{name}_ratio"].add_metric([*model, series.subject], rows / quality.n)
+
+
+def _add_classes(families: Families, model: list[str], quality: QualityWindow | None) -> None:
+    tops = {} if quality is None else quality.tops
+    n = sum(tops.values())
+    for name, answers in tops.items() if n else ():
+        families["class_ratio"].add_metric([*model, name], answers / n)
 
 
 def _cap(families: Families) -> int:

@@ -1,7 +1,7 @@
 """The path as code: which topic is folded by what, and where what it makes goes.
 
 predictions/p --count--> driftline.partials/hash(model), dead-letters     state: driftline.count-changelog/p
-                     `-> driftline.outcomes/hash(id)
+                     `-> driftline.outcomes/hash(id), and single slow answers to alerts
 labels/l --labels--> driftline.outcomes/hash(id), dead-letters            state: driftline.labels-changelog/l
 driftline.outcomes/o --join--> driftline.partials/hash(model)             state: driftline.join-changelog/o
 driftline.partials/q --evaluate--> reports, alerts, baselines             state: driftline.evaluate-changelog/q

@@ -9,6 +9,7 @@ from detectors import Undefined, Verdict
 from stream.alerts.episode import SEVERITIES
 from stream.alerts.rules import AUC, BRIER, MAE, THRESHOLD
 from stream.backtest.course import JudgedPart
+from stream.evaluate.error_evaluator import ErrorCheck
 from stream.evaluate.evaluator import Check
 from stream.evaluate.latency_evaluator import LatencyCheck
 from stream.evaluate.performance_checks import PerformanceCheck
@@ -16,7 +17,8 @@ from stream.evaluate.quality_evaluator import QualityCheck
 from stream.evaluate.settings import ModelSettings
 from stream.evaluate.throughput_evaluator import ThroughputCheck
 
-AnyCheck = Check | LatencyCheck | QualityCheck | ThroughputCheck | PerformanceCheck
+CountCheck = LatencyCheck | ErrorCheck | QualityCheck | ThroughputCheck | PerformanceCheck
+AnyCheck = Check | CountCheck
 OF_LABELS: Final = (AUC, BRIER, MAE)
 
 
@@ -89,7 +91,7 @@ class Naming(msgspec.Struct, frozen=True, kw_only=True):
         provisional = not isinstance(check, PerformanceCheck) and check.provisional
         return {"rule": rule, "p_value": p_value, "level": check.level, "provisional": provisional}
 
-    def _rule(self, check: LatencyCheck | QualityCheck | ThroughputCheck | PerformanceCheck) -> str:
+    def _rule(self, check: CountCheck) -> str:
         if isinstance(check, QualityCheck):
             found = self.settings.quality
             return THRESHOLD if found is None else found.rule
@@ -107,6 +109,8 @@ def _checks(part: JudgedPart) -> Iterator[AnyCheck]:
         yield evaluation.latency.check
     if evaluation.quality is not None:
         yield from evaluation.quality.checks
+    if evaluation.errors is not None and evaluation.errors.check is not None:
+        yield evaluation.errors.check
     if evaluation.throughput is not None:
         yield evaluation.throughput
     if part.performance is not None and evaluation.complete:

@@ -178,4 +178,5 @@ def rows_of(columns: ModelColumns, which: slice | Times) -> ModelColumns:
         categorical=columns.categorical[which],
         latency_ms=columns.latency_ms[which] if columns.latency_ms.size else columns.latency_ms,
         segments=columns.segments[which] if columns.segments.size else columns.segments,
+        status=columns.status[which] if columns.status.size else columns.status,
     )

@@ -44,7 +44,8 @@ from stream.baselines.roles import (
 )
 from stream.baselines.segment_learning import with_segments
 from stream.errors import InputError
-from stream.records.prediction import ModelColumns, ModelKey
+from stream.ingest.status_values import status_code
+from stream.records.prediction import STATUS_OK, ModelColumns, ModelKey
 
 BACKTEST_KEY: Final = ModelKey("backtest", "0")  # a file's baseline is registered nowhere
 
@@ -59,6 +60,7 @@ class ColumnNames:
     latency: str | None = None  # its column that says how long an answer took, in ms; compared with no baseline
     segments: tuple[str, ...] = ()  # keys by whose values the rows are judged apart, too
     needs_segments: bool = True  # if not, a key that a file has no column of is left out
+    status: str | None = None  # its column that says whether an answer is one: ok, or what went wrong; likewise
 
     def checked(self) -> Roles:
         """The roles; the columns that are the judged file's alone are no features.
@@ -68,7 +70,7 @@ class ColumnNames:
         """
         if self.label_time is not None and self.roles.label is None:
             raise InputError("--label-time says when the labels came; name their column with --label, too")
-        own = tuple(name for name in (self.label_time, self.latency) if name is not None)
+        own = tuple(name for name in (self.label_time, self.latency, self.status) if name is not None)
         return replace(self.roles, ignore=(*self.roles.ignore, *own))
 
 
@@ -113,7 +115,7 @@ def read_input(baseline_path: Path, path: Path, named: ColumnNames, binning: Bin
     normal, judged = _of_one_type(read_table(baseline_path), read_table(path))
     keys, lacking = _segment_keys(named, normal, judged, (baseline_path, path))
     roles = replace(named.checked(), segments=keys)
-    _check_given(roles, normal, judged, path, (named.label_time, named.latency))
+    _check_given(roles, normal, judged, path, (named.label_time, named.latency, named.status))
     assigned = assign_roles(normal, _within(roles, normal))
     if roles.label is not None and assigned.answer is None:
         raise InputError("labels are the truth about answers; name the column of these with --score or --value, too")
@@ -133,7 +135,7 @@ def read_input(baseline_path: Path, path: Path, named: ColumnNames, binning: Bin
         baseline=msgspec.structs.replace(baseline, number=1),
         normal=replace(columns, time_ms=times),
         normal_times=wrong,
-        columns=_with_latency(_judged_columns(judged, assigned, baseline), judged, named.latency, path),
+        columns=_with_answers(_judged_columns(judged, assigned, baseline), judged, named, path),
         time_ms=None if time is None else time_column_ms(time, judged.column(time)),
         notes=assigned.notes + lacking + _left_out(judged, normal, roles, time),
         labels=_labels(judged, assigned, roles, named.label_time, path),
@@ -288,14 +290,24 @@ def _judged_columns(table: pa.Table, assigned: Assigned, baseline: Baseline) -> 
     )
 
 
-def _with_latency(columns: ModelColumns, table: pa.Table, latency: str | None, path: Path) -> ModelColumns:
-    if latency is None:
-        return columns
+def _with_answers(columns: ModelColumns, table: pa.Table, named: ColumnNames, path: Path) -> ModelColumns:
+    """With how long each answer took and how it went, where that is asked for."""
     try:
-        found = numeric_column(latency, table.column(latency))
+        if named.latency is not None:
+            columns = replace(columns, latency_ms=numeric_column(named.latency, table.column(named.latency)).values)
+        if named.status is not None:
+            columns = replace(columns, status=_status(named.status, table.column(named.status)))
     except InputError as problem:
         raise _located(problem, path) from problem
-    return replace(columns, latency_ms=found.values)
+    return columns
+
+
+def _status(name: str, column: pa.ChunkedArray) -> npt.NDArray[np.int8]:
+    if kind_of(column.type) not in (Kind.CATEGORICAL, Kind.EMPTY):
+        raise InputError(f"column {name!r} holds {column.type}; a status must be text: ok, or what went wrong")
+    texts = categorical_column(name, column)
+    of_text = np.array([status_code(text) for text in texts.categories] or [STATUS_OK], np.int8)
+    return np.where(texts.codes >= 0, of_text[np.maximum(texts.codes, 0)], STATUS_OK).astype(np.int8)
 
 
 def _time_of(table: pa.Table, roles: Roles, assigned: Assigned) -> str | None:

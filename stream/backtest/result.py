@@ -15,6 +15,7 @@ from stream.backtest.rule_sets import RuleSet
 from stream.backtest.score import ScoreResult, blamed_on, score
 from stream.backtest.windows import FileWindow, JudgedWindow, moment
 from stream.baselines.baseline import Baseline
+from stream.evaluate.error_evaluator import ErrorWindow
 from stream.evaluate.evaluator import Evaluation
 from stream.evaluate.labelled_baseline import labelled_baseline
 from stream.evaluate.latency_evaluator import LatencyWindow
@@ -42,6 +43,19 @@ class LatencyResult(msgspec.Struct, frozen=True, kw_only=True):
     def of(cls, found: LatencyWindow | None) -> Self | None:
         """The result of one window; None where nobody asked for latencies."""
         return None if found is None else cls(**latency_numbers(found), missing=found.missing, bad=found.bad)
+
+
+class ErrorResult(msgspec.Struct, frozen=True, kw_only=True):
+    """How the answers of one window went."""
+
+    n: int  # rows with a status, or none: ok
+    failed: int
+    bad: int  # rows with a status that is no text
+
+    @classmethod
+    def of(cls, found: ErrorWindow | None) -> Self | None:
+        """The result of one window; None where nobody asked for errors."""
+        return None if found is None else cls(n=found.counts.known, failed=found.counts.failed, bad=found.counts.bad)
 
 
 class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +97,7 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
     n_labels: int | None = None  # that came in the window
     coverage: float | None = None  # share of the predictions made in it whose label had come by its end
     latency: LatencyResult | None = None
+    errors: ErrorResult | None = None
     # Of the whole traffic, where they are judged:
     quality: dict[str, dict[str, float]] = msgspec.field(default_factory=dict)  # by check and column; shares of 0 not
     usual_rows: float | None = None  # of a healthy window
@@ -113,6 +128,7 @@ class WindowResult(msgspec.Struct, frozen=True, kw_only=True):
             kl={c.subject: _number(c.kl_nats) for c in found.checks},
             js={c.subject: _number(c.js_nats) for c in found.checks},
             latency=LatencyResult.of(found.latency),
+            errors=ErrorResult.of(found.errors),
             quality=_quality(found.quality),
             usual_rows=_usual(found.throughput),
             alerts=tuple(alerts),

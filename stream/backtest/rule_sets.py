@@ -7,6 +7,7 @@ from typing import Final, Self
 
 from detectors import Smoothing
 from detectors.budget import FalseAlarmBudget
+from stream.alerts.error_rule import ErrorRule
 from stream.alerts.rules import BUDGET, LatencyRule, alert_rules_of
 from stream.baselines.baseline import Baseline
 from stream.baselines.season import Season, SeasonKind, timezone_complaint
@@ -15,7 +16,7 @@ from stream.config import AlertKeys, CheckKeys, Config, LatencyKeys, ModelConfig
 from stream.config.budget_keys import Rule
 from stream.config.durations import format_duration
 from stream.config.key_types import LONGEST_LATENCY_MS
-from stream.config.quality_keys import QualityKeys, ThroughputKeys
+from stream.config.quality_keys import ErrorKeys, QualityKeys, ThroughputKeys
 from stream.errors import InputError
 from stream.evaluate.settings import ModelSettings, model_settings
 from stream.records.settings import CountingSettings, SegmentSettings, segment_settings
@@ -42,6 +43,7 @@ class Asked:
     latency: bool  # whether latencies are judged
     sla_ms: int | None
     segments: tuple[str, ...] | None = None  # keys
+    status: bool = False  # whether errors are judged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,7 @@ class RuleSet:
     latency_sla_ms: int | None  # None: latencies are not judged
     season: Season | None  # whose hours windows are compared with; None: with the whole baseline
     segments: Mapping[str, SegmentSettings]  # by key: the parts of the traffic that are judged beside the whole
+    errors: bool = False  # whether answers that failed are judged
 
     @property
     def counting(self) -> CountingSettings:
@@ -85,6 +88,7 @@ class RuleSet:
             max_clock_skew_ms=0,
             latency_sla_ms=self.latency_sla_ms,
             segments=dict(self.segments),
+            errors=self.errors,
         )
 
     @property
@@ -134,6 +138,7 @@ def _rule_set(path: Path | None, asked: Asked) -> RuleSet:
         latency_sla_ms=_sla_ms(of_model.checks, asked),
         season=_season(of_model, hop, asked),
         segments=_segments(of_model, asked),
+        errors=asked.status,
     )
 
 
@@ -175,6 +180,8 @@ def _settings(of_model: ModelConfig, smoothing: str, hop: Hop, asked: Asked) -> 
     settings = model_settings(_by_rule(of_model, asked.rule), parsed, hop.window)
     if asked.latency and settings.latency is None:
         settings = replace(settings, latency=LatencyRule(rule=asked.rule or of_model.rule))
+    if asked.status and settings.errors is None:
+        settings = replace(settings, errors=ErrorRule(rule=asked.rule or of_model.rule))
     if hop.by_rows:  # holds are times, so only what follows from the window is kept; so many rows are no throughput
         alerts = AlertKeys(group_above=of_model.alerts.group_above)
         settings = replace(settings, alerts=alert_rules_of(alerts, hop.window), throughput=None)
@@ -199,7 +206,7 @@ def _by_rule(of_model: ModelConfig, rule: Rule | None) -> ModelConfig:
     checks = {
         name: keys.model_copy(update={"rule": rule})
         for name, keys in of_model.checks
-        if isinstance(keys, PsiKeys | WorseKeys | LatencyKeys | QualityKeys | ThroughputKeys)
+        if isinstance(keys, PsiKeys | WorseKeys | LatencyKeys | QualityKeys | ErrorKeys | ThroughputKeys)
     }
     return replace(of_model, rule=rule, checks=of_model.checks.model_copy(update=checks))
 

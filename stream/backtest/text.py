@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from stream.alerts.rules import LATENCY_SLA, PSI
+from stream.alerts.rules import ERROR_RATE, LATENCY_SLA, PSI
 from stream.alerts.throughput_rule import THROUGHPUT
 from stream.backtest.alerts import AlertResult, within
 from stream.backtest.comparison import (
@@ -44,6 +44,7 @@ LATENCY: Final[tuple[tuple[str, Cell], ...]] = (
     ("p99 ms", lambda w: _number(w.latency_quantile("p99_ms"), ".4g")),
     ("over SLA", lambda w: "-" if w.latency is None else str(w.latency.violations)),
 )
+ERRORS: Final[tuple[tuple[str, Cell], ...]] = (("failed", lambda w: "-" if w.errors is None else str(w.errors.failed)),)
 ALERTS: Final[tuple[tuple[str, Cell], ...]] = (("alerts", lambda w: _alerts(w)),)
 
 
@@ -75,7 +76,8 @@ def _window_table(result: BacktestResult, *, regression: bool) -> Table:
     labelled = any(w.n_labels is not None for w in result.windows)
     performance = (*LABELS, *(VALUE if regression else SCORE)) if labelled else ()
     latency = LATENCY if any(w.latency is not None for w in result.windows) else ()
-    columns = (*DRIFT, *performance, *latency, *ALERTS)
+    errors = ERRORS if any(w.errors is not None for w in result.windows) else ()
+    columns = (*DRIFT, *performance, *latency, *errors, *ALERTS)
     return [[name for name, _ in columns], *([cell(w) for _, cell in columns] for w in result.windows)]
 
 
@@ -105,6 +107,8 @@ def check_words(alert: AlertResult | EpisodeResult) -> str:
     """
     if alert.check == LATENCY_SLA:
         return within("latency SLA", alert.segment)
+    if alert.check == ERROR_RATE:
+        return within("error rate", alert.segment)
     if alert.check == THROUGHPUT:
         return THROUGHPUT
     subject = alert.subject

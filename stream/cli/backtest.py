@@ -70,6 +70,7 @@ def _path(*flags: str, text: str, multiple: bool = False) -> Callable[[Callable[
 @click.option("--label-time", metavar="COL", help="When it became known. Default: at the row's own time.")
 @click.option("--latency", metavar="COL", help="How long the answer took, in ms; needs an SLA.")
 @click.option("--sla", "sla_ms", metavar="250ms", callback=duration, help="Of latency. Default: the configuration's.")
+@click.option("--status", metavar="COL", help="How the answer went: ok, or what went wrong.")
 @click.option("--features", metavar="A,B,C", callback=names, help="The features. Default: all the other columns.")
 @click.option("--time", metavar="COL", help="Event time. By name: ts, timestamp, time. UTC without a zone.")
 @click.option("--ignore", metavar="A,B", callback=names, help="Columns to leave out.")
@@ -107,6 +108,7 @@ def command(**options: Any) -> int:
         latency=options["latency"],
         segments=tuple(sorted({key for rules in sets for key in rules.segments})),
         needs_segments=asked.segments is not None,
+        status=options["status"],
     )
     given = read_input(options["baseline_path"], options["file"], named, binning)
     sets = [rules.having(given.segments) for rules in sets]
@@ -143,6 +145,7 @@ def _asked(options: dict[str, Any]) -> Asked:
         latency=options["latency"] is not None,
         sla_ms=options["sla_ms"],
         segments=options["segments"],
+        status=options["status"] is not None,
     )
 
 

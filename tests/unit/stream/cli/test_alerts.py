@@ -75,3 +75,12 @@ def test_what_is_no_alert_is_shown_only_if_nothing_is_asked_for() -> None:
 
 def test_a_severity_that_is_not_known_is_shown_rather_than_hidden() -> None:
     assert Wanted(severity="critical").takes(ALERT | {"severity": "page"})
+
+
+def test_a_single_slow_answer_is_an_event_of_its_own_time() -> None:
+    """It has no window, and is neither firing nor resolved; whoever wants such ones asks for them."""
+    event = ALERT | {"status": "event", "startsAt": "2013-10-02T00:00:01Z", "endsAt": "2013-10-02T00:00:01Z",
+                     "evidence": {"n": 1, "offset": 17}}  # fmt: skip
+    assert line(event) == "2013-10-02T00:00:01Z  event     warning   9f2c0a1b2c3d4e5f  fraud@3  amount drifted"
+    assert Wanted(statuses=("event",)).takes(event)
+    assert not Wanted(statuses=("firing", "resolved")).takes(event)

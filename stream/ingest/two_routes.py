@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Generic, TypeVar
 
 from stream.ingest.assemble import rejection
@@ -24,7 +25,7 @@ class Found(Generic[ChunkT, RowT]):
     """What the messages of one batch have become; each is in exactly one of the first five."""
 
     chunks: list[ChunkT] = field(default_factory=list)  # rows of the fast route
-    rows: list[tuple[int, RowT]] = field(default_factory=list)  # of the slow one, with their places
+    rows: list[tuple[int, RowT]] = field(default_factory=list)  # of the slow one, with their places, in log order
     rejections: dict[int, Rejection] = field(default_factory=dict)  # by place
     ignored: int = 0
     unknown: list[tuple[Unit, UnknownRow]] = field(default_factory=list)  # of models that are learned
@@ -61,6 +62,7 @@ class TwoRoutes(Generic[ChunkT, RowT]):
                 found.rows.append((unit.place, outcome))
 
         read_all(batch, fast=fast, slow=slow, max_message_bytes=self.settings.max_message_bytes)
+        found.rows.sort(key=itemgetter(0))  # arrays are read behind all other messages
         return found
 
     def _look_at(self, unit: Unit, found: Found[ChunkT, RowT]) -> RowT | UnknownRow | Fault | Ignored:

@@ -144,6 +144,15 @@ def test_rows_of_all_routes_stand_in_log_order() -> None:
     assert batch.columns[M].numeric[:, 2].tolist() == [0.5, 0.25, 0.25, 0.5, 0.5]
 
 
+def test_careful_rows_of_an_array_stand_before_those_of_the_messages_behind_it() -> None:
+    """Arrays are read last; a pane's first row is the one that comes first in the log, all the same."""
+    careful = b'{"model":"m","score":0.25,"features":{"x":"a text"}}'
+    later = b'{"model":"m","score":0.75,"features":{"x":"a text"}}'
+    batch = decode(b"[" + careful + b"]", later)
+    assert batch.columns[M].row.tolist() == [0, 1]
+    assert batch.columns[M].numeric[:, 2].tolist() == [0.25, 0.75]
+
+
 def test_unknown_models_can_be_ignored_and_are_counted() -> None:
     """`ignored` keeps the sum whole."""
     batch = decode(GOOD, b'{"model":"n","score":9}', b"[]", settings=IngestSettings(unknown_models="ignore"))

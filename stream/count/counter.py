@@ -231,9 +231,9 @@ class CountFold:
         active = self.plan.newest[key]
         event_time_ms, running = decoded.event_time_ms[columns.row], newest[columns.row]
         mine, late = sorted_out(active.model, event_time_ms, running)
-        self._tell_slow(active, columns, decoded, mine & ~late)
-        self._into_panes(active, columns, decoded, mine & ~late, running)
         counted, known = mine & ~late, mine
+        self._tell_slow(active, columns, decoded, counted)
+        self._into_panes(active, columns, decoded, counted, running)
         predecessor = self.plan.predecessors.get(key)
         if predecessor is not None:
             older, older_late = sorted_out(predecessor.model, event_time_ms, running)
@@ -266,8 +266,9 @@ class CountFold:
             active = self.plan.predecessors[key]
             running = newest[columns.row]
             mine, late = sorted_out(active.model, decoded.event_time_ms[columns.row], running)
-            newer, _ = sorted_out(self.plan.newest[key].model, decoded.event_time_ms[columns.row], running)
-            self._tell_slow(active, columns, decoded, mine & ~late & ~newer)  # once, by whose pane it is
+            if active.model.settings.hard_limit_ms is not None:
+                newer, _ = sorted_out(self.plan.newest[key].model, decoded.event_time_ms[columns.row], running)
+                self._tell_slow(active, columns, decoded, mine & ~late & ~newer)  # once, by the newest whose pane it is
             self._into_panes(active, columns, decoded, mine & ~late, running)
 
     def _tell_slow(self, active: Active, columns: ModelColumns, decoded: PredictionBatch, taken: Rows) -> None:

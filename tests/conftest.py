@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 from stream.service.connection import client_arguments
 from stream.service.kafka_log import KafkaLog
 from tests.brokers import Broker, Rung, rung, running_broker
+
+settings.register_profile("any machine", deadline=None)  # a loaded one is no failure
+settings.load_profile("any machine")
 
 MakeTopic = Callable[..., Awaitable[str]]
 

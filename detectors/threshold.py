@@ -65,7 +65,9 @@ class Threshold:
     @property
     def least(self) -> float | None:
         """The lowest limit: an effect below it says nothing; None: no effect ever does."""
-        return next((limit for _, limit in self._ascending if limit is not None), None)
+        if self.notice is not None:
+            return self.notice
+        return self.critical if self.warning is None else self.warning
 
     def limit_of(self, verdict: Verdict) -> float | None:
         """The limit that a verdict says was crossed; None for a verdict that crosses none.

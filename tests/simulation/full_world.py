@@ -15,6 +15,7 @@ import orjson
 
 from detectors import Smoothing, Threshold
 from stream.alerts.episode import AlertRules, Holds
+from stream.alerts.error_rule import ErrorRule
 from stream.alerts.rules import LatencyRule, Rules
 from stream.alerts.silences import (
     NO_REQUESTS,
@@ -59,6 +60,7 @@ SETTINGS: Final = ModelSettings(
     smoothing=Smoothing(),
     psi=Rules(default=Threshold(warning=0.3, critical=1.0, min_count=3)),
     latency=LatencyRule(min_count=2, level=0.4),
+    errors=ErrorRule(warning=0.3, critical=0.6, min_count=2, level=0.4),
     alerts=AlertRules(holds=Holds(resolve_ms=2 * PANE_MS, cooldown_ms=PANE_MS), group_above=2),
 )
 BASELINES: Final = Source("baselines", 0)

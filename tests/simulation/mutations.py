@@ -16,6 +16,7 @@ import pytest
 from stream.count import counter, plan
 from stream.count.counter import CountFold
 from stream.count.plan import ActivePlan
+from stream.count.slow_answers import SlowAnswers
 from stream.durable import changelog, owner
 from stream.durable.owner import Owner
 from stream.evaluate.candidate import Candidate
@@ -24,6 +25,7 @@ from stream.evaluate.fold import EvaluateFold
 from stream.evaluate.panes import PaneSum
 from stream.evaluate.sources import Sources
 from stream.ingest import envelope, two_routes
+from stream.ingest.two_routes import TwoRoutes
 from tests.simulation.log import Client, Faults
 from tests.simulation.oracle import check
 from tests.simulation.recreated import what_becomes_of_a_recreated_input
@@ -162,6 +164,17 @@ MUTATIONS = (
         {"running_newest_ms - model": "running_newest_ms[-1:] - model"}, also_in=(counter,)),
     Mutation("an owner that is behind does not call its source idle", Owner, "at_end",
         {"if await self._log.first_at(self.source, position) is not None:": "if False:"}),
+    # -- rows, and what is told of single ones
+    Mutation("rows of the slow route are counted in log order", TwoRoutes, "read",
+        {"found.rows.sort(key=itemgetter(0))": "pass"}),
+    Mutation("how many of a pane were over the hard limit before is in its counters", SlowAnswers, "add",
+        {"before = _counted(active, start_ms, panes)": "before = 0"}),
+    Mutation("a slow answer that two definitions count is told once", CountFold, "_count_predecessors",
+        {"mine & ~late & ~newer)": "mine & ~late)"}),
+    Mutation("a late answer is not told", CountFold, "_count_newest",
+        {"self._tell_slow(active, columns, decoded, counted)": "self._tell_slow(active, columns, decoded, mine)"}),
+    Mutation("only answers that are counted have failed", CountFold, "_count_failed",
+        {"counted & (columns.status == STATUS_FAILED)": "columns.status == STATUS_FAILED"}),
     # -- partials and evaluate
     Mutation("the watermark comes with the last chunk of a partial", CountFold, "_partial",
         {"newest_event_ms=self.newest_event_ms if last else NO_TIME": "newest_event_ms=self.newest_event_ms"}),

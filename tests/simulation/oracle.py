@@ -4,7 +4,6 @@ Each function is one promise of the fold; what it raises says which.
 """
 
 import zlib
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
@@ -19,14 +18,13 @@ from stream.count.counter import CountProgress
 from stream.durable.changelog import Progress, decode_entry
 from stream.records.partial import PanePart, Partial, decode_partial, unpack_counts
 from stream.records.source import Source
+from tests.simulation.answers import answers_of, slow_answers_are_those_of_the_input, told_of_answers
 from tests.simulation.peace import Uncrashed, equal, evaluate_equals_an_uncrashed_one, is_of_count, uncrashed_evaluate
 from tests.simulation.recorded import RecordedCount, RecordedEvaluate
 from tests.simulation.testimony import CountState
 from tests.simulation.traffic import (
-    LATENCY_EDGES,
     LATENESS_MS,
     PANE_MS,
-    SLA_MS,
     WINDOW_MS,
     Prediction,
     compared,
@@ -35,7 +33,7 @@ from tests.simulation.traffic import (
     width_of,
     width_of_series,
 )
-from tests.simulation.truth import NEVER, Truth, truth
+from tests.simulation.truth import NEVER, Truth, Truths
 from tests.simulation.world import World
 
 
@@ -57,37 +55,12 @@ def check(world: World) -> None:
     every_part_that_was_sent_is_right(world, truths)
     every_closed_pane_was_sent(world, truths)
     dead_letters_are_those_of_the_input(world, truths)
+    slow_answers_are_those_of_the_input(world, truths)
     activations_survive(world)
     uncrashed = {source: uncrashed_evaluate(world, source) for source in world.partials}
     evaluate_equals_an_uncrashed_one(world, uncrashed)
     for source in world.partials:
         reports_equal_brute_force(world, source, uncrashed[source], truths)
-
-
-class Truths:
-    """Brute force for each partition and history, computed once."""
-
-    def __init__(self, world: World) -> None:
-        self.definitions = world.definitions
-        self._world = world
-        self._known: dict[tuple[Source, Any, int], Truth] = {}
-
-    def of(self, source: Source, history: Any, upto: int | None = None) -> Truth:
-        """What a partition with this history holds as of an offset; None: at the input's end."""
-        records = self._world.inputs[source]
-        upto = len(records) if upto is None else upto
-        key = source, history, upto
-        held = self._known.get(key)
-        if held is None:
-            fresh = Truth(self.definitions, learns=self._world.ingest.learning is not None)
-            held = self._known[key] = truth(fresh, records, history, upto)
-        return held
-
-    def final(self, source: Source) -> Truth:
-        """What the partition's last owner must hold."""
-        fold = self._world.holder_of[source].fold
-        assert isinstance(fold, RecordedCount)
-        return self.of(source, fold.history)
 
 
 def every_ledger_in_the_changelog_balances(world: World) -> None:
@@ -108,8 +81,9 @@ def a_count_equals_brute_force(state: CountState, truths: Truths) -> None:
     found = {name: getattr(ledger, name) for name in ("received", "counted", "late", "ignored", "learning", "lost")}
     equal(f"ledger of {where}", found, {name: getattr(expected, name) for name in found})
     equal(f"dead letters in the ledger of {where}", ledger.dead, dict(expected.dead))
-    over_sla = sum(sum(versions.values()) for versions in ledger.over_sla.values())
-    equal(f"answers over the SLA of {where}", over_sla, expected.over_sla)
+    for name in ("over_sla", "over_hard_limit", "failed"):
+        answers = sum(sum(versions.values()) for versions in getattr(ledger, name).values())
+        equal(f"{name} of {where}", answers, getattr(expected, name))
     other = {(m, key): n for m, of in ledger.segment_other.items() for keys in of.values() for key, n in keys.items()}
     equal(f"rows without a segment of their own of {where}", other, dict(expected.other))
     equal(f"newest event of {where}", state.progress.newest_event_ms, expected.newest_ms)
@@ -224,23 +198,32 @@ def reports_equal_brute_force(world: World, partials: Source, uncrashed: Uncrash
             expected = _window_counts(finals, window, definition)
             equal(f"last report of {window}", found.tolist(), compared(definition.baseline, expected))
             of_series = sum(map(width_of_series, definition.baseline.series))
-            equal(f"latency in it, {window}", _latency(report["latency"]), _latency_of(expected[of_series:]))
+            equal(f"latency and errors in it, {window}", told_of_answers(report), answers_of(expected[of_series:]))
     _everything_was_evaluated(world, partials, max((f.newest_ms for f in finals), default=NEVER))
 
 
 def _last_reports(world: World, partials: Source) -> dict[Window, dict[str, Any]]:
     last: dict[Window, dict[str, Any]] = {}
+    never_revised = not world.shape.idle and world.always_one_baseline and _activated_once(world)
     for message in world.cluster.records(Source("reports", 0)):
         if _home(message.value, world) != partials.partition:
             continue
         report = orjson.loads(message.value or b"")
         end_ms = milliseconds(report["window"]["end"])
         window = Window(report["model"], report["definition"], report["segment"], end_ms)
-        if not world.shape.idle and world.always_one_baseline:
+        if never_revised:
             equal(f"revision of {window}, without an early idle source or a second baseline", report["revision"], 0)
         if window not in last or report["revision"] >= last[window]["revision"]:
             last[window] = report
     return last
+
+
+def _activated_once(world: World) -> bool:
+    """Whether no zombie has spoken that had heard of the baseline at another offset."""
+    offsets: dict[Source, set[int]] = defaultdict(set)
+    for source, value, _ in _said(world):
+        offsets[source].update(at for what, at, _ in world.testimony.said[value] if what == "activate")
+    return all(len(of_source) == 1 for of_source in offsets.values())
 
 
 def _everything_was_evaluated(world: World, partials: Source, reached: int) -> None:
@@ -269,18 +252,6 @@ def _window_counts(finals: list[Truth], window: Window, definition: Definition) 
                     for at in flat_bins(definition, row):
                         counts[at] += 1
     return counts
-
-
-def _latency(told: dict[str, Any] | None) -> tuple[int, ...] | None:
-    return None if told is None else tuple(told[name] for name in ("n", "violations", "missing", "bad"))
-
-
-def _latency_of(counts: list[int]) -> tuple[int, ...] | None:
-    """What a report must say of a window with these counters of latency; None: it has none."""
-    if not counts:
-        return None
-    *bins, missing, bad = counts
-    return sum(bins), sum(bins[bisect_right(LATENCY_EDGES, SLA_MS) + 1 :]), missing, bad
 
 
 def _ends(start_ms: int) -> range:

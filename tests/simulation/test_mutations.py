@@ -10,6 +10,7 @@ RECOVERY     the largest `@` whose base is still there; registers as of it, newe
 CHAIN        unbroken; nothing twice; a gap counted, and not taken for silence.
 ACTIVATION   durable first; for panes after the newest event; at its offset; predecessor kept on.
 TIME         watermark per row, of every row that has a time; closed is closed; no clock.
+ROWS         in log order; a slow answer told once, by rank, not late; errors of what is counted.
 EVALUATE     waits for the unheard; out-of-date words; provisional, final, copies, revisions;
              complete means whole.
 

@@ -45,7 +45,7 @@ class Testimony:
         self.count_states: list[CountState] = []
         self.states: list[PackedState] = []
         self.acknowledged: dict[Source, int] = {}  # the largest `@` that a checkpoint has returned
-        self.said: dict[bytes, History] = {}  # by the bytes of a partial
+        self.said: dict[bytes, History] = {}  # by the bytes of what a count says: a partial, a slow answer
         self.judged: dict[Source, dict[History, int]] = defaultdict(dict)  # by history: how far somebody has evaluated
         self._written: dict[tuple[Source, int, bytes], History] = {}
 
@@ -64,7 +64,7 @@ class Testimony:
     def sent(self, source: Source, outputs: Sequence[Outgoing], history: "History") -> None:
         """Somebody is about to send outputs."""
         for output in outputs:
-            if output.to.topic == "partials" and output.value is not None:
+            if output.to.topic in ("partials", "alerts") and output.value is not None:
                 self.said.setdefault(output.value, history)
 
     def evaluated(self, source: Source, next_offset: int, history: "History") -> None:

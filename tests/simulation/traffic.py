@@ -26,7 +26,13 @@ LOW, HIGH = 0.05, 0.95  # the range of the baselines' numbers
 START_MS: Final = 1_700_000_000_000
 SETTINGS: Final = CountingSettings(pane_ms=PANE_MS, allowed_lateness_ms=LATENESS_MS, max_clock_skew_ms=SKEW_MS)
 SLA_MS: Final = 250
-LATENCIES: Final = (20, 31.5, 250, None, 250.5, "slow", 900, -1, 4_000_000)  # "slow" and -1 are bad
+HARD_LIMIT_MS: Final = 300
+MAX_PER_PANE: Final = 2  # of those over the hard limit, so that there are panes with more
+CHECKED: Final = msgspec.structs.replace(
+    SETTINGS, latency_sla_ms=SLA_MS, hard_limit_ms=HARD_LIMIT_MS, max_per_pane=MAX_PER_PANE, errors=True
+)
+LATENCIES: Final = (20, 31.5, 250, None, 250.5, "slow", 300, 300.5, 900, -1, 4_000_000)  # "slow" and -1 are bad
+STATUSES: Final = ("ok", None, "timeout", 7, "OK")  # only "ok" and null are good; 7 is bad
 REGIONS: Final = ("eu", "us", "eu", "asia", None, "us", 7)
 MODEL_SHARES: Final = {"m": 0.8, "k": 0.15, "u": 0.05}
 
@@ -42,11 +48,16 @@ class Prediction(NamedTuple):
     score: float
     latency: float | str | None = None  # as it stands in the message
     region: str | int | None = None  # likewise, in its `segment`
+    status: str | int | None = None  # likewise
+
+    def took_longer(self, than_ms: float) -> bool:
+        """Whether it is known to have."""
+        return not isinstance(self.latency, str | None) and self.latency > than_ms
 
     @property
-    def is_over_sla(self) -> bool:
-        """Whether it took longer than the SLA."""
-        return not isinstance(self.latency, str | None) and self.latency > SLA_MS
+    def failed(self) -> bool:
+        """Whether it is known to have."""
+        return isinstance(self.status, str) and self.status != "ok"
 
 
 NOT_JSON: Final = Prediction("", None, "not_json", None, None, 0.0)
@@ -84,8 +95,8 @@ K1: Final = _baseline("k", 1, (0.25, 0.5, 0.6, 0.75))
 
 
 def counting_of(baseline: Baseline) -> CountingSettings:
-    """Of the two models `k` is checked for latency."""
-    return msgspec.structs.replace(SETTINGS, latency_sla_ms=SLA_MS) if baseline.model == "k" else SETTINGS
+    """Of the two models `m`, which is promoted, is checked for latency and errors."""
+    return CHECKED if baseline.model == "m" else SETTINGS
 
 
 def flat_bins(definition: Definition, prediction: Prediction) -> tuple[int, ...]:
@@ -103,8 +114,8 @@ def flat_bins(definition: Definition, prediction: Prediction) -> tuple[int, ...]
         else:
             found.append(start + _categorical_bin(series, value))
         start += width_of_series(series)
-    if definition.settings.latency_sla_ms is not None:
-        found.append(start + LATENCY_BIN[prediction.latency])
+    if definition.settings.errors:
+        found += [start + LATENCY_BIN[prediction.latency], start + LATENCY_WIDTH + STATUS_BIN[prediction.status]]
     return tuple(found)
 
 
@@ -173,7 +184,7 @@ def own_values(definition: Definition) -> dict[str, tuple[str, ...]]:
     }
 
 
-LATENCY_EDGES: Final = LatencyCounters(SLA_MS).sketch.inner_edges.tolist()
+LATENCY_EDGES: Final = LatencyCounters(SLA_MS, HARD_LIMIT_MS).sketch.inner_edges.tolist()
 LATENCY_BIN: Final = {
     latency: len(LATENCY_EDGES) + 1 if latency is None
     else len(LATENCY_EDGES) + 2 if latency in ("slow", -1)
@@ -182,10 +193,14 @@ LATENCY_BIN: Final = {
 }  # fmt: skip
 
 
+LATENCY_WIDTH: Final = len(LATENCY_EDGES) + 3  # `missing` and `bad` lie behind the latencies' bins
+STATUS_BIN: Final = {"ok": 0, None: 0, "timeout": 1, "OK": 1, 7: 2}
+
+
 def width_of(definition: Definition) -> int:
-    """How many counters a pane has: `missing` and `bad` lie behind the latencies' bins."""
+    """How many counters a pane has."""
     series = sum(map(width_of_series, definition.baseline.series))
-    return series if definition.settings.latency_sla_ms is None else series + len(LATENCY_EDGES) + 3
+    return series + LATENCY_WIDTH + 3 if definition.settings.errors else series
 
 
 def input_log(
@@ -225,7 +240,7 @@ def _prediction(
     reason = "future" if ahead_ms else "score_out_of_range" if score > 1 else None
     # By the score, so that no seed makes another schedule than it made before there were latencies and segments.
     latency = LATENCIES[round(score * 100) % len(LATENCIES)]
-    region = REGIONS[round(score * 100) % len(REGIONS)]
-    truth = Prediction(model, None if ahead_ms else event_time_ms, reason, x, category, score, latency, region)
-    message = {"model": model, "score": score, "features": features, "latency_ms": latency, **stated}
+    region, status = REGIONS[round(score * 100) % len(REGIONS)], STATUSES[round(score * 100) % len(STATUSES)]
+    truth = Prediction(model, None if ahead_ms else event_time_ms, reason, x, category, score, latency, region, status)
+    message = {"model": model, "score": score, "features": features, "latency_ms": latency, "status": status, **stated}
     return message | {"segment": {"region": region}}, truth

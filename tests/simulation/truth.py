@@ -6,6 +6,7 @@ It shares no code with the service but the ids of definitions and the settings' 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -13,9 +14,14 @@ from stream.baselines.baseline import Baseline
 from stream.baselines.definition import Definition, shared_definition
 from stream.ingest.plan import Plan
 from stream.records.settings import CountingSettings
+from stream.records.source import Source
+from tests.simulation.recorded import RecordedCount
 from tests.simulation.traffic import (
+    HARD_LIMIT_MS,
     LATENESS_MS,
+    MAX_PER_PANE,
     PANE_MS,
+    SLA_MS,
     WINDOW_MS,
     Prediction,
     Record,
@@ -24,6 +30,9 @@ from tests.simulation.traffic import (
     segments_of,
     width_of,
 )
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
 
 NEVER = -(1 << 62)
 PaneOf = tuple[str, str, int]  # definition, segment ("" is the whole), start
@@ -35,6 +44,15 @@ class Definitions:
     def __init__(self, baselines: Iterable[Baseline], counting_of: Callable[[Baseline], CountingSettings]) -> None:
         self.of_baseline = {b.id: shared_definition(b, counting_of(b)) for b in baselines}
         self.by_id = {definition.id: definition for definition in self.of_baseline.values()}
+
+
+class Slow(NamedTuple):
+    """One answer over the hard limit that must be told."""
+
+    offset: int
+    element: int | None  # its place in an array message
+    prediction: Prediction
+    rank: int  # among those of its pane
 
 
 @dataclass
@@ -69,6 +87,10 @@ class Truth:
     learning: int = 0
     lost: int = 0
     over_sla: int = 0  # of the model that is checked for it
+    over_hard_limit: int = 0  # likewise, told or not
+    failed: int = 0  # likewise
+    told: list[Slow] = field(default_factory=list)  # what is told of them, in log order
+    slow_of: Counter[tuple[str, int]] = field(default_factory=Counter)  # over the hard limit, by definition and pane
     dead: Counter[str] = field(default_factory=Counter)
     letters: list[tuple[int, str]] = field(default_factory=list)  # offset and reason of each dead letter
     active: dict[str, list[Counted]] = field(default_factory=dict)  # by model, oldest first
@@ -111,7 +133,7 @@ class Truth:
                 before.until_ms = max(begins, before.from_ms) + 2 * WINDOW_MS
             held.append(Counted(definition, begins))
 
-    def take(self, offset: int, prediction: Prediction) -> None:
+    def take(self, offset: int, element: int | None, prediction: Prediction) -> None:
         """Fold one prediction."""
         self.received += 1
         event_time_ms, model = prediction.event_time_ms, prediction.model
@@ -133,23 +155,38 @@ class Truth:
         elif model not in self.active:
             self.learning += 1
         elif owners:
-            self._count(offset, prediction, start_ms, owners)
+            self._count((offset, element), prediction, start_ms, owners)
         else:
             self.ignored += 1
 
-    def _count(self, offset: int, prediction: Prediction, start_ms: int, owners: list[Counted]) -> None:
+    def _count(
+        self, place: tuple[int, int | None], prediction: Prediction, start_ms: int, owners: list[Counted]
+    ) -> None:
         self.counted += 1
-        self.over_sla += prediction.model == "k" and prediction.is_over_sla
+        if owners[-1].definition.settings.errors:
+            self._judge(place, prediction, [owner.definition.id for owner in owners], start_ms)
         newest = self.active[prediction.model][-1].definition
         keys = zip(own_values(newest), segments_of(newest, prediction), strict=True)
         self.other.update((prediction.model, key) for key, segment in keys if segment.endswith("=other"))
         for definition in [owner.definition for owner in owners]:
             for segment in ("", *segments_of(definition, prediction)):
-                new = [0] * width_of(definition), offset, 0, self.newest_ms
+                new = [0] * width_of(definition), place[0], 0, self.newest_ms
                 counts, first, _, newest_ms = self.panes.get((definition.id, segment, start_ms), new)
                 for at in flat_bins(definition, prediction):
                     counts[at] += 1
-                self.panes[definition.id, segment, start_ms] = counts, first, offset + 1, newest_ms
+                self.panes[definition.id, segment, start_ms] = counts, first, place[0] + 1, newest_ms
+
+    def _judge(self, place: tuple[int, int | None], prediction: Prediction, owners: list[str], start_ms: int) -> None:
+        """Of a model that is checked: of a slow answer the newest definition tells, if not of enough in its pane."""
+        self.over_sla += prediction.took_longer(SLA_MS)
+        self.failed += prediction.failed
+        if not prediction.took_longer(HARD_LIMIT_MS):
+            return
+        self.over_hard_limit += 1
+        self.slow_of.update((owner, start_ms) for owner in owners)
+        rank = self.slow_of[owners[-1], start_ms]
+        if rank <= MAX_PER_PANE:
+            self.told.append(Slow(*place, prediction, rank))
 
 
 def truth(state: Truth, records: Sequence[Record], history: Sequence[tuple[str, int, bytes | int]], upto: int) -> Truth:
@@ -166,6 +203,34 @@ def truth(state: Truth, records: Sequence[Record], history: Sequence[tuple[str, 
                 offset = payload
         if offset >= upto:
             return state
-        for prediction in records[offset].predictions:
-            state.take(offset, prediction)
+        record = records[offset]
+        is_array = record.message is not None and (record.message.value or b"").startswith(b"[")
+        for index, prediction in enumerate(record.predictions):
+            state.take(offset, index if is_array else None, prediction)
         offset += 1
+
+
+class Truths:
+    """Brute force for each partition and history, computed once."""
+
+    def __init__(self, world: "World") -> None:
+        self.definitions = world.definitions
+        self._world = world
+        self._known: dict[tuple[Source, Any, int], Truth] = {}
+
+    def of(self, source: Source, history: Any, upto: int | None = None) -> Truth:
+        """What a partition with this history holds as of an offset; None: at the input's end."""
+        records = self._world.inputs[source]
+        upto = len(records) if upto is None else upto
+        key = source, history, upto
+        held = self._known.get(key)
+        if held is None:
+            fresh = Truth(self.definitions, learns=self._world.ingest.learning is not None)
+            held = self._known[key] = truth(fresh, records, history, upto)
+        return held
+
+    def final(self, source: Source) -> Truth:
+        """What the partition's last owner must hold."""
+        fold = self._world.holder_of[source].fold
+        assert isinstance(fold, RecordedCount)
+        return self.of(source, fold.history)

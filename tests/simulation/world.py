@@ -13,10 +13,12 @@ from typing import Any, Protocol
 from unittest.mock import patch
 
 from detectors import Smoothing, Threshold
+from stream.alerts.error_rule import ErrorRule
 from stream.alerts.rules import BUDGET, LatencyRule, Rules
 from stream.baselines.baseline import Baseline
 from stream.count import counter
 from stream.count.counter import CountOutputs
+from stream.count.slow_answers import AlertTopic
 from stream.durable import changelog
 from stream.durable.log import Outgoing
 from stream.durable.owner import Superseded
@@ -42,6 +44,7 @@ MODEL_SETTINGS = ModelSettings(
     interval_ms=30 * 86_400_000,  # the budget's whole period, so that the level is the highest there is
     psi=Rules(default=Threshold(notice=0.1, warning=0.5, critical=2.0, min_count=4), rule=BUDGET),
     latency=LatencyRule(min_count=2, level=0.4),
+    errors=ErrorRule(warning=0.3, critical=0.6, min_count=2, level=0.4),
 )  # fmt: skip
 INGEST = IngestSettings(max_clock_skew_ms=SKEW_MS)
 STEPS_LIMIT = 20_000  # of the calm; beyond it something waits for ever
@@ -86,6 +89,7 @@ class World:
         self.count_outputs = CountOutputs(
             partials="partials", partials_partitions=self.shape.partials,
             dead_letters=DeadLetterTopic(name="dead-letters", partitions=1, max_bytes=1_000),
+            alerts=AlertTopic(name="alerts", partitions=1),
         )  # fmt: skip
         self.evaluate_outputs = EvaluateOutputs(
             reports="reports", reports_partitions=1, alerts="alerts", alerts_partitions=1

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.crash.harness import Result, crash_run
-from tests.crash.models import X_BINS
+from tests.crash.models import SLOWEST, X_BINS
 from tests.crash.scenario import Scenario
 from tests.crash.traffic import Traffic
 from tests.crash.worker import FAULTS
@@ -78,12 +78,17 @@ def kafka(folder: Path) -> Iterator[str]:
 
 
 def spoil_truth(traffic: Traffic) -> None:
-    """Move one counted row of the middle of the run into another bin of x, and turn one label round."""
+    """Change one counted row of the middle of the run, and turn one label round.
+
+    Its x lies in another bin, it failed if it did not, and it took longer than the hard limit, or no longer.
+    """
     partition = traffic.truth.partitions[0]
     of_labelled = partition.column("model") < len(traffic.labelled)
     counted = np.flatnonzero(partition.is_row)[~partition.is_late & of_labelled]
     row = int(counted[len(counted) // 2])
     partition.rows["x"][row] = (partition.rows["x"][row] + 2) % X_BINS  # two fine bins are one of PSI's
+    partition.rows["status"][row] = not partition.rows["status"][row]
+    partition.rows["latency"][row] = 0 if partition.rows["latency"][row] == SLOWEST else SLOWEST
     partition.__dict__.pop("panes", None)
     traffic.joins.flip()
 

@@ -15,7 +15,16 @@ from stream.config import Config, load_config
 from stream.records.source import Source
 from stream.service.connection import client_arguments
 from stream.service.kafka_log import KafkaLog
-from tests.crash.models import LEARNED, PARTS, SEGMENTED, Model, make_baseline, make_models
+from tests.crash.models import (
+    HARD_LIMIT_MS,
+    LEARNED,
+    PARTS,
+    SEGMENTED,
+    SLA_MS,
+    Model,
+    make_baseline,
+    make_models,
+)
 from tests.crash.scenario import (
     ALLOWED_LATENESS_MS,
     COHORT_MS,
@@ -34,6 +43,9 @@ MIN_LABELS: Final = 100
 TOLERANCE: Final = 0.15  # of AUC and Brier: no healthy window comes near, so that chance decides nothing
 LEVEL: Final = 0.001  # panes are seconds long here: what a month's budget gives to one of them, no hundred labels show
 LEARNED_ROWS: Final = 200
+MAX_PER_PANE: Final = 2  # single slow answers of one partition: there are panes with more
+QUANTILE: Final = 0.9  # of answers within the SLA: more of them are not
+MAY_FAIL, MAY_FAIL_AT_MOST = 0.05, 0.2  # shares: beyond the first where a model drifts, beyond the second in the middle
 REPOSITORY: Final = Path(__file__).parents[2]
 
 
@@ -141,6 +153,14 @@ def _labelled(model: Model) -> dict[str, Any]:
             "psi": {"rule": "budget" if model.is_budgeted else "threshold", "min_count": MIN_COUNT},
             "auc": {"tolerance": TOLERANCE, "min_samples": MIN_LABELS, "level": LEVEL},
             "brier": {"tolerance": TOLERANCE, "min_samples": MIN_LABELS, "level": LEVEL},
+            "latency": {
+                "sla": f"{SLA_MS}ms",
+                "hard_limit": f"{HARD_LIMIT_MS}ms",
+                "max_per_pane": MAX_PER_PANE,
+                "quantile": QUANTILE,
+                "level": LEVEL,
+            },
+            "errors": {"warning": MAY_FAIL, "critical": MAY_FAIL_AT_MOST, "level": LEVEL},
         }
     }
 

@@ -35,6 +35,7 @@ from tests.crash.silences import check_that_some_were, compare_silenced, people_
 from tests.crash.tail import Tail
 from tests.crash.traffic import Traffic
 from tests.crash.truth import PartitionTruth, Truth
+from tests.crash.verify_answers import AnswerCheck, check_answer_metrics
 from tests.crash.verify_counts import CountCheck, check_metrics
 from tests.crash.verify_dead_letters import check_dead_letters
 from tests.crash.verify_labels import LabelCheck, check_join_metrics
@@ -137,6 +138,7 @@ async def crash_run(scenario: Scenario, bootstrap_servers: str, folder: Path, *,
         check_metrics(metrics, topics.predictions, "predictions", sent, run.findings, learns=scenario.learns)
         check_metrics(metrics, topics.labels, "labels", run.traffic.joins.ledger(), run.findings)
         check_join_metrics(metrics, published.joins, run.findings)
+        check_answer_metrics(metrics, run.truth, run.traffic.labelled, run.findings)
         await _compare_with_calm_run(run, calm, published)
     return Result(run.findings, folder, lines)
 
@@ -249,6 +251,7 @@ async def _verified(
     check_reports(run.truth, models, windows, findings)
     alerts = read_alerts(deployment, tail, findings)
     check_alerts(windows, alerts, findings, silenced=silenced)
+    AnswerCheck(run.truth, run.traffic.labelled, silenced, deployment, findings).run(windows, alerts)
     ledgers = LabelCheck(joins, run.settled, deployment, tail, findings).run()
     watermark_ms = run.truth.watermark_ms()
     labelled = run.traffic.labelled

@@ -14,7 +14,16 @@ from collections import defaultdict, deque
 from typing import Final, NamedTuple
 
 from tests.crash.join_truth import RETRACTED, JoinTruth, id_text
-from tests.crash.models import C_VALUES, SCORE_VALUES, SCORES, X_VALUES, Model, chance
+from tests.crash.models import (
+    C_VALUES,
+    LATENCY_VALUES,
+    SCORE_VALUES,
+    SCORES,
+    STATUS_VALUES,
+    X_VALUES,
+    Model,
+    chance,
+)
 from tests.crash.scenario import EARLY_S, FIRST_EVENT_MS, LABEL_PARTITIONS, SLICE_MS, SLICES_PER_PANE, TTL_S
 from tests.crash.truth import BrokenOne
 
@@ -52,13 +61,15 @@ UNKNOWN: Final = b'{"model":"nobody","prediction_id":"%(n)d","label":1,"ts":%(ts
 
 
 class Row(NamedTuple):
-    """What a prediction says, still without an id; x, c and score are indexes of their values."""
+    """What a prediction says, still without an id; from x on they are indexes of their values."""
 
     model: int
     time_ms: int
     x: int
     c: int
     score: int
+    latency: int
+    status: int
 
 
 class Sent(NamedTuple):
@@ -152,13 +163,15 @@ class LabelTraffic:
     def _text(self, row: Row, id_: int) -> bytes:
         model = self._models[row.model]
         named = b"" if id_ == NO_ID else b',"prediction_id":%b' % self._id_json(id_)
-        return b'{"model":"%b","version":"%b","ts":%d,"score":%b,"features":{"x":%b,"c":%b}%b}' % (
+        went = b',"latency_ms":%b,"status":%b' % (LATENCY_VALUES[row.latency][0], STATUS_VALUES[row.status][0])
+        return b'{"model":"%b","version":"%b","ts":%d,"score":%b,"features":{"x":%b,"c":%b}%b%b}' % (
             model.name.encode(),
             model.version.encode(),
             row.time_ms,
             SCORE_VALUES[row.score][0],
             X_VALUES[row.x][0],
             C_VALUES[row.c][0],
+            went,
             named,
         )
 

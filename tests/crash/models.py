@@ -9,9 +9,12 @@ same three series:
     c      categorical: a, b, c; then other (d), missing, unseen, invalid
     score  numeric like x, 8 bins with two values each; they are the score grid, too
 
+Behind them, of those with labels, which are checked for latency and errors: the bins of latency's sketch, of which
+only the edges are the service's, then missing, bad; and of `status` ok, failed, bad.
 Every value lies within its baseline's range, so the counters below and above it stay 0.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +24,7 @@ import numpy.typing as npt
 from stream.baselines.baseline import Baseline, CategoricalSeries, LabelledScores, NumericSeries, Provenance
 from stream.baselines.by_segment import SegmentedBaseline, SegmentValue
 from stream.baselines.grid import ScoreGrid
+from stream.baselines.latency_counters import LatencyCounters
 from stream.records.partial import pack_counts
 
 Shares = npt.NDArray[np.float64]
@@ -45,6 +49,19 @@ SCORE_VALUES: Final = (
     *((b"%r" % score, k // 2) for k, score in enumerate(SCORES)),
     (b"null", SCORE_BINS),
 )
+SLA_MS: Final = 250
+HARD_LIMIT_MS: Final = 2_000
+LATENCIES: Final = ((b"20", 20.0), (b"180.5", 180.5), (b"250", 250.0), (b"250.5", 250.5), (b"2000", 2_000.0),
+                    (b"2000.5", 2_000.5), (b"9000", 9_000.0))  # fmt: skip
+SLOWEST: Final = len(LATENCIES) - 1
+LATENCY_EDGES: Final = LatencyCounters(SLA_MS, HARD_LIMIT_MS).sketch.inner_edges.tolist()
+LATENCY_BINS: Final = len(LATENCY_EDGES) + 1
+LATENCY_VALUES: Final = (
+    *((text, bisect_right(LATENCY_EDGES, ms)) for text, ms in LATENCIES),
+    (b"null", LATENCY_BINS),
+    (b'"slow"', LATENCY_BINS + 1),
+)
+STATUS_VALUES: Final = ((b'"ok"', 0), (b"null", 0), (b'"timeout"', 1), (b"503", 2))
 MEANS: Final = tuple(k / 8 + 0.0625 for k in range(SCORE_BINS))
 THRESHOLD: Final = 0.5
 
@@ -53,7 +70,9 @@ C_WIDTH: Final = len(CATEGORIES) + 4
 SCORE_WIDTH: Final = SCORE_BINS + 4
 C_START: Final = X_WIDTH
 SCORE_START: Final = X_WIDTH + C_WIDTH
-WIDTH: Final = X_WIDTH + C_WIDTH + SCORE_WIDTH
+WIDTH: Final = X_WIDTH + C_WIDTH + SCORE_WIDTH  # of the series
+STATUS_START: Final = WIDTH + LATENCY_BINS + 2
+CHECKED_WIDTH: Final = STATUS_START + 3  # of a model that is checked for latency and errors
 
 # The counters that PSI compares, as (first, after the last) of the flat vector, by series.
 COARSE: Final = {
@@ -130,6 +149,16 @@ def score_shares() -> Shares:
     """How probable each entry of SCORE_VALUES is, shape (values,)."""
     weights = np.array([*(k // 2 + 1 for k in range(len(SCORES))), 0.6])
     return _shares(weights)
+
+
+def latency_shares() -> Shares:
+    """How probable each entry of LATENCY_VALUES is, shape (values,): 3 % over the hard limit."""
+    return _shares(np.array([50, 20, 10, 8, 4, 1.5, 1.5, 4, 1]))
+
+
+def status_shares(*, drifted: bool) -> Shares:
+    """How probable each entry of STATUS_VALUES is, shape (values,): 1 % fail, and 25 % of a model that drifts."""
+    return _shares(np.array([60, 38, 33, 1] if drifted else [60, 38, 1, 1]))
 
 
 def chance(score: float) -> float:

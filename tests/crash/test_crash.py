@@ -27,6 +27,8 @@ async def test_sums_stay_exact_when_workers_are_killed_and_stopped(broker: Broke
     assert result.findings.are_good, "\n".join(result.findings.lines())
     numbers = result.findings.numbers
     assert numbers["alerts"] > 0
+    assert numbers["alerts on errors"] > 0
+    assert numbers["single slow answers told"] > 0
     assert numbers["performance alerts"] > 0
     assert numbers["performance revisions"] > 0  # labels did correct windows that had been reported
     assert numbers["alerts of segments"] > 0
@@ -45,6 +47,8 @@ async def test_a_row_in_another_bin_and_a_label_turned_round_are_noticed(broker:
 
     problems = result.findings.problems.keys()
     assert {"parts", "counts of a window", "PSI", "uncrashed run: parts"} <= problems
+    assert {"latency of a window", "errors of a window", "metrics of answers"} <= problems
+    assert {"slow and failed answers at every @", "single slow answers not told"} <= problems
     assert {"panes of pairs", "positives of a window", "AUC", "uncrashed run: panes of pairs"} <= problems
     assert not {"metrics", "fates in the last ledger of joins"} & problems  # the sums are what they were
 

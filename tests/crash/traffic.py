@@ -13,20 +13,24 @@ from tests.crash.join_truth import JoinTruth
 from tests.crash.labels import NO_ID, LabelTraffic, Row
 from tests.crash.models import (
     C_VALUES,
+    LATENCY_VALUES,
     LEARNED,
     SCORE_VALUES,
     SCORES,
     SEGMENTED,
     SITES,
+    STATUS_VALUES,
     X_VALUES,
     Model,
     c_shares,
+    latency_shares,
     make_models,
     score_shares,
+    status_shares,
     x_shares,
 )
 from tests.crash.scenario import FIRST_EVENT_MS, PARTITIONS, SLICE_MS, SLICES_PER_PANE, Scenario
-from tests.crash.truth import BrokenOne, LearnedFrom, PartitionTruth, Truth
+from tests.crash.truth import NO_ELEMENT, BrokenOne, LearnedFrom, PartitionTruth, Truth
 
 SHARE_LATE: Final = 0.01
 SHARE_ARRAYS: Final = 0.01
@@ -130,6 +134,9 @@ class _SliceMaker:
         models = rng.integers(self._segmented + 1, size=predictions)
         drifting = np.array([m.drifts and traffic.is_drifting(pane) for m in traffic.models])[models]
         calm, moved = (rng.choice(len(X_VALUES), size=predictions, p=x_shares(drifted=d)) for d in (False, True))
+        well, badly = (
+            rng.choice(len(STATUS_VALUES), size=predictions, p=status_shares(drifted=d)) for d in (False, True)
+        )
         age_ms = rng.integers(JITTER_MS, size=predictions)
         self._index = index
         if pane >= traffic.scenario.panes - ORDERLY_PANES:
@@ -144,6 +151,8 @@ class _SliceMaker:
             np.where(drifting, moved, calm).tolist(),
             rng.choice(len(C_VALUES), size=predictions, p=c_shares()).tolist(),
             rng.choice(len(SCORE_VALUES), size=predictions, p=score_shares()).tolist(),
+            rng.choice(len(LATENCY_VALUES), size=predictions, p=latency_shares()).tolist(),
+            np.where(drifting, badly, well).tolist(),
             strict=True,
         )
 
@@ -163,7 +172,7 @@ class _SliceMaker:
     def _element(self, truth: PartitionTruth, index: int) -> bytes:
         kind = self._traffic.rng.random()
         if kind >= SHARE_BROKEN_ELEMENTS:
-            return self._good(truth)
+            return self._good(truth, index)
         choice = int(kind / SHARE_BROKEN_ELEMENTS * (len(BROKEN_PREDICTIONS) + 1))
         if choice == len(BROKEN_PREDICTIONS):
             return self._unknown(truth, index=index)
@@ -171,15 +180,16 @@ class _SliceMaker:
         assert broken is not None
         return broken
 
-    def _good(self, truth: PartitionTruth) -> bytes:
+    def _good(self, truth: PartitionTruth, element: int = NO_ELEMENT) -> bytes:
         self.left -= 1
         row = Row(*next(self._rows))
         if row.model == self._segmented:
             return self._unlabelled(truth, row)
         labels = self._traffic.labels
         sent = labels.delivered_twice(self._index) or labels.named(row, self._index)
-        model, time_ms, x, c, score = sent.row
-        truth.add_row(truth.next_offset, model, time_ms, X_VALUES[x][1], C_VALUES[c][1], SCORE_VALUES[score][1])
+        model, time_ms, x, c, score, latency, status = sent.row
+        counters = X_VALUES[x][1], C_VALUES[c][1], SCORE_VALUES[score][1]
+        truth.add_row(truth.next_offset, element, model, time_ms, *counters, latency, STATUS_VALUES[status][1])
         if sent.id != NO_ID and score < len(SCORES):
             self._traffic.joins.add_prediction(sent.id, model, time_ms // 1_000, score)
         return sent.value
@@ -187,7 +197,8 @@ class _SliceMaker:
     def _unlabelled(self, truth: PartitionTruth, row: Row) -> bytes:
         model, (x, x_counter), (c, c_counter) = self._traffic.models[row.model], X_VALUES[row.x], C_VALUES[row.c]
         score, score_counter = SCORE_VALUES[row.score]
-        truth.add_row(truth.next_offset, row.model, row.time_ms, x_counter, c_counter, score_counter)
+        counters = x_counter, c_counter, score_counter
+        truth.add_row(truth.next_offset, NO_ELEMENT, row.model, row.time_ms, *counters, 0, 0)
         return (
             b'{"model":"%b","version":"%b","ts":%d,"score":%b,"features":{"x":%b,"c":%b},"segment":{"site":"%b"}}'
             % (

@@ -13,13 +13,31 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tests.crash.models import C_START, SCORE_BINS, SCORE_START, WIDTH, X_BINS, places, segments_of
+from tests.crash.models import (
+    C_START,
+    CHECKED_WIDTH,
+    HARD_LIMIT_MS,
+    LATENCIES,
+    LATENCY_VALUES,
+    SCORE_BINS,
+    SCORE_START,
+    SLA_MS,
+    STATUS_START,
+    WIDTH,
+    X_BINS,
+    places,
+    segments_of,
+)
 from tests.crash.scenario import ALLOWED_LATENESS_MS, PANE_MS
 
 Integers = npt.NDArray[np.int64]
 
-COLUMNS = ("offset", "model", "time_ms", "x", "c", "score")
+# From x on: which counter of its series; of a latency, which of LATENCY_VALUES.
+COLUMNS = ("offset", "element", "model", "time_ms", "x", "c", "score", "latency", "status")
 NO_ROW = -1  # for `model`: only its time counts
+NO_ELEMENT = -1  # for `element`: a message of its own, not part of an array
+LATENCY_COUNTERS = np.array([counter for _, counter in LATENCY_VALUES], np.int64)
+LATENCY_MS = np.array([ms for _, ms in LATENCIES] + [0.0] * (len(LATENCY_VALUES) - len(LATENCIES)))
 
 
 @dataclass(frozen=True)
@@ -53,7 +71,7 @@ class PaneId(NamedTuple):
 class PartitionTruth:
     """Everything that was sent to one partition of predictions."""
 
-    segmented: int = NO_ROW  # the model with segments
+    segmented: int = NO_ROW  # the model with segments; those before it are checked for latency and errors
     next_offset: int = 0
     broken: list[BrokenOne] = field(default_factory=list)
     ignored: list[int] = field(default_factory=list)  # offsets of predictions of unknown models
@@ -67,7 +85,7 @@ class PartitionTruth:
 
     def add_time(self, time_ms: int) -> None:
         """What is no row but names a model and a time: it moves the watermark on."""
-        self.add_row(self.next_offset, NO_ROW, time_ms, 0, 0, 0)
+        self.add_row(self.next_offset, NO_ELEMENT, NO_ROW, time_ms, 0, 0, 0, 0, 0)
 
     def column(self, name: str) -> Integers:
         """One value of each row, shape (rows,)."""
@@ -101,22 +119,23 @@ class PartitionTruth:
 
     @cached_property
     def panes(self) -> dict[PaneId, tuple[Integers, Integers]]:
-        """Offsets, shape (rows,), and counters, shape (rows, 3), of the counted rows of each pane."""
+        """Offsets, shape (rows,), and counters, shape (rows, 3 or 5), of the counted rows of each pane."""
         counted = ~self.is_late
         model, start = self.column("model")[counted], self.starts_ms[counted]
         offsets = self.column("offset")[counted]
         x, score = places(self.column("x"), 0, X_BINS), places(self.column("score"), SCORE_START, SCORE_BINS)
-        bins = np.stack([x, C_START + self.column("c"), score], axis=1)
-        bins = bins[counted]
+        latency = WIDTH + LATENCY_COUNTERS[self.column("latency")]
+        status = STATUS_START + self.column("status")
+        bins = np.stack([x, C_START + self.column("c"), score, latency, status], axis=1)[counted]
         order = np.lexsort((np.arange(len(model)), start, model))
         cuts = np.flatnonzero((np.diff(model[order]) != 0) | (np.diff(start[order]) != 0)) + 1
         found: dict[PaneId, tuple[Integers, Integers]] = {}
         for rows in np.split(order, cuts):
             pane = PaneId(int(model[rows[0]]), int(start[rows[0]]))
-            found[pane] = offsets[rows], bins[rows]
+            found[pane] = offsets[rows], bins[rows] if pane.model < self.segmented else bins[rows, :3]
             if pane.model == self.segmented:
                 for segment, mine in self._by_segment(counted, rows).items():
-                    found[pane._replace(segment=segment)] = offsets[mine], bins[mine]
+                    found[pane._replace(segment=segment)] = offsets[mine], bins[mine, :3]
         return found
 
     def _by_segment(self, counted: npt.NDArray[np.bool_], rows: Integers) -> dict[str, list[int]]:
@@ -129,12 +148,16 @@ class PartitionTruth:
         return found
 
     def counts(self, pane: PaneId, before: int) -> Integers | None:
-        """What a pane holds of the records below offset `before`, shape (WIDTH,); None: no row of them."""
+        """What a pane holds of the records below offset `before`; None: no row of them.
+
+        Shape (CHECKED_WIDTH,), of a model that is not checked for latency and errors (WIDTH,).
+        """
         if pane not in self.panes:
             return None
         offsets, bins = self.panes[pane]
         rows = int(np.searchsorted(offsets, before))
-        return np.bincount(bins[:rows].ravel(), minlength=WIDTH) if rows else None
+        width = CHECKED_WIDTH if pane.model < self.segmented else WIDTH
+        return np.bincount(bins[:rows].ravel(), minlength=width) if rows else None
 
     def span(self, pane: PaneId, before: int) -> tuple[int, int]:
         """First offset, and offset after the last, of the pane's rows below `before`."""
@@ -154,6 +177,20 @@ class PartitionTruth:
             found[f"dead:{reason}"] = int(np.searchsorted(offsets, before))
         found["received"] = found.total()
         return +found
+
+    def answers(self, before: int) -> dict[str, dict[int, int]]:
+        """By name of the ledger's sums and by model: the counted rows below `before` that were slow, or failed."""
+        counted = ~self.is_late[: int(np.searchsorted(self.column("offset"), before))]
+        model, latency_ms, status = (
+            values[: len(counted)][counted] for values in (self.column("model"), self.latency_ms, self.column("status"))
+        )
+        among = {"over_sla": latency_ms > SLA_MS, "over_hard_limit": latency_ms > HARD_LIMIT_MS, "failed": status == 1}
+        return {name: dict(Counter(model[rows].tolist())) for name, rows in among.items()}
+
+    @property
+    def latency_ms(self) -> npt.NDArray[np.float64]:
+        """Of each row, shape (rows,); 0 where it is not known."""
+        return LATENCY_MS[self.column("latency")]
 
     @cached_property
     def _dead_offsets(self) -> dict[str, list[int]]:
@@ -175,13 +212,13 @@ class Truth:
 
     @cached_property
     def panes(self) -> dict[PaneId, Integers]:
-        """Every pane's counts over all partitions, shape (WIDTH,) each."""
+        """Every pane's counts over all partitions, as in `PartitionTruth.counts`."""
         totals: dict[PaneId, Integers] = {}
         for partition in self.partitions:
             for pane in partition.panes:
                 counts = partition.counts(pane, partition.next_offset)
                 assert counts is not None
-                totals[pane] = totals.get(pane, np.zeros(WIDTH, np.int64)) + counts
+                totals[pane] = totals.get(pane, np.zeros_like(counts)) + counts
         return totals
 
     def watermark_ms(self) -> int:

@@ -93,6 +93,9 @@ class CountCheck:
             self.findings.expect("ledger balance at every @", ledger.balance(), 0, (p, progress.next_offset))
             words = ledger_words(ledger, learns=self.learned is not None)
             self.findings.expect("ledger at every @", words, truth.ledger(progress.next_offset), p)
+            slow_and_failed = {name: getattr(ledger, name) for name in ("over_sla", "over_hard_limit", "failed")}
+            expected = by_version(truth.answers(progress.next_offset), self.models)
+            self.findings.expect("slow and failed answers at every @", slow_and_failed, expected, p)
         self._check_final_state(p, truth, log, begin)
 
     def _check_final_state(self, p: int, truth: PartitionTruth, log: Changelog, begin: int) -> None:
@@ -177,6 +180,16 @@ def _packed(truth: PartitionTruth, pane: PaneId) -> bytes:
     counts = truth.counts(pane, truth.next_offset)
     assert counts is not None
     return pack_counts(counts)
+
+
+def by_version(answers: dict[str, dict[int, int]], models: list[Model]) -> dict[str, dict[str, dict[str, int]]]:
+    """Sums by the index of their model, by its name and version."""
+    found: dict[str, dict[str, dict[str, int]]] = {}
+    for name, sums in answers.items():
+        held = found.setdefault(name, {})
+        for index, count in sums.items():
+            held.setdefault(models[index].name, {})[models[index].version] = count
+    return found
 
 
 def ledger_words(ledger: Ledger, *, learns: bool = False) -> Counter[str]:

@@ -91,15 +91,16 @@ def _check_learned(truth: Truth, learned: int, windows: Windows, findings: Findi
 
 
 def window_counts(truth: Truth, model: int, end_ms: int, segment: str = "") -> Integers:
-    """The window's counts over all partitions, shape (WIDTH,)."""
+    """The window's counts over all partitions, as those of its panes; shape (WIDTH,) without any."""
     starts = range(end_ms - WINDOW_MS, end_ms, PANE_MS)
-    return sum((truth.panes.get(PaneId(model, s, segment), 0) for s in starts), start=np.zeros(WIDTH, np.int64))
+    panes = [truth.panes[pane] for s in starts if (pane := PaneId(model, s, segment)) in truth.panes]
+    return np.sum(panes, axis=0) if panes else np.zeros(WIDTH, np.int64)
 
 
 def _check_report(report: Report, counts: Integers, complete: bool, budgeted: bool, findings: Findings) -> None:
     """What the budget makes of the counts is left to the comparison with an uncrashed run."""
     where = report["model"], report["version"], report["segment"], report["window"]["end"]
-    n = int(counts[SCORE_START:].sum())
+    n = int(counts[SCORE_START:WIDTH].sum())
     findings.expect("n of a window", report["n"], n, where)
     findings.expect("complete windows", report["complete"], complete, where)
     findings.expect("series of a report", [check["subject"] for check in report["checks"]], list(COARSE), where)
@@ -271,4 +272,4 @@ def records_of(tail: Tail, topic: str) -> Iterator[tuple[bytes | None, bytes]]:
 
 def unix_ms(time: str) -> int:
     """RFC 3339 to milliseconds."""
-    return int(datetime.fromisoformat(time).timestamp() * 1_000)
+    return round(datetime.fromisoformat(time).timestamp() * 1_000)

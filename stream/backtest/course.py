@@ -10,12 +10,13 @@ half a millisecond for each segment in it; memory is the file's columns and two 
 
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from detectors import Verdict
 from stream.alerts.episode import Episode
 from stream.backtest.performance import LabelWindows
 from stream.baselines.definition import Definition
@@ -34,6 +35,7 @@ from stream.records.prediction import ModelColumns
 
 ROWS_AT_ONCE = 1 << 17  # counted by one pass; 12 MB of bin numbers for ten series
 SOURCE: Final = "file"
+FILE_ENDS: Final = "the file ends"
 
 Times = npt.NDArray[np.int64]
 Messages = list[dict[str, Any]]
@@ -122,7 +124,7 @@ class FileCourse:
 
     def _part(self, segment: str, end: int, *, due: bool) -> JudgedPart:
         course = self._course
-        evaluation, messages = course.evaluate(end, segment), []
+        evaluation, messages = self._evaluated(end, segment), []
         if due:
             panes = course.candidates[self.definition.id].panes_of(segment)
             window = traffic_window(Judged(evaluation, self.definition, segment), panes.spans)
@@ -133,6 +135,13 @@ class FileCourse:
             episodes = self._label_episodes.setdefault(segment, {})
             messages += move_alerts(performance_window(judged), episodes, self.settings.alerts)
         return JudgedPart(segment=segment, evaluation=evaluation, performance=performance, messages=messages)
+
+    def _evaluated(self, end: int, segment: str) -> Evaluation:
+        """As the service evaluates; but of a window that the file ends in nobody knows how many rows were to come."""
+        found = self._course.evaluate(end, segment)
+        if found.throughput is None or end <= int(self.rows.times[-1]) + 1:
+            return found
+        return replace(found, throughput=replace(found.throughput, verdict=Verdict.UNDEFINED, reason=FILE_ENDS))
 
     def _performance(self, segment: str, of: Evaluation) -> PerformanceEvaluation | None:
         labels = self.labels.get(segment)

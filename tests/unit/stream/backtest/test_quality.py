@@ -119,6 +119,21 @@ def test_the_page_draws_what_alerts(run: Run, tmp_path: Path) -> None:
     assert "<h2>stuck of" not in page
 
 
+@pytest.mark.parametrize("more", [0, HOUR_MS])
+def test_the_window_that_the_file_ends_in_says_nothing_of_throughput(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: int
+) -> None:
+    ts = START_MS + np.repeat(np.arange(60), ROWS) * HOUR_MS
+    cut = [*ts[: 30 * ROWS + 3], ts[30 * ROWS] + more]  # hour 30 has three rows, and then nothing, or one row more
+    for name, times in (("base", ts), ("file", cut)):
+        table = pa.table({"ts": np.array(times), "x": np.random.default_rng(1).normal(size=len(times))})
+        pyarrow.parquet.write_table(table, tmp_path / f"{name}.parquet")
+    files = ["--baseline", str(tmp_path / "base.parquet"), str(tmp_path / "file.parquet")]
+    main(["backtest", *files, "--window", "1h", "--json"])
+    alerts = [(w["index"], a["check"]) for w in json.loads(capsys.readouterr().out)["windows"] for a in w["alerts"]]
+    assert alerts == ([(30, "throughput")] if more else [])
+
+
 def test_windows_of_rows_have_no_throughput(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "file.parquet"
     pyarrow.parquet.write_table(pa.table({"x": np.arange(500.0)}), file)

@@ -20,9 +20,11 @@ POSITIVE_SHARE: Final = "positive_share"
 CONFIDENCE: Final = "confidence"
 ENTROPY: Final = "entropy"
 CLASS_SHARE: Final = "class_share"
+SCHEMA: Final = "schema"  # which features the messages have, by name
 QUALITY_CHECKS: Final = (
     *(MISSING, INVALID, OUT_OF_RANGE, UNSEEN, STUCK, CARDINALITY),
     *(POSITIVE_SHARE, CONFIDENCE, ENTROPY, CLASS_SHARE),
+    SCHEMA,
 )
 
 
@@ -50,6 +52,7 @@ class QualityRule:
             CONFIDENCE: Limits(warning=0.05, critical=0.15),
             ENTROPY: Limits(warning=0.05, critical=0.15),  # in nats
             CLASS_SHARE: Limits(warning=0.05, critical=0.15),  # by how much the share of a multiclass model's class did
+            SCHEMA: Limits(warning=0.5, critical=0.9),  # of the rows looked at, that have lost a feature
         }
     )
     min_count: int = 50  # rows, or values, in the window below which it does not judge
@@ -67,7 +70,8 @@ class QualityRule:
         if series.name in self.off:
             return ()
         beyond = OUT_OF_RANGE if isinstance(series, NumericSeries) else UNSEEN
-        made = (MISSING, STUCK, CARDINALITY) if is_answer else (MISSING, INVALID, beyond, STUCK, CARDINALITY)
+        of_feature = (MISSING, INVALID, beyond, STUCK, CARDINALITY, SCHEMA)
+        made = (MISSING, STUCK, CARDINALITY) if is_answer else of_feature
         return tuple(check for check in made if check in self.limits)
 
     def tests(self, baseline: Baseline) -> int:
@@ -109,8 +113,11 @@ def quality_rule_of(checks: CheckKeys, rule: str = BUDGET) -> QualityRule | None
     )
 
 
+_ATTRIBUTES: Final = {SCHEMA: "feature_names"}  # pydantic has `schema` for itself
+
+
 def _limits(keys: QualityKeys) -> dict[str, Limits]:
-    sections = {name: getattr(keys, name) for name in QualityRule().limits}
+    sections = {name: getattr(keys, _ATTRIBUTES.get(name, name)) for name in QualityRule().limits}
     return {
         name: Limits(warning=one.warning, critical=one.critical) for name, one in sections.items() if one is not None
     }

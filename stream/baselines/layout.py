@@ -55,6 +55,11 @@ class Layout:
         return tuple(s.name for s in self.series)
 
     @cached_property
+    def features(self) -> frozenset[str]:
+        """The names of the features, without the answers."""
+        return frozenset(self.names[: len(self.names) - self.baseline.answers])
+
+    @cached_property
     def starts(self) -> npt.NDArray[np.int64]:
         """Shape (series + 1,): where each series begins; at the last one latency does, if it is counted."""
         return np.concatenate([[0], np.cumsum([_width(s) for s in self.series])]).astype(np.int64)

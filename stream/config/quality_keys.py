@@ -40,6 +40,13 @@ class CardinalityKeys(RiseKeys):
     critical: Share = 0.75
 
 
+class SchemaKeys(RiseKeys):
+    """Which share of the rows may have lost a feature; a name that is new in so many (`warning`) is told, too."""
+
+    warning: Share = 0.5
+    critical: Share = 0.9
+
+
 class ThroughputKeys(RiseKeys):
     """Which share of the rows of a healthy window may be gone; on unless it is `off`."""
 
@@ -92,6 +99,9 @@ class QualityKeys(Keys):
     confidence: Move = MoveKeys()
     entropy: Move = MoveKeys()  # in nats
     class_share: Move = MoveKeys()  # of a multiclass model, of each class
+    feature_names: Annotated[SchemaKeys | None, BeforeValidator(section_or_off), OffAllowed()] = Field(
+        default=SchemaKeys(), alias="schema"
+    )
     min_count: Annotated[int, Field(ge=1), NUMBER] = 50  # rows in the window; with fewer it does not judge
     level: Annotated[float, Field(gt=0, lt=0.5), NUMBER] | None = None  # of one test; None: as the budget says
     rule: Literal["budget", "threshold"] | None = None  # None: the model's; threshold: the limits alone

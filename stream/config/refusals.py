@@ -70,12 +70,15 @@ def _keys_at(keys: type[BaseModel], path: list[str]) -> list[str]:
     at: Any = keys
     for step in path:
         section = _section(at)
-        if section and typing.get_origin(at) is not dict:
-            at = section.model_fields[step].annotation if step in section.model_fields else None
-        else:
-            at = section  # `step` is a name that the user chose: a model's, a feature's
+        is_chosen = not section or typing.get_origin(at) is dict  # by the user: a model's name, a feature's
+        at = section if is_chosen else _fields(section).get(step)
     section = _section(at)
-    return list(section.model_fields) if section else []
+    return list(_fields(section)) if section else []
+
+
+def _fields(section: type[BaseModel]) -> dict[str, Any]:
+    """What stands below each key of a section, by the key as a file has it."""
+    return {field.alias or name: field.annotation for name, field in section.model_fields.items()}
 
 
 def _section(annotation: Any) -> Any:

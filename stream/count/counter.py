@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -16,6 +17,7 @@ from stream.count.waiting import WaitingRows
 from stream.durable.fold import Register
 from stream.durable.log import Outgoing
 from stream.ingest.dead_letter import DeadLetters, DeadLetterTopic
+from stream.ingest.feature_looks import FeatureLooks
 from stream.ingest.plan import FindBaseline, Plan, Proposals, not_read_yet
 from stream.ingest.settings import IngestSettings
 from stream.outcomes.covering import NOWHERE, Outbox, OutboxProgress, OutcomesTopic, Said
@@ -89,6 +91,7 @@ class CountFold:
         self._outbox = Outbox(source=source, kind=Kind.PREDICTIONS, sources=sources, to=outputs.outcomes or NOWHERE)
         self._waiting = WaitingRows(self.plan, self._outbox)
         self.learning = Learning()
+        self._looks: FeatureLooks | None = None  # at the batch that is being folded; it is not kept longer
 
     def set_incarnation(self, incarnation: int) -> None:
         """How often an operator has declared the source to be a new topic; it goes with every partial."""
@@ -120,6 +123,7 @@ class CountFold:
     def fold(self, batch: MessageBatch) -> None:
         """Decode, classify and count the rows; close the panes that the watermark has passed."""
         self._outbox.begin_at(self.next_offset)
+        self._looks = FeatureLooks(batch, self.plan.ingest)
         decoded = self.plan.decoder.decode(batch)
         # Everything with a time moves the watermark: what is late must not depend on which models are known.
         newest = np.maximum.accumulate(np.maximum(decoded.time_ms, self.newest_event_ms))
@@ -130,6 +134,7 @@ class CountFold:
         if self.plan.predecessors:
             again = self.plan.predecessor_decoder.decode(batch)
             self._count_predecessors(again, newest[np.searchsorted(decoded.time_place, again.place)])
+        self._looks = None
         self._learn(decoded, newest)
         self._dead_letters.add(decoded.rejections, self.ledger)
         self.ledger.received += decoded.received
@@ -290,6 +295,14 @@ class CountFold:
             newest_ms=running[taken],
         )
         self.panes.count(definition.id, "", rows, width=layout.width)
+        assert self._looks is not None, "rows are counted while a batch is folded"
+        self._looks.note(
+            rows.offsets,
+            decoded.place[which],
+            rows.starts_ms,
+            known=layout.features,
+            names_of=partial(self.panes.names, definition.id),
+        )
         for segment, at in definition.segmentation.parts(columns, taken):
             self.panes.count(definition.id, segment, rows.take(at), width=layout.width)
 
@@ -373,9 +386,9 @@ def _chunked(parts: list[PanePart], definitions: Collection[str]) -> list[list[P
     for part in parts:
         if part.definition not in definitions:
             continue
-        if not chunks or size + len(part.counts) > MAX_PARTIAL_BYTES:
+        if not chunks or size + part.size > MAX_PARTIAL_BYTES:
             chunks.append([])
             size = 0
         chunks[-1].append(part)
-        size += len(part.counts)
+        size += part.size
     return chunks

@@ -6,7 +6,7 @@ pane + 2 of them per definition. Rows of a batch are counted by one `bincount` p
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import msgspec
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stream.durable.fold import Register
+from stream.records.feature_names import FeatureNames
 from stream.records.partial import NO_TIME, PanePart, pack_counts, unpack_counts
 
 Times = npt.NDArray[np.int64]
@@ -48,6 +49,10 @@ class PaneCounts:
     first_offset: int
     next_offset: int
     newest_ms: int  # the newest event time of the source up to its first row: what is late behind it follows from this
+    names: FeatureNames = field(default_factory=FeatureNames)  # of the features, in the rows that were looked at
+
+
+_RegisterValue = tuple[int, bytes, int, FeatureNames | None]
 
 
 def pane_starts(event_time_ms: Times, *, pane_ms: int) -> Times:
@@ -97,6 +102,10 @@ class Panes:
         held = self._open.get(key)
         return None if held is None else held.counts
 
+    def names(self, definition: str, start_ms: int) -> FeatureNames:
+        """Those of a pane of the whole traffic that rows have just been counted into."""
+        return self._open[PaneKey(definition, "", start_ms)].names
+
     def close(self, newest_closed_ms: Mapping[str, int]) -> list[PanePart]:
         """Take out the panes that begin at or before their definition's limit, oldest first.
 
@@ -131,8 +140,10 @@ class Panes:
         """Become what the registers say."""
         for register in registers:
             key = PaneKey(*msgspec.msgpack.decode(register.key))
-            first_offset, packed, newest_ms = msgspec.msgpack.decode(register.value)
-            self._open[key] = PaneCounts(unpack_counts(packed), first_offset, register.next_offset, newest_ms)
+            first_offset, packed, newest_ms, names = msgspec.msgpack.decode(register.value, type=_RegisterValue)
+            self._open[key] = PaneCounts(
+                unpack_counts(packed), first_offset, register.next_offset, newest_ms, names or FeatureNames()
+            )
 
 
 def _part(key: PaneKey, held: PaneCounts) -> PanePart:
@@ -144,9 +155,14 @@ def _part(key: PaneKey, held: PaneCounts) -> PanePart:
         held.next_offset,
         pack_counts(held.counts),
         held.newest_ms,
+        _names(held),
     )
 
 
 def _register(key: PaneKey, held: PaneCounts) -> Register:
-    value = msgspec.msgpack.encode((held.first_offset, pack_counts(held.counts), held.newest_ms))
+    value = msgspec.msgpack.encode((held.first_offset, pack_counts(held.counts), held.newest_ms, _names(held)))
     return Register(msgspec.msgpack.encode(key), held.next_offset, value)
+
+
+def _names(held: PaneCounts) -> FeatureNames | None:
+    return held.names.ordered() if held.names.looked else None

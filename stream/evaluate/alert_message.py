@@ -20,6 +20,7 @@ from stream.alerts.quality_rules import (
     MISSING,
     OUT_OF_RANGE,
     POSITIVE_SHARE,
+    SCHEMA,
     STUCK,
     UNSEEN,
 )
@@ -49,6 +50,7 @@ ALERT_NAMES: Final = {
     ENTROPY: "DriftlineEntropy",
     CLASS_SHARE: "DriftlineClassShare",
     ERROR_RATE: "DriftlineErrorRate",
+    SCHEMA: "DriftlineSchema",
     THROUGHPUT: "DriftlineThroughput",
     INPUT_LOST: "DriftlineInputLost",
 }

@@ -7,10 +7,13 @@ import numpy as np
 
 from stream.baselines.definition import Definition
 from stream.baselines.layout import Counts
+from stream.durable.fold import Register
 from stream.evaluate.live_evidence import LiveEvidence
+from stream.evaluate.live_latency import LiveLatency
 from stream.evaluate.panes import ModelPanes
 from stream.evaluate.sources import Sources
 from stream.evaluate.yardstick import Yardstick
+from stream.records.feature_names import FeatureNames
 from stream.records.partial import NO_TIME, ActiveDefinition
 
 
@@ -23,9 +26,11 @@ class Candidate:
     until_ms: dict[str, int] = field(default_factory=dict)  # by source that has a successor: panes from it on neither
     since: int = -1  # offset of the partial that it came with; an earlier stay of the same definition is forgotten
     entered_ms: int = NO_TIME  # to where windows had been evaluated then: of an earlier stay's panes some are gone
+    usual_names: tuple[str, ...] | None = None  # of features that are not the baseline's, and no news; None: not known
     panes: ModelPanes = field(init=False)  # of the whole traffic
     segments: dict[str, ModelPanes] = field(default_factory=dict)  # by name
     live: dict[str, LiveEvidence] = field(default_factory=dict)  # by segment, where the baseline knows too little
+    latency: dict[str, LiveLatency] = field(default_factory=dict)  # by segment, where latencies are counted
     yardsticks: dict[str, Yardstick] = field(default_factory=dict)  # by segment, made when a window is judged
 
     def __post_init__(self) -> None:
@@ -45,6 +50,39 @@ class Candidate:
     def every_panes(self) -> list[tuple[str, ModelPanes]]:
         """All of them by segment, the whole traffic first."""
         return [("", self.panes), *sorted(self.segments.items())]
+
+    def latency_of(self, segment: str, window_ms: int) -> LiveLatency:
+        """What is learned of the latencies of a segment's windows, or of the whole traffic's."""
+        held = self.latency.get(segment)
+        if held is None or held.window_ms != window_ms:
+            held = self.latency[segment] = LiveLatency(window_ms)
+        return held
+
+    def learn_latency(self, segment: str, start_ms: int, end_ms: int, next_offset: int) -> bool:
+        """Keep the latencies of the window [start_ms, end_ms) where that is due; whether something was learned.
+
+        `next_offset`: of the partials partition, after the record that completed the window.
+        """
+        layout, panes = self.definition.layout, self.panes_of(segment)
+        live = self.latency_of(segment, end_ms - start_ms)
+        if layout.latency is None or not live.is_due(end_ms):
+            return False
+        counts = np.zeros(layout.latency.width, np.int64)
+        for pane_start in range(start_ms, end_ms, self.definition.settings.pane_ms):
+            total = panes.total_of(pane_start)
+            if total is not None:
+                counts += layout.latency_counts(total)
+        answers = int(counts[: layout.latency.sketch.bins].sum())
+        return live.take(start_ms, answers, layout.latency.violations(counts), next_offset)
+
+    def live_registers(self, *, only_changed: bool) -> list[Register]:
+        """What was learned of its windows, and what it is learned from."""
+        found: list[Register] = []
+        for segment, live in sorted(self.live.items()):
+            found += live.registers((self.definition.id, segment), only_changed=only_changed)
+        for segment, latency in sorted(self.latency.items()):
+            found += latency.registers((self.definition.id, segment), only_changed=only_changed)
+        return found
 
     def whole_from_ms(self) -> int:
         """From where every source that has spoken counts with it, and nothing has been forgotten."""
@@ -77,6 +115,8 @@ class RunningSum:
         self._start_ms = self._end_ms = 0
         self._held: dict[int, Counts] = {}
         self._total: Counts = np.zeros(0, np.int64)
+        self._held_names: dict[int, FeatureNames] = {}
+        self.names = FeatureNames()  # of the features, in the window that was summed last
 
     def of(self, candidate: Candidate, start_ms: int, end_ms: int) -> Counts:
         """The counts in [start_ms, end_ms), shape (width,); the caller must not change them."""
@@ -86,7 +126,7 @@ class RunningSum:
             self._remove(self._start_ms)
             self._insert(candidate, end_ms - pane_ms)
         elif self._candidate is not candidate or (start_ms, end_ms) != (self._start_ms, self._end_ms):
-            self._candidate, self._held = candidate, {}
+            self._candidate, self._held, self._held_names, self.names = candidate, {}, {}, FeatureNames()
             self._total = np.zeros(candidate.definition.layout.width, np.int64)
             by_start = candidate.panes_of(self._segment).by_start
             for pane_start in sorted(s for s in by_start if start_ms <= s < end_ms):
@@ -111,8 +151,11 @@ class RunningSum:
         if pane is not None:
             self._held[pane_start] = pane.total()
             self._total += self._held[pane_start]
+            self._held_names[pane_start] = pane.all_names()
+            self.names.add(self._held_names[pane_start])
 
     def _remove(self, pane_start: int) -> None:
         counts = self._held.pop(pane_start, None)
         if counts is not None:
             self._total -= counts
+            self.names.subtract(self._held_names.pop(pane_start))

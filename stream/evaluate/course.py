@@ -17,6 +17,8 @@ from stream.durable.fold import Register
 from stream.evaluate.candidate import Candidate, RunningSum
 from stream.evaluate.evaluator import Evaluation, evaluate_window
 from stream.evaluate.live_evidence import LiveEvidence
+from stream.evaluate.live_latency import LATENCY
+from stream.evaluate.schema_evaluator import evaluate_schema, usual_names
 from stream.evaluate.settings import ModelSettings
 from stream.evaluate.sources import Sources
 from stream.evaluate.tally import Tally
@@ -35,6 +37,7 @@ class CandidateProgress(msgspec.Struct, array_like=True):
     until_ms: dict[str, int]
     since: int  # offset of the partial that it came with
     entered_ms: int = NO_TIME  # to where windows had been evaluated then
+    usual_names: tuple[str, ...] | None = None  # of features that are not the baseline's, and no news; None: not known
 
 
 class SegmentProgress(msgspec.Struct, array_like=True):
@@ -106,9 +109,10 @@ class Course:
         """What the windows of a segment, or of the whole traffic where it is `""`, are judged with."""
         held, settings = candidate.yardsticks.get(segment), self.settings
         if held is None or held.settings is not settings:
-            live = self.live(candidate, segment)
+            live, window_ms = self.live(candidate, segment), self.window_ms(candidate)
             known = None if live is None else live.evidence
-            held = yardstick_of(candidate.definition, settings, self.window_ms(candidate), segment, known)
+            alike = candidate.latency_of(segment, window_ms).overdispersion
+            held = yardstick_of(candidate.definition, settings, window_ms, segment, known, alike)
             candidate.yardsticks[segment] = held
         return held
 
@@ -130,12 +134,13 @@ class Course:
     def restore_live(self, candidate: Candidate, named: tuple[str, int, int], register: Register) -> None:
         """Take a register of `live`; `named`: segment, window's length and the rest of its key."""
         segment, window_ms, at = named
-        live = self.live(candidate, segment)
+        of_latency = at == LATENCY
+        live = candidate.latency_of(segment, self.window_ms(candidate)) if of_latency else self.live(candidate, segment)
         if live is not None and live.window_ms == window_ms and register.next_offset > candidate.since:
             live.restore(at, register)
 
     def learn(self, end_ms: int, next_offset: int) -> None:
-        """Keep the window that ends at `end_ms` where evidence is learned; what it teaches holds for it already.
+        """Keep what the window that ends at `end_ms` teaches, where that is learned; it holds for it already.
 
         `next_offset`: of the partials partition, after the record that completed the window.
         """
@@ -143,10 +148,21 @@ class Course:
         start_ms = end_ms - self.window_ms(candidate)
         if not self._is_complete(candidate, start_ms, end_ms):
             return
+        self._learn_names(candidate, start_ms, end_ms)
         for segment, panes in candidate.every_panes():
             live = self.live(candidate, segment)
             if live is not None and live.is_due(end_ms) and live.take(start_ms, panes.total_of, next_offset):
                 candidate.yardsticks.pop(segment, None)
+            if candidate.learn_latency(segment, start_ms, end_ms, next_offset):
+                candidate.yardsticks.pop(segment, None)
+
+    def _learn_names(self, candidate: Candidate, start_ms: int, end_ms: int) -> None:
+        """Which names beside the baseline's the model's first whole window under a definition has: they are no news."""
+        quality = self.yardstick(candidate, "").quality
+        if candidate.usual_names is None and quality is not None:
+            total = self._sums.setdefault("", RunningSum())
+            total.of(candidate, start_ms, end_ms)
+            candidate.usual_names = usual_names(quality, total.names)
 
     def enter(self, definition: Definition, announced: ActiveDefinition, offset: int) -> Candidate | None:
         """A source counts with a definition; None if that one's time is over."""
@@ -186,6 +202,7 @@ class Course:
                 _sorted(c.until_ms),
                 c.since,
                 c.entered_ms,
+                c.usual_names,
             )
             for c in self.candidates.values()
         ]
@@ -270,7 +287,8 @@ class Course:
             complete=self._is_complete(candidate, start_ms, end_ms),
         )
         live = self.live(candidate, segment)
-        return evaluation if live is None else replace(evaluation, learning=(live.windows, live.wanted))
+        schema = evaluate_schema(yardstick.quality, total.names, candidate.usual_names, complete=evaluation.complete)
+        return replace(evaluation, schema=schema, learning=None if live is None else (live.windows, live.wanted))
 
     def silenced(self) -> Evaluation | None:
         """The newest window with the silence of every partition behind it; None: it is no alarm."""

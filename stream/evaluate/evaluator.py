@@ -22,6 +22,7 @@ from stream.baselines.season import Season
 from stream.evaluate.error_evaluator import ErrorWindow, evaluate_errors
 from stream.evaluate.latency_evaluator import LatencyWindow, evaluate_latency
 from stream.evaluate.quality_evaluator import QualityWindow, evaluate_quality
+from stream.evaluate.schema_evaluator import SchemaWindow
 from stream.evaluate.score_estimate import estimate_window
 from stream.evaluate.sight import Seen
 from stream.evaluate.throughput_evaluator import ThroughputCheck, evaluate_throughput
@@ -81,6 +82,7 @@ class Evaluation:
     quality: QualityWindow | None = None  # None: not checked
     throughput: ThroughputCheck | None = None  # None: not checked
     errors: ErrorWindow | None = None  # None: not counted
+    schema: SchemaWindow | None = None  # None: not checked, or nobody looked at names
 
     @property
     def spent(self) -> float:
@@ -89,7 +91,8 @@ class Evaluation:
         latency = self.latency.check.spent if self.latency and self.latency.check else 0.0
         quality = self.quality.spent if self.quality else 0.0
         errors = self.errors.check.spent if self.errors and self.errors.check else 0.0
-        return of_series + latency + quality + errors + (self.throughput.spent if self.throughput else 0.0)
+        schema = self.schema.spent if self.schema else 0.0
+        return of_series + latency + quality + schema + errors + (self.throughput.spent if self.throughput else 0.0)
 
     @property
     def breaches(self) -> list[Check]:
@@ -126,7 +129,7 @@ def evaluate_window(
         checks=tuple(_series_checks(yardstick, counts, n, hours, complete=complete)),
         season=None if hours is None or yardstick.season is None else yardstick.season.season,
         estimates=estimate_window(layout, counts),
-        latency=evaluate_latency(layout, counts, yardstick.latency, complete=complete),
+        latency=evaluate_latency(layout, counts, yardstick.latency, complete=complete, overdispersion=yardstick.alike),
         quality=evaluate_quality(yardstick.quality, counts, n, complete=complete),
         throughput=evaluate_throughput(yardstick.throughput, n, complete=complete),
         errors=evaluate_errors(layout, counts, yardstick.errors, complete=complete),

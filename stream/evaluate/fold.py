@@ -196,7 +196,9 @@ class EvaluateFold:
             course = self._course(course_progress)
             for known in course_progress.definitions:
                 definition = self._learn(known.baseline_id, known.settings)
-                candidate = Candidate(definition, known.from_ms, known.until_ms, known.since, known.entered_ms)
+                candidate = Candidate(
+                    definition, known.from_ms, known.until_ms, known.since, known.entered_ms, known.usual_names
+                )
                 course.candidates[definition.id] = candidate
                 candidates[definition.id] = course, candidate
         self.performance.restore(state.outcome_sources, state.outcomes_expected, state.performance)
@@ -366,8 +368,7 @@ class EvaluateFold:
                     starts = panes.changed if only_changed else set(panes.by_start)
                     registers += panes.registers((definition_id, segment), starts)
                     panes.changed = set()
-                for segment, live in sorted(candidate.live.items()):
-                    registers += live.registers((definition_id, segment), only_changed=only_changed)
+                registers += candidate.live_registers(only_changed=only_changed)
         return registers
 
 

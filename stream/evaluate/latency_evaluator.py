@@ -8,7 +8,8 @@ begins an alert nor ends one.
 
 Measured over 120 simulated days of independent answers, windows of 60 panes of 10 / 100 / 1,000, episodes in 30 days: a
 service exactly at its limit 2.5 / 5.8 / 4.0 by `budget`, 610 / 1,170 / 1,260 by `threshold`; one with nine tenths of
-the allowed share 0 / 0.3 / 0 and 550 / 750 / 51. Answers that come in bursts alarm more often than that.
+the allowed share 0 / 0.3 / 0 and 550 / 750 / 51. Answers that come in bursts alarm more often,
+until it is learned how alike they are (`live_latency`).
 Cost: 0.1 ms.
 """
 
@@ -40,7 +41,8 @@ class LatencyCheck:
     p_value: float | Undefined  # of "no more than the allowed share", by chance alone
     level: float  # that the p-value must be below; of the rule `budget`
     detectable: float | Undefined  # the share over the SLA at which half of the windows of so many answers would alarm
-    provisional: bool  # how alike the answers of healthy windows are is not known: they are taken as independent
+    overdispersion: float | None  # how alike the answers of healthy windows are; None: not known
+    provisional: bool  # it is not known: they are taken as independent
     verdict: Verdict
     reason: str | None  # why the verdict is undefined
 
@@ -131,6 +133,7 @@ def _check(
         p_value=test if isinstance(test, Undefined) else test.p_value,
         level=level,
         detectable=minimum_detectable_rate(n, rule.allowed, level, alike),
+        overdispersion=overdispersion,
         provisional=rule.rule != THRESHOLD and overdispersion is None,
         verdict=found if isinstance(found, Verdict) else Verdict.UNDEFINED,
         reason=None if isinstance(found, Verdict) else found,

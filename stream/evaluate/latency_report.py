@@ -47,6 +47,7 @@ def latency_evidence(found: LatencyWindow, check: LatencyCheck) -> dict[str, Any
         "p_value": number(check.p_value),
         "level": check.level,
         "minimum_detectable": _detectable(check),
+        "overdispersion": check.overdispersion,
         "provisional": check.provisional,
     }
 
@@ -99,6 +100,7 @@ def _check(check: LatencyCheck | None) -> dict[str, Any] | None:
         "p_value": number(check.p_value),
         "level": check.level,
         "minimum_detectable": _detectable(check),
+        "overdispersion": check.overdispersion,
         "provisional": check.provisional,
         "verdict": str(check.verdict),
         "reason": check.reason,

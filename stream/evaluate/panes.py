@@ -13,6 +13,7 @@ import numpy as np
 
 from stream.baselines.layout import Counts
 from stream.durable.fold import Register
+from stream.records.feature_names import FeatureNames
 from stream.records.partial import PanePart, pack_counts, unpack_counts
 
 
@@ -22,6 +23,9 @@ class Span(msgspec.Struct, frozen=True, array_like=True):
     first: int
     next: int
     newest_ms: int  # the newest event time of the source up to the row at `first`
+
+
+_Packed = tuple[bytes, dict[str, Span], dict[str, tuple[Span, bytes, FeatureNames]], FeatureNames]
 
 
 class News(enum.Enum):
@@ -38,8 +42,9 @@ class PaneSum:
 
     counts: Counts  # of the sources in `final`, shape (width,)
     final: dict[str, Span] = field(default_factory=dict)
-    provisional: dict[str, tuple[Span, Counts]] = field(default_factory=dict)
+    provisional: dict[str, tuple[Span, Counts, FeatureNames]] = field(default_factory=dict)
     next_offset: int = 0  # of the partials partition, after the last record that changed it
+    names: FeatureNames = field(default_factory=FeatureNames)  # of the sources in `final`
 
     def add(self, source: str, part: PanePart, *, provisional: bool) -> News:
         """Take one source's part."""
@@ -48,34 +53,45 @@ class PaneSum:
             return News.NONE
         span, counts = Span(part.first_offset, part.next_offset, part.newest_ms), unpack_counts(part.counts)
         if provisional:
-            self.provisional[source] = span, counts
+            self.provisional[source] = span, counts, part.names or FeatureNames()
             return News.COUNTS
         self.provisional.pop(source, None)
         self.final[source] = span
         self.counts += counts
+        if part.names is not None:
+            self.names.add(part.names)
         return News.SETTLED if held is not None and held[0].next == span.next else News.COUNTS
 
     def total(self) -> Counts:
         """The pane's counts as far as they are known, shape (width,)."""
-        return sum((counts for _, counts in self.provisional.values()), start=self.counts.copy())
+        return sum((counts for _, counts, _ in self.provisional.values()), start=self.counts.copy())
+
+    def all_names(self) -> FeatureNames:
+        """The names of features as far as they are known; the caller's own."""
+        found = FeatureNames()
+        for names in (self.names, *(names for _, _, names in self.provisional.values())):
+            found.add(names)
+        return found
 
     def spans(self) -> dict[str, Span]:
         """Where the rows lie, by source."""
-        return self.final | {source: span for source, (span, _) in self.provisional.items()}
+        return self.final | {source: span for source, (span, _, _) in self.provisional.items()}
 
     def to_bytes(self) -> bytes:
         """Packed; equal states give equal bytes."""
-        provisional = {s: (span, pack_counts(counts)) for s, (span, counts) in sorted(self.provisional.items())}
-        return msgspec.msgpack.encode((pack_counts(self.counts), dict(sorted(self.final.items())), provisional))
+        provisional = {
+            s: (span, pack_counts(counts), names.ordered())
+            for s, (span, counts, names) in sorted(self.provisional.items())
+        }
+        final = dict(sorted(self.final.items()))
+        return msgspec.msgpack.encode((pack_counts(self.counts), final, provisional, self.names.ordered()))
 
     @classmethod
     def from_bytes(cls, data: bytes, next_offset: int) -> "PaneSum":
         """The state in a register's value."""
-        counts, final, provisional = msgspec.msgpack.decode(
-            data, type=tuple[bytes, dict[str, Span], dict[str, tuple[Span, bytes]]]
-        )
-        held = {source: (span, unpack_counts(packed)) for source, (span, packed) in provisional.items()}
-        return cls(unpack_counts(counts), final, held, next_offset)
+        counts, final, provisional, names = msgspec.msgpack.decode(data, type=_Packed)
+        held = {source: (span, unpack_counts(packed), own) for source, (span, packed, own) in provisional.items()}
+        return cls(unpack_counts(counts), final, held, next_offset, names)
 
 
 class ModelPanes:

@@ -13,6 +13,7 @@ from stream.evaluate.error_report import error_record
 from stream.evaluate.evaluator import Check, Evaluation, SeriesTest
 from stream.evaluate.latency_report import latency_record
 from stream.evaluate.quality_report import quality_record
+from stream.evaluate.schema_report import schema_record
 from stream.evaluate.throughput_report import throughput_record
 from stream.records.prediction import ModelKey
 
@@ -56,6 +57,7 @@ def report_record(
         "estimates": _estimates(evaluation.estimates, reliable=reliable),
         "latency": latency_record(evaluation.latency),
         "quality": quality_record(evaluation.quality),
+        "feature_names": schema_record(evaluation.schema),
         "operations": {
             "throughput": throughput_record(evaluation.throughput),
             "errors": error_record(evaluation.errors),

@@ -8,7 +8,7 @@ import msgspec
 
 from detectors import Undefined, Verdict
 from stream.alerts.evidence import bins_evidence, moved_in_words
-from stream.alerts.quality_rules import QUALITY_CHECKS
+from stream.alerts.quality_rules import QUALITY_CHECKS, SCHEMA
 from stream.alerts.rules import ERROR_RATE, LATENCY_SLA
 from stream.alerts.throughput_rule import THROUGHPUT
 from stream.baselines.evidence import SeriesEvidence
@@ -19,9 +19,11 @@ from stream.evaluate.evaluator import Check, Evaluation
 from stream.evaluate.latency_evaluator import LatencyCheck
 from stream.evaluate.latency_report import latency_description, latency_evidence, latency_summary, number
 from stream.evaluate.panes import Span
-from stream.evaluate.quality_evaluator import QualityCheck
+from stream.evaluate.quality_evaluator import QualityCheck, QualityWindow
 from stream.evaluate.quality_report import quality_content
 from stream.evaluate.report import Judged, test_record
+from stream.evaluate.schema_evaluator import SchemaCheck, SchemaWindow
+from stream.evaluate.schema_report import schema_content
 from stream.evaluate.sources_evidence import sources_evidence
 from stream.evaluate.throughput_evaluator import ThroughputCheck
 from stream.evaluate.throughput_report import throughput_content
@@ -65,14 +67,30 @@ def _checks(evaluation: Evaluation, held: Collection[str] | None) -> tuple[Judge
     of_latency = () if latency is None or latency.check is None else (latency.check,)
     of_errors = () if evaluation.errors is None or evaluation.errors.check is None else (evaluation.errors.check,)
     of_throughput = () if evaluation.throughput is None else (evaluation.throughput,)
-    return (*evaluation.checks, *of_latency, *_quality_checks(evaluation, held), *of_errors, *of_throughput)
+    quality = _of_window(evaluation.quality, held), _of_window(evaluation.schema, held)
+    return (*evaluation.checks, *of_latency, *quality[0], *quality[1], *of_errors, *of_throughput)
 
 
-def _quality_checks(evaluation: Evaluation, held: Collection[str] | None) -> tuple[QualityCheck, ...]:
-    quality = evaluation.quality
-    if quality is None:
+def _of_window(window: QualityWindow | SchemaWindow | None, held: Collection[str] | None) -> tuple[JudgedCheck, ...]:
+    if window is None:
         return ()
-    return quality.checks if held is None else quality.told(held)
+    return window.checks if held is None else window.told(held)
+
+
+_SWITCHED_OFF: Final = {
+    LATENCY_SLA: (
+        "latency is not watched any more: `checks.latency` is off",
+        "The alert ends because the check was switched off, not because answers are fast again.",
+    ),
+    ERROR_RATE: (
+        "errors are not watched any more: `checks.errors` is off",
+        "The alert ends because the check was switched off, not because answers succeed again.",
+    ),
+    THROUGHPUT: (
+        "throughput is not watched any more: `checks.throughput` is off",
+        "The alert ends because the check was switched off, not because the model answers again.",
+    ),
+}
 
 
 class _TrafficAlerts:
@@ -100,21 +118,13 @@ class _TrafficAlerts:
                 f"{subject} is not watched any more in {segment}: the model has no such segment now",
                 "The alert ends because the segment was taken out, not because the breach is over.",
             )
-        if check == LATENCY_SLA:
-            return Content(
-                "latency is not watched any more: `checks.latency` is off",
-                "The alert ends because the check was switched off, not because answers are fast again.",
-            )
-        if check == ERROR_RATE:
-            return Content(
-                "errors are not watched any more: `checks.errors` is off",
-                "The alert ends because the check was switched off, not because answers succeed again.",
-            )
+        if check in _SWITCHED_OFF:
+            return Content(*_SWITCHED_OFF[check])
         baseline, watched = definition.baseline.id, definition.layout.names
-        if check == THROUGHPUT:
+        if check == SCHEMA and subject not in watched:
             return Content(
-                "throughput is not watched any more: `checks.throughput` is off",
-                "The alert ends because the check was switched off, not because the model answers again.",
+                f"feature {subject} is no news any more: nothing sends it, or baseline {baseline} does not know it",
+                "The alert ends because its name is neither in the rows that were looked at nor in the baseline.",
             )
         if check in QUALITY_CHECKS and subject in watched:
             return Content(
@@ -196,6 +206,11 @@ def _quality(judged: Judged, check: QualityCheck, severity: Verdict, resolved: b
     return quality_content(check, series, span_ms, severity=severity, resolved=resolved)
 
 
+def _schema(judged: Judged, check: SchemaCheck, severity: Verdict, resolved: bool) -> Content:
+    span_ms = judged.evaluation.end_ms - judged.evaluation.start_ms
+    return schema_content(check, span_ms, severity=severity, resolved=resolved)
+
+
 def _throughput(judged: Judged, check: ThroughputCheck, severity: Verdict, resolved: bool) -> Content:
     span_ms = judged.evaluation.end_ms - judged.evaluation.start_ms
     return throughput_content(check, span_ms, severity=severity, resolved=resolved)
@@ -210,6 +225,7 @@ _CONTENT: Final[dict[type, Callable[[Judged, Any, Verdict, bool], Content]]] = {
     Check: _drift,
     LatencyCheck: _latency,
     QualityCheck: _quality,
+    SchemaCheck: _schema,
     ThroughputCheck: _throughput,
     ErrorCheck: _errors,
 }

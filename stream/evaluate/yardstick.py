@@ -52,6 +52,7 @@ class Yardstick:
     borrowed: bool = False  # the evidence is the whole's: of the segment's own windows it is not known
     season: SeasonBaseline | None = None  # None: every window is compared with the whole baseline
     live: Live | None = None  # where the evidence is from, if it is not from the baseline
+    alike: float | None = None  # overdispersion of answers over the SLA, learned live; None: not known
 
     @cached_property
     def limits(self) -> list[Threshold]:
@@ -187,10 +188,12 @@ def yardstick_of(
     window_ms: int,
     segment: str = "",
     live: tuple[Evidence, ...] | None = None,
+    alike: float | None = None,
 ) -> Yardstick:
     """With what the baseline knows of windows of this length; of a segment's, or else of all rows'.
 
     `live`: what was learned from the model's, or the segment's, own windows, where the baseline knows too little.
+    `alike`: the overdispersion of answers over the SLA, likewise; None: not known.
     """
     baseline = definition.baseline
     season = None if segment else _season(definition, settings, window_ms)
@@ -207,6 +210,7 @@ def yardstick_of(
         borrowed=bool(segment) and own is None and live is None,
         season=season,
         live=None if live is None else Live(live, baseline_windows(baseline, window_ms)),
+        alike=alike,
     )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.errors import SnapshotError
+from stream.records.feature_names import FeatureNames
 from stream.records.settings import CountingSettings
 
 FORMAT_VERSION: Final = 1
@@ -58,6 +59,12 @@ class PanePart(msgspec.Struct, frozen=True, array_like=True):
     next_offset: int  # after the last row of the pane
     counts: bytes  # see pack_counts
     newest_ms: int  # the newest event time of the source up to the pane's first row
+    names: FeatureNames | None = None  # of features; None: no row was looked at, or the part is of a segment
+
+    @property
+    def size(self) -> int:
+        """About how many bytes it takes."""
+        return len(self.counts) + (0 if self.names is None else len(_ENCODER.encode(self.names)))
 
 
 class Partial(msgspec.Struct, frozen=True, array_like=True):

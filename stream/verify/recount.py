@@ -20,7 +20,9 @@ from stream.baselines.layout import Counts
 from stream.durable.log import Log
 from stream.evaluate.panes import Span
 from stream.ingest.decode import Decoder
+from stream.ingest.feature_looks import FeatureLooks
 from stream.ingest.settings import IngestSettings
+from stream.records.feature_names import FeatureNames
 from stream.records.prediction import ModelColumns, PredictionBatch
 from stream.records.source import Message, MessageBatch, Source
 from stream.verify.claim import Cannot, CitedRows, Claim
@@ -39,6 +41,15 @@ class Recount:
     rows_by_pane: dict[int, int] = field(default_factory=dict)  # by the panes' starts
     late: int = 0  # of the window, but too late for it
     spans: dict[str, Span] = field(default_factory=dict)  # by source: where its rows were found
+    names_by_pane: dict[tuple[str, int], FeatureNames] = field(default_factory=dict)  # by source and pane
+
+    @property
+    def names(self) -> FeatureNames:
+        """Of the features, in the rows of the window that were looked at."""
+        found = FeatureNames()
+        for names in self.names_by_pane.values():
+            found.add(names)
+        return found
 
 
 async def recount(
@@ -66,7 +77,7 @@ async def recount(
             return missing
         window = _Window(claim, definition, found, cited)
         async for batch in batches(log, cited.source, cited.first, cited.next):
-            window.add(decoder.decode(batch))
+            window.add(decoder.decode(batch), FeatureLooks(batch, as_counted))
             found.messages += len(batch.values)
     return found
 
@@ -81,7 +92,7 @@ class _Window:
         self._name = cited.name
         self._newest_ms = cited.newest_ms
 
-    def add(self, decoded: PredictionBatch) -> None:
+    def add(self, decoded: PredictionBatch, looks: FeatureLooks) -> None:
         """Take those of the window that are not late."""
         newest = np.maximum.accumulate(np.maximum(decoded.time_ms, self._newest_ms))
         running = newest[np.searchsorted(decoded.time_place, decoded.place)]
@@ -98,9 +109,19 @@ class _Window:
         layout = self._definition.layout
         self._into.counts += np.bincount(layout.flat_bins(columns)[taken].ravel(), minlength=layout.width)
         self._into.rows += int(taken.sum())
-        starts, rows = np.unique(pane_ends[taken] - counting.pane_ms, return_counts=True)
+        pane_starts = pane_ends[taken] - counting.pane_ms
+        starts, rows = np.unique(pane_starts, return_counts=True)
         for start, n in zip(starts.tolist(), rows.tolist(), strict=True):
             self._into.rows_by_pane[start] = self._into.rows_by_pane.get(start, 0) + n
+        where = columns.row[taken]
+        if not self._claim.segment:
+            looks.note(
+                decoded.offset[where],
+                decoded.place[where],
+                pane_starts,
+                known=layout.features,
+                names_of=lambda start_ms: self._into.names_by_pane.setdefault((self._name, start_ms), FeatureNames()),
+            )
         self._into.late += int((inside & late).sum())
         if taken.any():
             offsets = decoded.offset[columns.row[taken]]

@@ -6,7 +6,7 @@ kind of check writes into its alert is compared, and a new kind of check is veri
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -31,6 +31,7 @@ from stream.evaluate.performance_evaluator import PerformanceBaseline, evaluate_
 from stream.evaluate.performance_evaluator import Span as LabelSpan
 from stream.evaluate.performance_report import JudgedPerformance, performance_window
 from stream.evaluate.report import Judged
+from stream.evaluate.schema_evaluator import evaluate_schema
 from stream.evaluate.settings import ModelSettings
 from stream.evaluate.traffic_alerts import traffic_window
 from stream.evaluate.yardstick import yardstick_of
@@ -67,6 +68,14 @@ class Verified(NamedTuple):
     differences: Sequence[Difference] = ()
 
 
+class Learned(NamedTuple):
+    """What the service had learned of the model's own windows, as far as the message cites it."""
+
+    live: tuple[Evidence, ...] | None  # by series; None: the baseline knew enough
+    usual_names: tuple[str, ...]  # of features that are not the baseline's, and no news
+    alike: float | None  # overdispersion of answers over the SLA
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verifier:
     """What it takes to verify alerts."""
@@ -100,8 +109,12 @@ class Verifier:
         found = await recount(self.log, claim, definition, self.ingest, ids=self.joins_labels(model))
         if isinstance(found, Cannot):
             return Verified(alert, Result.CANNOT, found.reason)
-        live = _live(alert, definition.layout_of(claim.segment).names)
-        window = _traffic(claim, definition, found, self.settings_of(model), live)
+        learned = Learned(
+            _live(alert, definition.layout_of(claim.segment).names),
+            _usual(alert),
+            alert["evidence"].get("overdispersion"),
+        )
+        window = _traffic(claim, definition, found, self.settings_of(model), learned)
         return _compared(alert, found, _remade(window, alert, claim.baseline_id))
 
     async def _verify_answer(self, alert: dict[str, Any]) -> Verified:
@@ -155,10 +168,12 @@ def _compared(alert: dict[str, Any], found: Recount, remade: dict[str, Any] | Ca
 
 
 def _traffic(
-    claim: Claim, definition: Definition, found: Recount, settings: ModelSettings, live: tuple[Evidence, ...] | None
+    claim: Claim, definition: Definition, found: Recount, settings: ModelSettings, learned: Learned
 ) -> AlertWindow:
     """The window judged again."""
-    yardstick = yardstick_of(definition, settings, claim.end_ms - claim.start_ms, claim.segment, live)
+    yardstick = yardstick_of(
+        definition, settings, claim.end_ms - claim.start_ms, claim.segment, learned.live, learned.alike
+    )
     evaluation = evaluate_window(
         yardstick,
         found.counts,
@@ -167,6 +182,8 @@ def _traffic(
         end_ms=claim.end_ms,
         complete=True,  # only complete windows move alerts
     )
+    schema = evaluate_schema(yardstick.quality, found.names, learned.usual_names, complete=True)
+    evaluation = replace(evaluation, schema=schema)
     return traffic_window(Judged(evaluation, definition, claim.segment), lambda _start_ms, _end_ms: found.spans)
 
 
@@ -203,13 +220,23 @@ def _remade(window: AlertWindow, alert: Mapping[str, Any], baseline_id: str) -> 
 
 def _live(alert: Mapping[str, Any], series: Sequence[str]) -> tuple[Evidence, ...] | None:
     """What the message cites of the model's own windows: of each series it is about, nothing of the others."""
-    subject, evidence = alert["labels"]["subject"], alert["evidence"]
-    members = evidence["subjects"] if subject == EVERY else [{"subject": subject, "evidence": evidence}]
-    cited = {m["subject"]: m["evidence"]["live"] for m in members if "live" in (m.get("evidence") or {})}
+    cited = {subject: evidence["live"] for subject, evidence in _cited(alert) if "live" in evidence}
     if not cited:
         return None
     found = {name: msgspec.convert(one, SeriesEvidence).evidence() for name, one in cited.items()}
     return tuple(found.get(name, INDEPENDENT_ROWS) for name in series)
+
+
+def _usual(alert: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names beside the baseline's that the message says were no news."""
+    return tuple(sorted({name for _, evidence in _cited(alert) for name in evidence.get("usual", ())}))
+
+
+def _cited(alert: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The evidence of each subject that the message is about."""
+    subject, evidence = alert["labels"]["subject"], alert["evidence"]
+    members = evidence["subjects"] if subject == EVERY else [{"subject": subject, "evidence": evidence}]
+    return [(member["subject"], member.get("evidence") or {}) for member in members]
 
 
 def _content(window: AlertWindow, alert: Mapping[str, Any], episode: Episode) -> Content | Cannot:

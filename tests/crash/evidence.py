@@ -87,7 +87,7 @@ def join_progress(progress: Progress) -> JoinProgress:
 def register_copy(key: bytes, next_offset: int, value: bytes) -> RegisterCopy:
     """A register of count, unpacked."""
     definition, segment, start_ms = msgspec.msgpack.decode(key)
-    first_offset, packed, _ = msgspec.msgpack.decode(value)
+    first_offset, packed, _, _ = msgspec.msgpack.decode(value)
     return RegisterCopy(definition, segment, start_ms, next_offset, first_offset, packed)
 
 

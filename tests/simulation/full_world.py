@@ -53,7 +53,7 @@ from tests.simulation.traffic import (
     input_log,
 )
 from tests.simulation.worker import SILENCES
-from tests.simulation.world import INGEST, World
+from tests.simulation.world import INGEST, NAMES, World
 
 SETTINGS: Final = ModelSettings(
     window_ms=WINDOW_MS,
@@ -61,6 +61,7 @@ SETTINGS: Final = ModelSettings(
     psi=Rules(default=Threshold(warning=0.3, critical=1.0, min_count=3)),
     latency=LatencyRule(min_count=2, level=0.4),
     errors=ErrorRule(warning=0.3, critical=0.6, min_count=2, level=0.4),
+    quality=NAMES,
     alerts=AlertRules(holds=Holds(resolve_ms=2 * PANE_MS, cooldown_ms=PANE_MS), group_above=2),
 )
 BASELINES: Final = Source("baselines", 0)

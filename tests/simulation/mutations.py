@@ -15,16 +15,18 @@ import pytest
 
 from stream.count import counter, plan
 from stream.count.counter import CountFold
+from stream.count.panes import Panes
 from stream.count.plan import ActivePlan
 from stream.count.slow_answers import SlowAnswers
 from stream.durable import changelog, owner
 from stream.durable.owner import Owner
-from stream.evaluate.candidate import Candidate
+from stream.evaluate.candidate import Candidate, RunningSum
 from stream.evaluate.course import Course
 from stream.evaluate.fold import EvaluateFold
+from stream.evaluate.live_latency import LiveLatency
 from stream.evaluate.panes import PaneSum
 from stream.evaluate.sources import Sources
-from stream.ingest import envelope, two_routes
+from stream.ingest import envelope, feature_looks, two_routes
 from stream.ingest.two_routes import TwoRoutes
 from tests.simulation.log import Client, Faults
 from tests.simulation.oracle import check
@@ -204,4 +206,17 @@ MUTATIONS = (
         shape=ZOMBIES | {"sources": 3, "promotions": 1, "kills": 3, "idle": False, "min_snapshot_bytes": 1_500}),
     Mutation("evaluate's state is as of `@`", EvaluateFold, "progress",
         {"course.note_definitions()": "pass"}),
+    # -- names of features
+    Mutation("rows are drawn by their offsets, however fetches are cut", feature_looks, "drawn",
+        {"offsets.view(np.uint64)": "(place >> ELEMENT_BITS).view(np.uint64)"}),
+    Mutation("names lie in the register of their pane", Panes, "restore",
+        {"names or FeatureNames()": "FeatureNames()"}),
+    Mutation("names lie in the register of their pane's sum", PaneSum, "from_bytes",
+        {"held, next_offset, names": "held, next_offset"}),
+    Mutation("names leave a window with their pane", RunningSum, "_remove",
+        {"self.names.subtract(self._held_names.pop(pane_start))": "pass"}),
+    Mutation("which names are usual lies in `@`", Course, "note_definitions", {"c.usual_names,": "None,"}),
+    Mutation("how alike slow answers are lies in its register", LiveLatency, "restore",
+        {"self._learned_from, self.overdispersion = state.learned_from, state.overdispersion": "pass"},
+        shape={"promotions": 0, "events": 60, "kills": 6, "steps": 900}),
 )  # fmt: skip

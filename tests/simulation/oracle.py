@@ -21,7 +21,7 @@ from stream.records.source import Source
 from tests.simulation.answers import answers_of, slow_answers_are_those_of_the_input, told_of_answers
 from tests.simulation.peace import Uncrashed, equal, evaluate_equals_an_uncrashed_one, is_of_count, uncrashed_evaluate
 from tests.simulation.recorded import RecordedCount, RecordedEvaluate
-from tests.simulation.testimony import CountState
+from tests.simulation.testimony import CountState, counted_names
 from tests.simulation.traffic import (
     LATENESS_MS,
     PANE_MS,
@@ -57,7 +57,8 @@ def check(world: World) -> None:
     dead_letters_are_those_of_the_input(world, truths)
     slow_answers_are_those_of_the_input(world, truths)
     activations_survive(world)
-    uncrashed = {source: uncrashed_evaluate(world, source) for source in world.partials}
+    with world.limits():
+        uncrashed = {source: uncrashed_evaluate(world, source) for source in world.partials}
     evaluate_equals_an_uncrashed_one(world, uncrashed)
     for source in world.partials:
         reports_equal_brute_force(world, source, uncrashed[source], truths)
@@ -107,6 +108,7 @@ def every_part_that_was_sent_is_right(world: World, truths: Truths) -> None:
             found = tuple(unpack_counts(part.counts).tolist()), part.first_offset, part.next_offset, part.newest_ms
             counts, first, after, newest_ms = held.panes.get(pane, ([], -1, -1, -1))
             equal(what, found, (tuple(counts), first, after, newest_ms))
+            equal(f"names in {what}", counted_names(part.names), held.names[pane])
             if partial.provisional or world.shape.retention:  # retention may cut between one owner and the next
                 continue
             equal(f"copies of {what}", copies.setdefault((str(source), *pane), part), part)
@@ -199,6 +201,8 @@ def reports_equal_brute_force(world: World, partials: Source, uncrashed: Uncrash
             equal(f"last report of {window}", found.tolist(), compared(definition.baseline, expected))
             of_series = sum(map(width_of_series, definition.baseline.series))
             equal(f"latency and errors in it, {window}", told_of_answers(report), answers_of(expected[of_series:]))
+            if not window.segment:
+                equal(f"rows looked at in it, {window}", report["feature_names"]["looked"], _looked(finals, window))
     _everything_was_evaluated(world, partials, max((f.newest_ms for f in finals), default=NEVER))
 
 
@@ -252,6 +256,11 @@ def _window_counts(finals: list[Truth], window: Window, definition: Definition) 
                     for at in flat_bins(definition, row):
                         counts[at] += 1
     return counts
+
+
+def _looked(finals: list[Truth], window: Window) -> int:
+    starts = range(window.end_ms - WINDOW_MS, window.end_ms, PANE_MS)
+    return sum(final.looked[window.model, start] for final in finals for start in starts)
 
 
 def _ends(start_ms: int) -> range:

@@ -13,6 +13,8 @@ TIME         watermark per row, of every row that has a time; closed is closed; 
 ROWS         in log order; a slow answer told once, by rank, not late; errors of what is counted.
 EVALUATE     waits for the unheard; out-of-date words; provisional, final, copies, revisions;
              complete means whole.
+NAMES        drawn by offset; in the registers of count and evaluate, with their pane; what is usual, and how alike slow
+             answers are, is durable.
 
 and those of the join in `label_mutations.LABEL_MUTATIONS`:
 

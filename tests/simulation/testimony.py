@@ -1,6 +1,6 @@
 """What the folds of one world have said of themselves, for the oracle to compare."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -8,13 +8,15 @@ import msgspec
 
 from stream.count.counter import CountProgress
 from stream.durable.log import Outgoing
+from stream.records.feature_names import FeatureNames
 from stream.records.partial import unpack_counts
 from stream.records.source import Source
 
 if TYPE_CHECKING:
     from tests.simulation.recorded import History, RecordedCount
 
-Pane = tuple[tuple[int, ...], int, int, int]  # counts, first offset, next offset, newest event at the first row
+# counts, first offset, next offset, newest event at the first row, names of features as `counted_names` has them
+Pane = tuple[tuple[int, ...], int, int, int, Counter[tuple[str, str]]]
 
 
 class CountState(NamedTuple):
@@ -78,15 +80,27 @@ class Testimony:
         panes: dict[tuple[str, str, int], Pane] = {}
         for register in fold.live():
             definition, segment, start_ms = msgspec.msgpack.decode(register.key)
-            first_offset, packed, newest_ms = msgspec.msgpack.decode(register.value)
+            first_offset, packed, newest_ms, names = msgspec.msgpack.decode(register.value)
             counts = tuple(unpack_counts(packed).tolist())
-            panes[definition, segment, start_ms] = counts, first_offset, register.next_offset, newest_ms
+            found = counted_names(msgspec.convert(names, FeatureNames | None))
+            panes[definition, segment, start_ms] = counts, first_offset, register.next_offset, newest_ms, found
         self.count_states.append(CountState(fold.source, fold.next_offset, progress, panes, fold.history))
 
     def restored(self, source: Source, fold: Any) -> None:
         """Somebody has recovered a join or an evaluate, or has come to its end."""
         history = getattr(fold, "history", ())
         self.states.append(PackedState(source, fold.next_offset, packed_state(fold), history))
+
+
+def counted_names(names: FeatureNames | None) -> Counter[tuple[str, str]]:
+    """Rows looked at, and of them those without a feature of the baseline or with one more, by name."""
+    if names is None:
+        return Counter()
+    assert not names.beyond, "no pane of these has so many names"
+    found = Counter({("looked", ""): names.looked})
+    found.update({("absent", name): rows for name, rows in names.absent.items()})
+    found.update({("unknown", name): names.rows_of(name) for name in names.unknown})
+    return found
 
 
 def packed_state(fold: Any) -> tuple[Any, ...]:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from random import Random
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -49,6 +50,7 @@ class Prediction(NamedTuple):
     latency: float | str | None = None  # as it stands in the message
     region: str | int | None = None  # likewise, in its `segment`
     status: str | int | None = None  # likewise
+    features: Mapping[str, Any] = MappingProxyType({})  # likewise
 
     def took_longer(self, than_ms: float) -> bool:
         """Whether it is known to have."""
@@ -104,10 +106,10 @@ def flat_bins(definition: Definition, prediction: Prediction) -> tuple[int, ...]
 
     x has its values below LOW, 5 bins, those above HIGH, missing, invalid; c has a, b, other, missing, unseen, invalid.
     """
-    values = {"x": prediction.x, "c": prediction.category, "score": prediction.score}
+    values = {**prediction.features, "score": prediction.score}
     found, start = [], 0
     for series in definition.baseline.series:
-        value = values[series.name]
+        value = values.get(series.name)
         if isinstance(series, NumericSeries):
             assert not isinstance(value, str)
             found.append(start + _numeric_bin(series, value))
@@ -235,12 +237,21 @@ def _prediction(
     category = random.choice(("a", "a", "a", "b", "b", "z", "new", None))
     score = 1.5 if random.random() < 0.04 else round(random.random(), 2)
     event_time_ms = clock_ms - back_ms + ahead_ms
-    features = {name: value for name, value in (("x", x), ("c", category)) if value is not None}
+    # By the score, so that no seed makes another schedule than it made before there were latencies, segments and names.
+    dice = round(score * 100)
+    features: dict[str, Any] = {name: value for name, value in (("x", x), ("c", category)) if value is not None}
+    if drifted and dice % 10 < 4:  # x has another name now
+        features |= {"w": features.pop("x", 0.5)}
+    elif dice % 10 == 5:
+        features |= {"extra": dice}
+    elif x is None and dice % 2:
+        features |= {"x": None}
     stated = {} if event_time_ms == clock_ms and random.random() < 0.3 else {"ts": event_time_ms}
     reason = "future" if ahead_ms else "score_out_of_range" if score > 1 else None
-    # By the score, so that no seed makes another schedule than it made before there were latencies and segments.
-    latency = LATENCIES[round(score * 100) % len(LATENCIES)]
-    region, status = REGIONS[round(score * 100) % len(REGIONS)], STATUSES[round(score * 100) % len(STATUSES)]
-    truth = Prediction(model, None if ahead_ms else event_time_ms, reason, x, category, score, latency, region, status)
+    latency, region, status = (of[dice % len(of)] for of in (LATENCIES, REGIONS, STATUSES))
+    truth = Prediction(
+        model, None if ahead_ms else event_time_ms, reason, features.get("x"), category, score,
+        latency, region, status, features,
+    )  # fmt: skip
     message = {"model": model, "score": score, "features": features, "latency_ms": latency, "status": status, **stated}
     return message | {"segment": {"region": region}}, truth

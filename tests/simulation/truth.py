@@ -15,7 +15,9 @@ from stream.baselines.definition import Definition, shared_definition
 from stream.ingest.plan import Plan
 from stream.records.settings import CountingSettings
 from stream.records.source import Source
+from tests.looked_at import looked_at
 from tests.simulation.recorded import RecordedCount
+from tests.simulation.small import BLOCK_BITS
 from tests.simulation.traffic import (
     HARD_LIMIT_MS,
     LATENESS_MS,
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 NEVER = -(1 << 62)
+Name = tuple[str, str]  # "looked", "absent" or "unknown", and which
+LOOKED: Name = ("looked", "")  # rows that were looked at
 PaneOf = tuple[str, str, int]  # definition, segment ("" is the whole), start
 
 
@@ -78,6 +82,7 @@ class Truth:
     """One partition's counts as of an offset."""
 
     definitions: Definitions
+    partition: int
     learns: bool = False  # models that nobody has registered
     newest_ms: int = NEVER
     received: int = 0
@@ -96,13 +101,15 @@ class Truth:
     active: dict[str, list[Counted]] = field(default_factory=dict)  # by model, oldest first
     other: Counter[tuple[str, str]] = field(default_factory=Counter)  # by model and key: without a segment of their own
     panes: dict[PaneOf, tuple[list[int], int, int, int]] = field(default_factory=dict)  # also closed ones
+    names: dict[PaneOf, Counter[Name]] = field(default_factory=lambda: defaultdict(Counter))
+    looked: Counter[tuple[str, int]] = field(default_factory=Counter)  # of these rows, those that are looked at
     rows: dict[tuple[str, int], list[Prediction]] = field(default_factory=lambda: defaultdict(list))  # not late
 
-    def open_panes(self) -> dict[PaneOf, tuple[tuple[int, ...], int, int, int]]:
+    def open_panes(self) -> dict[PaneOf, tuple[tuple[int, ...], int, int, int, Counter[Name]]]:
         """Those that the watermark has not passed, of definitions still in force."""
         active = {c.definition.id for of_model in self.active.values() for c in of_model if not self.is_over(c)}
         return {
-            pane: (tuple(counts), first, after, newest_ms)
+            pane: (tuple(counts), first, after, newest_ms, self.names[pane])
             for pane, (counts, first, after, newest_ms) in self.panes.items()
             if pane[0] in active and not self.closed(pane[2])
         }
@@ -142,6 +149,7 @@ class Truth:
         start_ms = 0 if event_time_ms is None else event_time_ms - event_time_ms % PANE_MS
         if prediction.reason is None and not self.closed(start_ms):
             self.rows[model, start_ms].append(prediction)
+            self.looked[model, start_ms] += self._is_looked_at(offset, element)
         reason = prediction.reason
         if model and model not in self.active and not self.learns:
             reason = "unknown_model"
@@ -175,6 +183,11 @@ class Truth:
                 for at in flat_bins(definition, prediction):
                     counts[at] += 1
                 self.panes[definition.id, segment, start_ms] = counts, first, place[0] + 1, newest_ms
+            if self._is_looked_at(*place):
+                self.names[definition.id, "", start_ms] += names_of(definition, prediction)
+
+    def _is_looked_at(self, offset: int, element: int | None) -> bool:
+        return looked_at(offset, element, self.partition, block_bits=BLOCK_BITS)
 
     def _judge(self, place: tuple[int, int | None], prediction: Prediction, owners: list[str], start_ms: int) -> None:
         """Of a model that is checked: of a slow answer the newest definition tells, if not of enough in its pane."""
@@ -187,6 +200,15 @@ class Truth:
         rank = self.slow_of[owners[-1], start_ms]
         if rank <= MAX_PER_PANE:
             self.told.append(Slow(*place, prediction, rank))
+
+
+def names_of(definition: Definition, prediction: Prediction) -> Counter[Name]:
+    """What a look at the features finds."""
+    known = {series.name for series in definition.baseline.series} - {"score"}
+    found = Counter([LOOKED])
+    found.update(("absent", name) for name in known - prediction.features.keys())
+    found.update(("unknown", name) for name in prediction.features.keys() - known)
+    return found
 
 
 def truth(state: Truth, records: Sequence[Record], history: Sequence[tuple[str, int, bytes | int]], upto: int) -> Truth:
@@ -225,7 +247,7 @@ class Truths:
         key = source, history, upto
         held = self._known.get(key)
         if held is None:
-            fresh = Truth(self.definitions, learns=self._world.ingest.learning is not None)
+            fresh = Truth(self.definitions, source.partition, learns=self._world.ingest.learning is not None)
             held = self._known[key] = truth(fresh, records, history, upto)
         return held
 

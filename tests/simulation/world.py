@@ -10,16 +10,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from random import Random
 from typing import Any, Protocol
-from unittest.mock import patch
 
 from detectors import Smoothing, Threshold
 from stream.alerts.error_rule import ErrorRule
+from stream.alerts.quality_rules import SCHEMA, Limits, QualityRule
 from stream.alerts.rules import BUDGET, LatencyRule, Rules
 from stream.baselines.baseline import Baseline
-from stream.count import counter
 from stream.count.counter import CountOutputs
 from stream.count.slow_answers import AlertTopic
-from stream.durable import changelog
 from stream.durable.log import Outgoing
 from stream.durable.owner import Superseded
 from stream.errors import TopicRecreated
@@ -34,17 +32,20 @@ from tests.simulation.kernel import Task
 from tests.simulation.log import Cluster, Faults, SendFailed
 from tests.simulation.recorded import History
 from tests.simulation.shape import Shape
+from tests.simulation.small import in_small
 from tests.simulation.testimony import Testimony
 from tests.simulation.traffic import K1, M1, M2, M3, SKEW_MS, WINDOW_MS, counting_of, input_log
 from tests.simulation.truth import Definitions
 from tests.simulation.worker import Holder, Worker
 
+NAMES = QualityRule(limits={SCHEMA: Limits(warning=0.2, critical=0.7)}, level=0.4)
 MODEL_SETTINGS = ModelSettings(
     window_ms=WINDOW_MS, smoothing=Smoothing(),
     interval_ms=30 * 86_400_000,  # the budget's whole period, so that the level is the highest there is
     psi=Rules(default=Threshold(notice=0.1, warning=0.5, critical=2.0, min_count=4), rule=BUDGET),
     latency=LatencyRule(min_count=2, level=0.4),
     errors=ErrorRule(warning=0.3, critical=0.6, min_count=2, level=0.4),
+    quality=NAMES,
 )  # fmt: skip
 INGEST = IngestSettings(max_clock_skew_ms=SKEW_MS)
 STEPS_LIMIT = 20_000  # of the calm; beyond it something waits for ever
@@ -164,8 +165,7 @@ class World:
     @contextmanager
     def limits(self) -> Iterator[None]:
         """Everything that is cut is cut as small as the world's shape says."""
-        limit = self.shape.max_record_bytes
-        with patch.object(counter, "MAX_PARTIAL_BYTES", limit), patch.object(changelog, "MAX_DELTA_BYTES", limit):
+        with in_small(self.shape.max_record_bytes):
             yield
 
     def run(self) -> None:

@@ -23,9 +23,12 @@ def test_off_switches_all_of_it_off(tmp_path: Path) -> None:
 
 def test_limits_checks_and_features_are_set_one_by_one(tmp_path: Path) -> None:
     found = rule(
-        tmp_path, "{missing: {warning: 0.05}, unseen: off, rule: threshold, min_count: 7, features: {a: off, b: 'off'}}"
+        tmp_path,
+        "{missing: {warning: 0.05}, unseen: off, schema: {warning: 0.3}, rule: threshold, min_count: 7, "
+        "features: {a: off, b: 'off'}}",
     )
     assert found is not None
     assert found.limits["missing"] == Limits(warning=0.05, critical=0.1)
     assert "unseen" not in found.limits
+    assert found.limits["schema"] == Limits(warning=0.3, critical=0.9)
     assert (found.rule, found.min_count, found.off) == ("threshold", 7, frozenset({"a", "b"}))

@@ -127,8 +127,8 @@ class Both:
 
 
 def message(row: dict[str, Any]) -> bytes:
-    """A row as a prediction of the model that a backtest is about."""
-    values = {name: value for name, value in row.items() if value is not None and value == value}
+    """A row as a prediction of the model that a backtest is about; not a number: null, for a column does not vanish."""
+    values = {name: value if value == value else None for name, value in row.items()}
     return orjson.dumps(
         {
             "model": BACKTEST_KEY.model,

@@ -54,6 +54,10 @@ CASES = [
      "a feature can be switched off, and nothing else; try off"),
     ("models: {m: {checks: {quality: {mising: off}}}}", "models.m.checks.quality.mising",
      "there is no such key; try missing"),
+    ("models: {m: {checks: {quality: {feature_names: off}}}}", "models.m.checks.quality.feature_names",
+     "there is no such key; try features"),
+    ("models: {m: {checks: {quality: {schema: {warn: 0.2}}}}}", "models.m.checks.quality.schema.warn",
+     "there is no such key; try warning"),
     # errors
     ("models: {m: {errors: {}}}", "models.m.errors", "there is no such key; try checks: {errors: {warning: 0.01}}"),
     ("models: {m: {checks: {errors: {warning: 0.2}}}}", "models.m.checks.errors",

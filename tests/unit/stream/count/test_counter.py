@@ -287,7 +287,7 @@ def test_values_fall_into_the_bins_of_the_definition() -> None:
     for i, (x, c) in enumerate([(0.1, "a"), (0.25, "b"), (None, "z"), (0.9, "new")]):
         run.log.put(PREDICTIONS, prediction(i, x=x, c=c, score=0.6), timestamp_ms=START_MS)
     run.take(0, 4)
-    ((_, packed, _),) = [msgspec.msgpack.decode(r.value) for r in run.fold.live()]
+    ((_, packed, _, _),) = [msgspec.msgpack.decode(r.value) for r in run.fold.live()]
     of_x, of_c, of_score = np.split(unpack_counts(packed), [8, 14])
     assert of_x.tolist() == [0, 1, 1, 0, 1, 0, 1, 0]  # below, three edges, above, missing, invalid
     assert of_c.tolist() == [1, 1, 1, 0, 1, 0]  # a, b, other, missing, unseen, invalid

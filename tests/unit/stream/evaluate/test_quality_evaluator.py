@@ -242,13 +242,13 @@ def test_a_share_that_is_said_to_be_seen_is_seen(n: int, extra: float) -> None:
 
 
 def test_the_budget_gives_each_test_its_level() -> None:
-    """x and c have five checks each, the score three: 13 tests; nothing else is tested, so they have it all."""
+    """x and c have six checks each, the score three: 15 tests; nothing else is tested, so they have it all."""
     settings = ModelSettings(window_ms=WINDOW_MS, psi=limits(), smoothing=Smoothing(), quality=QualityRule())
     yardstick = Yardstick(layout=LAYOUT, settings=settings, pane_ms=60_000)
-    assert settings.tests(baseline())["quality"] == 13
+    assert settings.tests(baseline())["quality"] == 15
     assert yardstick.quality is not None
     assert set(yardstick.levels) == {"quality"}
-    assert yardstick.quality.level == pytest.approx(60_000 / (30 * 86_400_000) / 13)
+    assert yardstick.quality.level == pytest.approx(60_000 / (30 * 86_400_000) / 15)
     plain = replace(settings, quality=QualityRule(rule="threshold"))
     assert plain.tests(baseline())["quality"] == 0
     assert replace(settings, quality=QualityRule(level=1e-3)).tests(baseline())["quality"] == 0

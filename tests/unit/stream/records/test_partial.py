@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.errors import SnapshotError
+from stream.records.feature_names import FeatureNames
 from stream.records.partial import (
     NO_TIME,
     ActiveDefinition,
@@ -56,6 +57,15 @@ def test_unpacked_counts_are_the_callers_own() -> None:
 
 def test_a_partial_is_read_as_it_was_written() -> None:
     assert decode_partial(encode_partial(PARTIAL)) == PARTIAL
+
+
+def test_names_of_features_travel_with_their_part_and_count_in_its_size() -> None:
+    (bare,) = PARTIAL.panes
+    named = msgspec.structs.replace(bare, names=FeatureNames(7, {"x": 3}, {"wind": {129: 3}}, 1))
+    partial = msgspec.structs.replace(PARTIAL, panes=[named])
+    assert decode_partial(encode_partial(partial)) == partial
+    assert bare.size == len(bare.counts)
+    assert named.size - bare.size == len(msgspec.msgpack.encode([7, {"x": 3}, {"wind": {129: 3}}, 1]))
 
 
 def test_another_version_is_refused() -> None:

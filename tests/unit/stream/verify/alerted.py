@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from stream.alerts.episode import AlertRules
 from stream.alerts.error_rule import ErrorRule
+from stream.alerts.quality_rules import QualityRule
 from stream.alerts.rules import THRESHOLD, LatencyRule
 from stream.baselines.baseline import Baseline
 from stream.count.counter import CountFold
@@ -43,6 +44,19 @@ class Sent:
 
     at_ms: int  # event time of its first prediction, after START_MS
     kind: str = "one"  # one | array | broken | other: of a model that nobody knows | far: an array over many panes
+    # | quick: one within the SLA | many: an array of 160 | renamed: likewise, with another name for x
+    # | extra: likewise, with a name more
+
+
+NAMES = {"many": {"x": "x"}, "renamed": {"x": "wind"}, "extra": {"x": "x", "c": "copy"}}
+
+
+def _named(sent: Sent, i: int) -> dict[str, Any]:
+    """One of many rows, alike but for the names of their features; `request` is in all of them."""
+    said = orjson.loads(prediction(sent.at_ms, x=(0.1, 0.3, 0.6, 0.9)[i % 4]))
+    features, names = said["features"], NAMES[sent.kind]
+    told = {new: features[old] for old, new in names.items()} | {"c": features["c"], "request": i}
+    return {**said, "features": told}
 
 
 def value_of(sent: Sent, number: int) -> bytes:
@@ -51,9 +65,13 @@ def value_of(sent: Sent, number: int) -> bytes:
         return b"{oops"
     if sent.kind == "other":
         return prediction(sent.at_ms, model="unknown")
+    if sent.kind in NAMES:
+        return orjson.dumps([_named(sent, i) for i in range(160)])
     x = 0.1 if sent.at_ms // 4_000 % 2 == 0 else (0.1, 0.3, 0.6, 0.9)[number // 2 % 4]
     one = prediction(sent.at_ms, x=x, score=(number % 10) / 10)
     slow = orjson.dumps(orjson.loads(one) | {"latency_ms": 900, "status": "timeout"})
+    if sent.kind == "quick":
+        return orjson.dumps(orjson.loads(one) | {"latency_ms": 20})
     if sent.kind == "one":
         return slow
     ahead = 2_500 if sent.kind == "far" else 100
@@ -106,6 +124,7 @@ def alerted(
     of: Baseline = ONE,
     end_ms: int = END_MS,
     rule: str = THRESHOLD,
+    quality: QualityRule | None = None,
 ) -> Alerted:
     """The traffic, message by message; before some of them the owner is replaced by one that restores its state."""
     log, worker = MemoryLog(), Worker(of)
@@ -116,6 +135,7 @@ def alerted(
         latency=LatencyRule(min_count=1, rule=rule),
         errors=ErrorRule(min_count=1, rule=rule),
         alerts=alerts or AlertRules(),
+        quality=quality,
     )
     folds = [_owner(worker, source) for source in PARTITIONS]
     for number, (partition, sent) in enumerate([*messages, *((p, Sent(end_ms)) for p in range(len(PARTITIONS)))]):

@@ -22,7 +22,7 @@ ANSWERS: Answers = [(0, 20), [(1_000, 20), (1_500, 2_500.5)], (1_600, 3_000)]
 def verifier(log: MemoryLog, ingest: IngestSettings | None = None) -> Verifier:
     return Verifier(
         log=log,
-        joins=Joins(log),
+        joins=Joins(log, ()),
         find_baseline=lambda _: None,  # none is needed
         settings_of=lambda _: judging(),
         ingest=ingest or IngestSettings(),

@@ -85,6 +85,19 @@ async def test_what_was_learned_from_live_windows_is_taken_from_the_alert_that_r
     assert (await served.verifier().verify(resting[0])).result is Result.UNEQUAL
 
 
+async def test_how_alike_answers_are_is_taken_from_the_alert_that_rests_on_it() -> None:
+    # For 27 windows a burst in every second one, the rest is quick; then all are slow.
+    kinds = {True: "one", False: "quick"}
+    learned = [(p, Sent(at, kinds[at % 6_000 >= 5_000])) for at in range(0, 81_000, 250) for p in range(2)]
+    served = alerted([*learned, *((p, Sent(at)) for at in range(81_000, 90_000, 250) for p in range(2))], rule=BUDGET)
+    found = await served.verified()
+    assert results(found) == {"equal"}
+    resting = [one.alert for one in found if one.alert["evidence"].get("overdispersion")]
+    assert {a["labels"]["check"] for a in resting} == {"latency_sla"}
+    resting[0]["evidence"]["overdispersion"] /= 2
+    assert (await served.verifier().verify(resting[0])).result is Result.UNEQUAL
+
+
 async def test_the_rows_of_a_window_are_counted_and_no_others() -> None:
     (first, *_) = await alerted(STEADY).verified()
     assert first.recount is not None

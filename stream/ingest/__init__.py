@@ -15,6 +15,8 @@
     event_time.py      `ts` to milliseconds, or why it is no time
     foreign_shape.py   other producers' messages, read through paths and constants
     assemble.py        rows of both routes, back in log order
+    feature_looks.py   one row in 64, read once more for the names of its features
+    value_codes.py     values of a feature that nobody has described, in bins
     settings.py        what the operator can set
 
 Pure: numpy, msgspec, orjson. The rules, as users read them: docs/predictions.md.

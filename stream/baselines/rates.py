@@ -55,6 +55,11 @@ def rows_evidence(rows: Integers, time_ms: Integers) -> RowsEvidence:
     >>> rows_evidence(np.array([90, 110]), np.array([0, 5, 20])).overdispersion   # (200 - 100) / 100^2
     0.01
     """
+    return rows_law(rows, longest_silence_ms=int(np.diff(time_ms).max(initial=0)))
+
+
+def rows_law(rows: Integers, *, longest_silence_ms: int) -> RowsEvidence:
+    """The negative binomial law of the rows of windows, shape (windows,), the empty ones too."""
     mean = float(rows.mean()) if rows.size else 0.0
     variance = float(rows.var(ddof=1)) if rows.size > 1 else 0.0
     return RowsEvidence(
@@ -62,7 +67,7 @@ def rows_evidence(rows: Integers, time_ms: Integers) -> RowsEvidence:
         mean=round(mean, _DIGITS),
         smallest=int(rows.min(initial=int(rows.max(initial=0)))),
         overdispersion=round(max(0.0, (variance - mean) / mean**2), _DIGITS) if mean else 0.0,
-        longest_silence_ms=int(np.diff(time_ms).max(initial=0)),
+        longest_silence_ms=longest_silence_ms,
     )
 
 

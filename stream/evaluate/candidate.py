@@ -7,9 +7,7 @@ import numpy as np
 
 from stream.baselines.definition import Definition
 from stream.baselines.layout import Counts
-from stream.durable.fold import Register
-from stream.evaluate.live_evidence import LiveEvidence
-from stream.evaluate.live_latency import LiveLatency
+from stream.evaluate.live_windows import LiveWindows
 from stream.evaluate.panes import ModelPanes
 from stream.evaluate.sources import Sources
 from stream.evaluate.yardstick import Yardstick
@@ -29,12 +27,11 @@ class Candidate:
     usual_names: tuple[str, ...] | None = None  # of features that are not the baseline's, and no news; None: not known
     panes: ModelPanes = field(init=False)  # of the whole traffic
     segments: dict[str, ModelPanes] = field(default_factory=dict)  # by name
-    live: dict[str, LiveEvidence] = field(default_factory=dict)  # by segment, where the baseline knows too little
-    latency: dict[str, LiveLatency] = field(default_factory=dict)  # by segment, where latencies are counted
+    live: LiveWindows = field(init=False)  # what they teach
     yardsticks: dict[str, Yardstick] = field(default_factory=dict)  # by segment, made when a window is judged
 
     def __post_init__(self) -> None:
-        self.panes = self._new_panes()
+        self.panes, self.live = self._new_panes(), LiveWindows(self.definition)
 
     def _new_panes(self) -> ModelPanes:
         return ModelPanes(self.definition.layout.width, self.definition.settings.pane_ms)
@@ -50,39 +47,6 @@ class Candidate:
     def every_panes(self) -> list[tuple[str, ModelPanes]]:
         """All of them by segment, the whole traffic first."""
         return [("", self.panes), *sorted(self.segments.items())]
-
-    def latency_of(self, segment: str, window_ms: int) -> LiveLatency:
-        """What is learned of the latencies of a segment's windows, or of the whole traffic's."""
-        held = self.latency.get(segment)
-        if held is None or held.window_ms != window_ms:
-            held = self.latency[segment] = LiveLatency(window_ms)
-        return held
-
-    def learn_latency(self, segment: str, start_ms: int, end_ms: int, next_offset: int) -> bool:
-        """Keep the latencies of the window [start_ms, end_ms) where that is due; whether something was learned.
-
-        `next_offset`: of the partials partition, after the record that completed the window.
-        """
-        layout, panes = self.definition.layout, self.panes_of(segment)
-        live = self.latency_of(segment, end_ms - start_ms)
-        if layout.latency is None or not live.is_due(end_ms):
-            return False
-        counts = np.zeros(layout.latency.width, np.int64)
-        for pane_start in range(start_ms, end_ms, self.definition.settings.pane_ms):
-            total = panes.total_of(pane_start)
-            if total is not None:
-                counts += layout.latency_counts(total)
-        answers = int(counts[: layout.latency.sketch.bins].sum())
-        return live.take(start_ms, answers, layout.latency.violations(counts), next_offset)
-
-    def live_registers(self, *, only_changed: bool) -> list[Register]:
-        """What was learned of its windows, and what it is learned from."""
-        found: list[Register] = []
-        for segment, live in sorted(self.live.items()):
-            found += live.registers((self.definition.id, segment), only_changed=only_changed)
-        for segment, latency in sorted(self.latency.items()):
-            found += latency.registers((self.definition.id, segment), only_changed=only_changed)
-        return found
 
     def whole_from_ms(self) -> int:
         """From where every source that has spoken counts with it, and nothing has been forgotten."""

@@ -16,14 +16,13 @@ from stream.baselines.definition import Definition
 from stream.durable.fold import Register
 from stream.evaluate.candidate import Candidate, RunningSum
 from stream.evaluate.evaluator import Evaluation, evaluate_window
-from stream.evaluate.live_evidence import LiveEvidence
-from stream.evaluate.live_latency import LATENCY
+from stream.evaluate.live_windows import WholeWindow
 from stream.evaluate.schema_evaluator import evaluate_schema, usual_names
 from stream.evaluate.settings import ModelSettings
 from stream.evaluate.sources import Sources
 from stream.evaluate.tally import Tally
 from stream.evaluate.throughput_evaluator import evaluate_silence
-from stream.evaluate.yardstick import Yardstick, is_learned_live, yardstick_of
+from stream.evaluate.yardstick import Yardstick, yardstick_of
 from stream.records.partial import NO_TIME, ActiveDefinition
 from stream.records.settings import CountingSettings
 
@@ -109,35 +108,16 @@ class Course:
         """What the windows of a segment, or of the whole traffic where it is `""`, are judged with."""
         held, settings = candidate.yardsticks.get(segment), self.settings
         if held is None or held.settings is not settings:
-            live, window_ms = self.live(candidate, segment), self.window_ms(candidate)
-            known = None if live is None else live.evidence
-            alike = candidate.latency_of(segment, window_ms).overdispersion
-            held = yardstick_of(candidate.definition, settings, window_ms, segment, known, alike)
+            window_ms = self.window_ms(candidate)
+            learned = candidate.live.learned(segment, settings, window_ms)
+            held = yardstick_of(candidate.definition, settings, window_ms, segment, learned)
             candidate.yardsticks[segment] = held
-        return held
-
-    def live(self, candidate: Candidate, segment: str) -> LiveEvidence | None:
-        """What is learned of a segment's windows, or of the whole traffic's; None where the baseline knows enough."""
-        window_ms, held = self.window_ms(candidate), candidate.live.get(segment)
-        if held is None or held.window_ms != window_ms:
-            definition = candidate.definition
-            if not is_learned_live(definition, self.settings, window_ms, segment):
-                return None
-            held = candidate.live[segment] = LiveEvidence(
-                definition.layout_of(segment),
-                window_ms=window_ms,
-                pane_ms=definition.settings.pane_ms,
-                shared_by=1 + len(definition.segmentation.names),
-            )
         return held
 
     def restore_live(self, candidate: Candidate, named: tuple[str, int, int], register: Register) -> None:
         """Take a register of `live`; `named`: segment, window's length and the rest of its key."""
-        segment, window_ms, at = named
-        of_latency = at == LATENCY
-        live = candidate.latency_of(segment, self.window_ms(candidate)) if of_latency else self.live(candidate, segment)
-        if live is not None and live.window_ms == window_ms and register.next_offset > candidate.since:
-            live.restore(at, register)
+        if register.next_offset > candidate.since:
+            candidate.live.restore(named, register, self.settings, self.window_ms(candidate))
 
     def learn(self, end_ms: int, next_offset: int) -> None:
         """Keep what the window that ends at `end_ms` teaches, where that is learned; it holds for it already.
@@ -150,10 +130,7 @@ class Course:
             return
         self._learn_names(candidate, start_ms, end_ms)
         for segment, panes in candidate.every_panes():
-            live = self.live(candidate, segment)
-            if live is not None and live.is_due(end_ms) and live.take(start_ms, panes.total_of, next_offset):
-                candidate.yardsticks.pop(segment, None)
-            if candidate.learn_latency(segment, start_ms, end_ms, next_offset):
+            if candidate.live.take(segment, panes, self.settings, WholeWindow(start_ms, end_ms, next_offset)):
                 candidate.yardsticks.pop(segment, None)
 
     def _learn_names(self, candidate: Candidate, start_ms: int, end_ms: int) -> None:
@@ -286,20 +263,25 @@ class Course:
             end_ms=end_ms,
             complete=self._is_complete(candidate, start_ms, end_ms),
         )
-        live = self.live(candidate, segment)
+        live = candidate.live.evidence_of(segment, self.settings, end_ms - start_ms)
         schema = evaluate_schema(yardstick.quality, total.names, candidate.usual_names, complete=evaluation.complete)
         return replace(evaluation, schema=schema, learning=None if live is None else (live.windows, live.wanted))
 
-    def silenced(self) -> Evaluation | None:
-        """The newest window with the silence of every partition behind it; None: it is no alarm."""
+    def silenced(self, next_offset: int) -> Evaluation | None:
+        """The newest window with the silence of every partition behind it; None: it is no alarm, and one to know."""
         end_ms = self.progress.evaluated_to_ms
         if end_ms is None or not self.candidates:
             return None
-        yardstick = self.yardstick(self.in_force(end_ms), "").throughput
+        candidate = self.in_force(end_ms)
+        yardstick = self.yardstick(candidate, "").throughput
         evaluation = self.evaluate(end_ms)
         idle_ms = 0 if yardstick is None else yardstick.rule.idle_ms
         silence = evaluate_silence(yardstick, evaluation.throughput, idle_ms)
-        return None if silence is None else replace(evaluation, throughput=silence)
+        if silence is None:
+            if candidate.live.fell_silent(self.settings, self.window_ms(candidate), idle_ms, next_offset):
+                candidate.yardsticks.pop("", None)
+            return None
+        return replace(evaluation, throughput=silence)
 
     def nothing(self, end_ms: int) -> Evaluation:
         """The window that ends at `end_ms` of what is not counted any more."""

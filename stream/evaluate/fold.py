@@ -138,7 +138,7 @@ class EvaluateFold:
                 touched = self._take(partial, offset + 1)
                 self._advance(touched, offset + 1)
                 if spoke and self.sources.all_idle:
-                    self._tell_of_silence()
+                    self._tell_of_silence(offset + 1)
         self.next_offset = batch.end
 
     def quiet(self) -> None:
@@ -272,10 +272,10 @@ class EvaluateFold:
             if course.progress.evaluated_to_ms != before:  # only then: what is kept follows from the progress alone
                 course.forget()
 
-    def _tell_of_silence(self) -> None:
+    def _tell_of_silence(self, next_offset: int) -> None:
         """Every source is silent now: no window ends any more, so the silence itself moves alerts."""
         for course in self.courses.values():
-            evaluation = course.silenced()
+            evaluation = course.silenced(next_offset)
             if evaluation is None:
                 continue
             candidate = course.in_force(evaluation.end_ms)
@@ -368,7 +368,7 @@ class EvaluateFold:
                     starts = panes.changed if only_changed else set(panes.by_start)
                     registers += panes.registers((definition_id, segment), starts)
                     panes.changed = set()
-                registers += candidate.live_registers(only_changed=only_changed)
+                registers += candidate.live.registers(only_changed=only_changed)
         return registers
 
 

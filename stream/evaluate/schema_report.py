@@ -84,7 +84,7 @@ def _evidence(check: SchemaCheck) -> dict[str, Any]:
         "of": check.n,
         "p_value": check.p_value,
         "level": check.level,
-        "usual": list(check.usual),
+        "usual_names": list(check.usual),
     }
 
 

@@ -2,10 +2,11 @@
 
 Effect: of the rows that a healthy window has, at least the share `warning` is gone. Evidence: fewer than any healthy
 window of the baseline had, and the law of their rows makes so few with a chance below the level. A baseline made
-without times does not know what is usual: then only a window without any row is an alarm, and provisional.
+without times does not know what is usual: it is learned from the model's own windows (`live_rows`), and until then only
+a window without any row is an alarm, and provisional.
 
 When every partition has been silent for `windows.idle` no window ends any more. Then the silence itself is judged: an
-alarm if it is longer than any in the baseline, and no chance.
+alarm if it is longer than any healthy one, and no chance.
 """
 
 from dataclasses import dataclass, replace
@@ -26,12 +27,20 @@ class ThroughputYardstick:
 
     rule: ThroughputRule
     level: float  # how often the test may alarm by chance
+    window_ms: int
     known: WindowEvidence | None  # to the baseline, of windows of this length
+    live: RowsEvidence | None = None  # learned from the model's own windows, where the baseline knows too little
 
     @property
     def usual(self) -> RowsEvidence | None:
         """The rows of healthy windows; None: nothing is known, or they have none."""
-        return self.known.rows if self.known is not None and self.known.rows.mean > 0 else None
+        rows = self.live or (None if self.known is None else self.known.rows)
+        return rows if rows is not None and rows.mean > 0 else None
+
+    @property
+    def provisional(self) -> bool:
+        """Whether how many rows are usual is not known, or from too few windows."""
+        return self.live is None and (self.known is None or self.known.provisional)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +52,7 @@ class ThroughputCheck:
     value: float | None  # share of the usual rows that is gone, below 0 if there are more; None: not known
     n: int
     usual: float | None  # rows of a healthy window
+    live: RowsEvidence | None  # that they are known from, where it is not the baseline
     silent_ms: int | None  # that no partition had a row for; None: they have
     warning: float
     critical: float
@@ -72,18 +82,19 @@ def evaluate_throughput(yardstick: ThroughputYardstick | None, n: int, *, comple
     """
     if yardstick is None:
         return None
-    rule, usual, known = yardstick.rule, yardstick.usual, yardstick.known
+    rule, usual = yardstick.rule, yardstick.usual
     gone = 1.0 if n == 0 else None if usual is None else 1 - n / usual.mean
     found = ThroughputCheck(
         value=gone,
         n=n,
         usual=None if usual is None else usual.mean,
+        live=yardstick.live,
         silent_ms=None,
         warning=rule.warning,
         critical=rule.critical,
         p_value=None,
         level=yardstick.level,
-        provisional=known is None or known.provisional,
+        provisional=yardstick.provisional,
         verdict=Verdict.OK if complete else Verdict.UNDEFINED,
         reason=None if complete else "window filling",
     )
@@ -113,9 +124,9 @@ def evaluate_silence(
     alarm = replace(found, value=1.0, silent_ms=idle_ms, verdict=Verdict.CRITICAL, reason=None, p_value=None)
     if yardstick.rule.rule == THRESHOLD:
         return alarm
-    usual, known = yardstick.usual, yardstick.known
-    if usual is None or known is None or usual.longest_silence_ms >= idle_ms:
+    usual = yardstick.usual
+    if usual is None or usual.longest_silence_ms >= idle_ms:
         return None  # not known to be unusual
-    expected = usual.mean * idle_ms / known.window_ms
+    expected = usual.mean * idle_ms / yardstick.window_ms
     p_value = few_rows_p_value(0, expected, usual.overdispersion, usual.windows)
     return replace(alarm, p_value=p_value) if p_value < yardstick.level else None

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from detectors import Verdict
 from stream.config.durations import format_duration
 from stream.evaluate.alert_message import Content
@@ -40,7 +42,8 @@ def throughput_content(found: ThroughputCheck, span_ms: int, *, severity: Verdic
             "p_value": found.p_value,
             "level": found.level,
             "provisional": found.provisional,
-        },
+        }
+        | ({} if found.live is None else {"live_rows": msgspec.to_builtins(found.live)}),
     )
 
 
@@ -61,5 +64,8 @@ def _description(found: ThroughputCheck) -> str:
     if found.p_value is not None:
         told.append(f"A healthy window has so few or fewer with p = {found.p_value:.2g}.")
     if found.provisional:
-        told.append("Provisional: how many predictions are usual was not learned; make the baseline with --time.")
+        told.append(
+            "Provisional: how many predictions are usual is not known yet: it is learned from 24 windows of the model, "
+            "or make the baseline with --time."
+        )
     return " ".join(told) or "Rows are missing in the input: a worker that is behind evaluates later, and the same."

@@ -6,7 +6,7 @@ Made once for a baseline and a window's length, and read only: what depends on t
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from stream.alerts.budget_plan import FEATURES, LATENCY, QUALITY, SCORE
 from stream.alerts.rules import BUDGET, LatencyRule
 from stream.baselines.baseline import Baseline
 from stream.baselines.definition import Definition
-from stream.baselines.evidence import WindowEvidence
+from stream.baselines.evidence import RowsEvidence, WindowEvidence
 from stream.baselines.layout import Counts, Layout
 from stream.baselines.season import SeasonBaseline, pane_complaint
 from stream.evaluate.error_evaluator import ErrorYardstick
@@ -38,6 +38,17 @@ class Live(NamedTuple):
     baseline_windows: float | None  # how many windows long the baseline is; None: as many as were learned from
 
 
+class LearnedLive(NamedTuple):
+    """What a model's, or a segment's, own windows have taught, where the baseline knows too little."""
+
+    evidence: tuple[Evidence, ...] | None = None  # one per series: how much they differ
+    alike: float | None = None  # overdispersion of answers over the SLA
+    rows: RowsEvidence | None = None  # how many rows are usual
+
+
+NOTHING_LEARNED: Final = LearnedLive()
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Yardstick:
     """Of one layout and window's length."""
@@ -53,6 +64,7 @@ class Yardstick:
     season: SeasonBaseline | None = None  # None: every window is compared with the whole baseline
     live: Live | None = None  # where the evidence is from, if it is not from the baseline
     alike: float | None = None  # overdispersion of answers over the SLA, learned live; None: not known
+    live_rows: RowsEvidence | None = None  # how many rows are usual, likewise
 
     @cached_property
     def limits(self) -> list[Threshold]:
@@ -134,7 +146,8 @@ class Yardstick:
         if rule is None or self.segment:
             return None
         level = rule.level or self.levels.get(QUALITY, HIGHEST_LEVEL)
-        return ThroughputYardstick(rule=rule, level=level, known=self.known)
+        window_ms = max(self.settings.window_ms // self.pane_ms, 1) * self.pane_ms
+        return ThroughputYardstick(rule=rule, level=level, window_ms=window_ms, known=self.known, live=self.live_rows)
 
     @cached_property
     def errors(self) -> ErrorYardstick | None:
@@ -187,15 +200,13 @@ def yardstick_of(
     settings: ModelSettings,
     window_ms: int,
     segment: str = "",
-    live: tuple[Evidence, ...] | None = None,
-    alike: float | None = None,
+    learned: LearnedLive = NOTHING_LEARNED,
 ) -> Yardstick:
     """With what the baseline knows of windows of this length; of a segment's, or else of all rows'.
 
-    `live`: what was learned from the model's, or the segment's, own windows, where the baseline knows too little.
-    `alike`: the overdispersion of answers over the SLA, likewise; None: not known.
+    `learned`: from the model's, or the segment's, own windows, where the baseline knows too little.
     """
-    baseline = definition.baseline
+    baseline, live = definition.baseline, learned.evidence
     season = None if segment else _season(definition, settings, window_ms)
     own = baseline.evidence_of(segment, window_ms) if segment else None
     known = own or baseline.evidence_for(window_ms, seasonal=season is not None)
@@ -210,7 +221,8 @@ def yardstick_of(
         borrowed=bool(segment) and own is None and live is None,
         season=season,
         live=None if live is None else Live(live, baseline_windows(baseline, window_ms)),
-        alike=alike,
+        alike=learned.alike,
+        live_rows=learned.rows,
     )
 
 
@@ -226,6 +238,12 @@ def is_learned_live(definition: Definition, settings: ModelSettings, window_ms: 
     baseline = definition.baseline
     known = baseline.evidence_of(segment, window_ms) if segment else baseline.evidence_for(window_ms)
     return known is None or known.provisional
+
+
+def knows_rows(definition: Definition, window_ms: int) -> bool:
+    """Whether the baseline knows how many rows windows of this length have."""
+    known = definition.baseline.evidence_for(window_ms)
+    return known is not None and not known.provisional
 
 
 def baseline_windows(baseline: Baseline, window_ms: int) -> float | None:

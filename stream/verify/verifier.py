@@ -13,12 +13,12 @@ import msgspec
 import orjson
 
 from detectors import Verdict
-from detectors.evidence import INDEPENDENT_ROWS, Evidence
+from detectors.evidence import INDEPENDENT_ROWS
 from stream.alerts.episode import Episode, Reason, State
 from stream.alerts.rules import PerformanceRules
 from stream.baselines.baseline import Baseline
 from stream.baselines.definition import Definition
-from stream.baselines.evidence import SeriesEvidence
+from stream.baselines.evidence import RowsEvidence, SeriesEvidence
 from stream.baselines.segment_labels import of_segment
 from stream.baselines.segmentation import Segmentation
 from stream.durable.log import Log
@@ -34,7 +34,7 @@ from stream.evaluate.report import Judged
 from stream.evaluate.schema_evaluator import evaluate_schema
 from stream.evaluate.settings import ModelSettings
 from stream.evaluate.traffic_alerts import traffic_window
-from stream.evaluate.yardstick import yardstick_of
+from stream.evaluate.yardstick import LearnedLive, yardstick_of
 from stream.ingest.settings import IngestSettings
 from stream.records.outcome import PerformanceDefinition
 from stream.records.settings import SegmentSettings
@@ -71,9 +71,8 @@ class Verified(NamedTuple):
 class Learned(NamedTuple):
     """What the service had learned of the model's own windows, as far as the message cites it."""
 
-    live: tuple[Evidence, ...] | None  # by series; None: the baseline knew enough
+    live: LearnedLive
     usual_names: tuple[str, ...]  # of features that are not the baseline's, and no news
-    alike: float | None  # overdispersion of answers over the SLA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,11 +108,7 @@ class Verifier:
         found = await recount(self.log, claim, definition, self.ingest, ids=self.joins_labels(model))
         if isinstance(found, Cannot):
             return Verified(alert, Result.CANNOT, found.reason)
-        learned = Learned(
-            _live(alert, definition.layout_of(claim.segment).names),
-            _usual(alert),
-            alert["evidence"].get("overdispersion"),
-        )
+        learned = Learned(_live(alert, definition.layout_of(claim.segment).names), _usual(alert))
         window = _traffic(claim, definition, found, self.settings_of(model), learned)
         return _compared(alert, found, _remade(window, alert, claim.baseline_id))
 
@@ -171,9 +166,7 @@ def _traffic(
     claim: Claim, definition: Definition, found: Recount, settings: ModelSettings, learned: Learned
 ) -> AlertWindow:
     """The window judged again."""
-    yardstick = yardstick_of(
-        definition, settings, claim.end_ms - claim.start_ms, claim.segment, learned.live, learned.alike
-    )
+    yardstick = yardstick_of(definition, settings, claim.end_ms - claim.start_ms, claim.segment, learned.live)
     evaluation = evaluate_window(
         yardstick,
         found.counts,
@@ -218,18 +211,20 @@ def _remade(window: AlertWindow, alert: Mapping[str, Any], baseline_id: str) -> 
     return plain
 
 
-def _live(alert: Mapping[str, Any], series: Sequence[str]) -> tuple[Evidence, ...] | None:
-    """What the message cites of the model's own windows: of each series it is about, nothing of the others."""
-    cited = {subject: evidence["live"] for subject, evidence in _cited(alert) if "live" in evidence}
-    if not cited:
-        return None
-    found = {name: msgspec.convert(one, SeriesEvidence).evidence() for name, one in cited.items()}
-    return tuple(found.get(name, INDEPENDENT_ROWS) for name in series)
+def _live(alert: Mapping[str, Any], series: Sequence[str]) -> LearnedLive:
+    """What the message cites: of each series that it is about how much windows differ, nothing of the others."""
+    cited, evidence = _cited(alert), alert["evidence"]
+    found = {name: msgspec.convert(one["live"], SeriesEvidence).evidence() for name, one in cited if "live" in one}
+    return LearnedLive(
+        evidence=tuple(found.get(name, INDEPENDENT_ROWS) for name in series) if found else None,
+        alike=evidence.get("overdispersion"),
+        rows=msgspec.convert(evidence["live_rows"], RowsEvidence) if "live_rows" in evidence else None,
+    )
 
 
 def _usual(alert: Mapping[str, Any]) -> tuple[str, ...]:
     """The names beside the baseline's that the message says were no news."""
-    return tuple(sorted({name for _, evidence in _cited(alert) for name in evidence.get("usual", ())}))
+    return tuple(sorted({name for _, evidence in _cited(alert) for name in evidence.get("usual_names", ())}))
 
 
 def _cited(alert: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

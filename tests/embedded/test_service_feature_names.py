@@ -69,7 +69,7 @@ def test_a_feature_that_was_renamed_is_named_verified_and_comes_back(service: Se
     assert {(a["labels"]["alertname"], a["labels"]["subject"]) for a in alerts} == {("DriftlineSchema", "x")}
     worst = next(a for a in alerts if a["severity"] == "critical" and a["status"] == "firing")
     assert (worst["evidence"]["change"], worst["evidence"]["renamed_to"]) == ("renamed", "x_scaled")
-    assert worst["evidence"]["usual"] == ["request"]
+    assert worst["evidence"]["usual_names"] == ["request"]
     assert "probably renamed to x_scaled" in worst["annotations"]["summary"]
     reports = service.reports("m")
     for report in reports.values():

@@ -143,7 +143,7 @@ def test_an_alert_cites_what_was_learned_so_that_it_can_be_judged_again() -> Non
     hear(evaluate, source, panes_of(definition, 24, calm=True))
     [course] = evaluate.fold.courses.values()
     candidate = course.in_force(FIRST_MS + 24 * WINDOW_MS)
-    live = candidate.live[""].evidence
+    live = candidate.live.learned("", evaluate.judging, WINDOW_MS)
     end = FIRST_MS + 24 * WINDOW_MS - START_MS
     hear(evaluate, source, [part(definition, end + i * PANE_MS, 200, bin_of=2) for i in range(3)])
     alerts = [a for a in evaluate.alerts if a["status"] == "firing"]
@@ -151,8 +151,8 @@ def test_an_alert_cites_what_was_learned_so_that_it_can_be_judged_again() -> Non
     shown = evidence if "live" in evidence else evidence["subjects"][0]["evidence"]
     assert shown["live"]["blocks"] == 24
     assert shown["provisional"] is False
-    assert live is not None
-    again = yardstick_of(definition, evaluate.judging, WINDOW_MS, live=live)
+    assert live.evidence is not None
+    again = yardstick_of(definition, evaluate.judging, WINDOW_MS, learned=live)
     assert again.table.guard.tolist() == course.yardstick(candidate, "").table.guard.tolist()
     for name, message in (("alert", alerts[-1]), ("report", evaluate.reports[-1])):
         schema = orjson.loads((SCHEMAS / f"{name}.schema.json").read_bytes())

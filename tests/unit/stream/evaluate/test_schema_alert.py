@@ -52,7 +52,7 @@ def test_a_vanished_feature_is_an_alert_until_it_is_back() -> None:
     summary = "feature c has vanished: it is not in 20 of 20 rows that were looked at over 1 s"
     assert fired["annotations"]["summary"] == summary
     assert (fired["value"], fired["evidence"]["change"], fired["evidence"]["renamed_to"]) == (1.0, "vanished", None)
-    assert fired["evidence"]["usual"] == ["request"]
+    assert fired["evidence"]["usual_names"] == ["request"]
     assert ended["annotations"]["summary"].startswith("feature c is back: it is not in 0 of 20 rows")
 
 

@@ -11,12 +11,13 @@ from stream.alerts.throughput_rule import ThroughputRule
 from stream.baselines.baseline import Baseline
 from stream.baselines.evidence import RateEvidence, RowsEvidence, SeriesEvidence, WindowEvidence
 from stream.evaluate.throughput_evaluator import ThroughputCheck, ThroughputYardstick, evaluate_throughput
-from tests.small_model import baseline
+from tests.small_model import START_MS, baseline
 from tests.unit.stream.evaluate.partials import Evaluate, Speaker, limits, part, relative
 from tests.unit.stream.evaluate.test_report import validator
 
 RULE = ThroughputRule(level=1e-4, idle_ms=500)
 WINDOW_MS = 1_000
+FIRST_MS = -START_MS % WINDOW_MS  # from START_MS to the first whole multiple of the window's length
 
 
 def known(**rows: Any) -> WindowEvidence:
@@ -36,7 +37,8 @@ def timed(**rows: Any) -> Baseline:
 
 
 def judged(n: int, evidence: WindowEvidence | None, rule: ThroughputRule = RULE) -> ThroughputCheck:
-    found = evaluate_throughput(ThroughputYardstick(rule=rule, level=1e-4, known=evidence), n, complete=True)
+    yardstick = ThroughputYardstick(rule=rule, level=1e-4, window_ms=WINDOW_MS, known=evidence)
+    found = evaluate_throughput(yardstick, n, complete=True)
     assert found is not None
     return found
 
@@ -136,6 +138,58 @@ def test_a_silence_that_is_not_known_to_be_unusual_is_none(
     evaluate, source, definition = run(of, rule=rule)
     evaluate.hears(source.says(1_000, [part(definition, 0, 600)]), source.says(1_000, idle=True))
     assert len(evaluate.alerts) == alerts
+
+
+def first_windows(source: Speaker, of: Any, *, rows: int = 600) -> list[Any]:
+    """24 whole windows, as a model's first; behind them time stands at their end."""
+    return [source.says(FIRST_MS + 1_000 * (i + 1), [part(of, FIRST_MS + 1_000 * i, rows)]) for i in range(24)]
+
+
+def test_a_baseline_without_times_learns_how_many_rows_are_usual_from_live_windows() -> None:
+    evaluate, source, of = run(baseline())
+    evaluate.hears(*first_windows(source, of))
+    end_ms = FIRST_MS + 24_000
+    assert evaluate.alerts == []
+    evaluate.hears(source.says(end_ms + 1_000, [part(of, end_ms, 250)]))
+    (alert,) = evaluate.alerts
+    assert (alert["severity"], alert["evidence"]["usual"], alert["evidence"]["provisional"]) == ("warning", 600, False)
+    assert alert["evidence"]["live_rows"] == {
+        "windows": 24, "mean": 600.0, "smallest": 600, "overdispersion": 0.0, "longest_silence_ms": 0,
+    }  # fmt: skip
+    validator("alert").validate(alert)
+    validator("report").validate(evaluate.reports[-1])
+
+
+def test_a_silence_is_an_alert_once_it_is_learned_that_it_is_unusual_after_a_crash_too() -> None:
+    evaluate, source, of = run(baseline())
+    evaluate.hears(*first_windows(source, of))
+    evaluate.crash()
+    evaluate.hears(source.says(FIRST_MS + 24_000, idle=True))
+    (alert,) = evaluate.alerts
+    assert (alert["evidence"]["silent_ms"], alert["severity"]) == (500, "critical")
+    assert alert["evidence"]["live_rows"]["windows"] == 24
+
+
+@pytest.mark.parametrize("windows_before", [3, 24])
+def test_a_silence_that_was_heard_before_is_none(windows_before: int) -> None:
+    """Rows come in bursts: the first silence is in the time of learning, or 24 windows of few rows were no proof."""
+    evaluate, source, of = run(baseline())
+    few = first_windows(source, of, rows=2 if windows_before == 24 else 600)
+    evaluate.hears(*few[:windows_before], source.says(FIRST_MS + 1_000 * windows_before, idle=True))
+    evaluate.crash()
+    evaluate.hears(*few[windows_before:], source.says(FIRST_MS + 24_000, idle=True))
+    evaluate.hears(source.says(FIRST_MS + 25_000, [part(of, FIRST_MS + 24_000, 600)]))
+    evaluate.hears(source.says(FIRST_MS + 25_000, idle=True))
+    assert [a["labels"]["check"] for a in evaluate.alerts] == []
+
+
+def test_a_baseline_with_times_knows_better_than_live_windows() -> None:
+    evaluate, source, of = run(timed(mean=100.0, smallest=90))
+    evaluate.hears(*first_windows(source, of))
+    end_ms = FIRST_MS + 24_000
+    evaluate.hears(source.says(end_ms + 1_000, [part(of, end_ms, 200)]))
+    assert evaluate.alerts == []
+    assert evaluate.reports[-1]["operations"]["throughput"]["usual"] == 100.0
 
 
 def test_reports_tell_of_it_and_keep_their_schema() -> None:

@@ -12,6 +12,7 @@ from stream.alerts.episode import AlertRules
 from stream.alerts.error_rule import ErrorRule
 from stream.alerts.quality_rules import QualityRule
 from stream.alerts.rules import THRESHOLD, LatencyRule
+from stream.alerts.throughput_rule import ThroughputRule
 from stream.baselines.baseline import Baseline
 from stream.count.counter import CountFold
 from stream.evaluate.settings import ModelSettings
@@ -125,6 +126,7 @@ def alerted(
     end_ms: int = END_MS,
     rule: str = THRESHOLD,
     quality: QualityRule | None = None,
+    throughput: ThroughputRule | None = None,
 ) -> Alerted:
     """The traffic, message by message; before some of them the owner is replaced by one that restores its state."""
     log, worker = MemoryLog(), Worker(of)
@@ -136,6 +138,7 @@ def alerted(
         errors=ErrorRule(min_count=1, rule=rule),
         alerts=alerts or AlertRules(),
         quality=quality,
+        throughput=throughput,
     )
     folds = [_owner(worker, source) for source in PARTITIONS]
     for number, (partition, sent) in enumerate([*messages, *((p, Sent(end_ms)) for p in range(len(PARTITIONS)))]):

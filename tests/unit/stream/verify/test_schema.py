@@ -26,7 +26,7 @@ async def test_what_was_renamed_and_what_is_new_is_counted_again() -> None:
     assert {one.result for one in found} <= {Result.EQUAL, Result.NOTHING}  # nothing: no row has the new name any more
     assert [one.differences for one in found if one.result is Result.EQUAL]
     (renamed, *_) = [one.alert for one in found if one.alert["labels"]["subject"] == "x"]
-    assert (renamed["evidence"]["renamed_to"], renamed["evidence"]["usual"]) == ("wind", ["request"])
+    assert (renamed["evidence"]["renamed_to"], renamed["evidence"]["usual_names"]) == ("wind", ["request"])
 
 
 async def test_a_row_that_was_looked_at_and_is_another_now_is_found() -> None:
@@ -40,6 +40,6 @@ async def test_a_row_that_was_looked_at_and_is_another_now_is_found() -> None:
 async def test_names_that_were_no_news_are_taken_from_the_alert() -> None:
     traffic = served()
     alert = next(a for a in traffic.alerts if a["labels"]["check"] == SCHEMA)
-    alert["evidence"]["usual"] = ["wind", "request"]  # then x has vanished, and was renamed to nothing
+    alert["evidence"]["usual_names"] = ["wind", "request"]  # then x has vanished, and was renamed to nothing
     found = await traffic.verifier().verify(alert)
     assert "evidence.renamed_to" in [d.field for d in found.differences]

@@ -44,7 +44,7 @@ TOLERANCE: Final = 0.15  # of AUC and Brier: no healthy window comes near, so th
 LEVEL: Final = 0.001  # panes are seconds long here: what a month's budget gives to one of them, no hundred labels show
 LEARNED_ROWS: Final = 200
 MAX_PER_PANE: Final = 2  # single slow answers of one partition: there are panes with more
-QUANTILE: Final = 0.9  # of answers within the SLA: more of them are not
+QUANTILE: Final = 0.9  # of answers that must be within the SLA: fewer are, in every window
 MAY_FAIL, MAY_FAIL_AT_MOST = 0.05, 0.2  # shares: beyond the first where a model drifts, beyond the second in the middle
 REPOSITORY: Final = Path(__file__).parents[2]
 

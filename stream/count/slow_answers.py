@@ -1,8 +1,8 @@
 """Single answers over the hard limit of latency: told at once, few of each pane, and all of them counted.
 
 What is told is a function of the log and of the definitions in force: the first `max_per_pane` of a pane in its
-partition, in log order, among the answers that are counted. How many there were before is in the pane's own counters, so that nothing else must survive a
-crash. What a crash makes be told again is the same message under the same key.
+partition, in log order, among the answers that are counted. How many there were before is in the pane's own counters,
+so that nothing else must survive a crash. What a crash makes be told again is the same message under the same key.
 Cost: one comparison a batch where it is configured, nothing where it is not.
 """
 

@@ -279,10 +279,10 @@ async def _compare_with_calm_run(run: _Run, calm: Deployment, crashed: _Publishe
     run.findings.merge(findings, "uncrashed run: ")
     compare_runs(crashed.windows, published.windows, run.findings, silenced=run.scenario.silenced)
     compare_performance(crashed.performance, published.performance, run.findings)
-    apart = {*run.scenario.silenced, LEARNED.name}
-    mine, other = (comparable(alerts, but=apart) for alerts in (crashed.alerts, published.alerts))
+    silenced = run.scenario.silenced
+    mine, other = (comparable(alerts, silenced=silenced) for alerts in (crashed.alerts, published.alerts))
     run.findings.expect("alerts of both runs", mine, other)
-    compare_silenced(crashed.alerts, published.alerts, run.scenario.silenced, run.findings)
+    compare_silenced(crashed.alerts, published.alerts, silenced, run.findings)
 
 
 def _told(run: _Run, fleet: Fleet, deployment: Deployment) -> list[str]:

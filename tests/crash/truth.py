@@ -129,22 +129,14 @@ class PartitionTruth:
         bins = np.stack([x, C_START + self.column("c"), score, latency, status], axis=1)[counted]
         order = np.lexsort((np.arange(len(model)), start, model))
         cuts = np.flatnonzero((np.diff(model[order]) != 0) | (np.diff(start[order]) != 0)) + 1
+        counters = self.column("x")[counted].tolist(), self.column("c")[counted].tolist()
         found: dict[PaneId, tuple[Integers, Integers]] = {}
         for rows in np.split(order, cuts):
             pane = PaneId(int(model[rows[0]]), int(start[rows[0]]))
             found[pane] = offsets[rows], bins[rows] if pane.model < self.segmented else bins[rows, :3]
             if pane.model == self.segmented:
-                for segment, mine in self._by_segment(counted, rows).items():
+                for segment, mine in _by_segment(*counters, rows.tolist()).items():
                     found[pane._replace(segment=segment)] = offsets[mine], bins[mine, :3]
-        return found
-
-    def _by_segment(self, counted: npt.NDArray[np.bool_], rows: Integers) -> dict[str, list[int]]:
-        """Some of the counted rows by the segments that they lie in."""
-        x, c = self.column("x")[counted], self.column("c")[counted]
-        found: dict[str, list[int]] = {}
-        for row in rows.tolist():
-            for segment in segments_of(int(x[row]), int(c[row])):
-                found.setdefault(segment, []).append(row)
         return found
 
     def counts(self, pane: PaneId, before: int) -> Integers | None:
@@ -198,6 +190,15 @@ class PartitionTruth:
         for one in self.broken:
             offsets.setdefault(one.reason, []).append(one.offset)
         return offsets
+
+
+def _by_segment(x: list[int], c: list[int], rows: list[int]) -> dict[str, list[int]]:
+    """Some rows by the segments that they lie in; x and c are the counters of all."""
+    found: dict[str, list[int]] = {}
+    for row in rows:
+        for segment in segments_of(x[row], c[row]):
+            found.setdefault(segment, []).append(row)
+    return found
 
 
 @dataclass

@@ -16,7 +16,7 @@ import orjson
 from tests.crash.deployment import TOLERANCE, Deployment
 from tests.crash.findings import Findings
 from tests.crash.join_truth import Integers, PairPane, Settled
-from tests.crash.models import MEANS, SCORES, Model, labelled_scores
+from tests.crash.models import LEARNED, MEANS, SCORES, Model, labelled_scores
 from tests.crash.scenario import COHORT_MS, PANE_MS, WINDOW_PANES
 from tests.crash.tail import Tail
 from tests.crash.verify_reports import Alerts, Life, Report, Windows, life_of, lives, records_of, unix_ms
@@ -166,15 +166,16 @@ def compare_performance(crashed: PerformanceWindows, calm: PerformanceWindows, f
         findings.expect("performance reports of both runs", orjson.dumps(mine), orjson.dumps(other), key)
 
 
-def comparable(alerts: Alerts, *, but: Collection[str]) -> Alerts:
+def comparable(alerts: Alerts, *, silenced: Collection[str]) -> Alerts:
     """Alerts without what is of the moment: coverage, and offsets in a log of which every app has its own.
 
-    `but`: without those of these models.
+    Without those of the learned model, and of drift of models in `silenced`.
     """
     found: Alerts = {}
     for key, value in alerts.items():
         alert = orjson.loads(value)
-        if alert["labels"]["model"] in but:
+        model, is_drift = alert["labels"]["model"], alert["labels"]["check"] == "psi"
+        if model == LEARNED.name or (is_drift and model in silenced):
             continue
         if alert["labels"]["check"] in OF_LABELS:
             alert["evidence"] |= {"coverage": None, "outcomes": None}

@@ -166,26 +166,24 @@ def check_alerts(windows: Windows, alerts: Alerts, findings: Findings, *, silenc
     findings.numbers["alerts of segments"] = len({a["id"] for a in of_drift if a["labels"]["segment"]})
     if not open_ones:
         findings.problem("alerts", "none, although the traffic drifts: the run proves nothing about them")
-    _check_silenced([life_of(alert) for alert in of_drift if alert["labels"]["model"] in silenced], windows, findings)
+    silent_ones = [life_of(alert) for alert in of_drift if alert["labels"]["model"] in silenced]
+    _check_silenced(silent_ones, windows, findings, silenced=silenced)
 
 
-def _check_silenced(found: list[Life], windows: Windows, findings: Findings) -> None:
+def _check_silenced(found: list[Life], windows: Windows, findings: Findings, *, silenced: Collection[str]) -> None:
     """What was told of silenced models is true of the window that it is about, and in the end people know how it is."""
     states = {
-        (key, subject, end): (severity, before)
+        (key, subject, end): severity
         for key, subject, verdicts in _verdicts(windows)
-        for end, severity, before in severities(verdicts)
+        for end, severity, _ in severities(verdicts)
+        if key.partition("@")[0] in silenced
     }
-    last: dict[tuple[str, str], Life] = {}
+    told = {(key, subject): "" for key, subject, _ in states}
     for life in sorted(found, key=lambda life: life.window_end):
-        severity, _ = states[life.key, life.subject, life.window_end]
-        told = life.severity if life.status == "firing" else ""
-        findings.expect("what was told of silenced models", told, severity, life)
-        last[life.key, life.subject] = life
-    ends = {(key, subject): severity for (key, subject, _), (severity, _) in states.items()}
-    for (key, subject), life in last.items():
-        told = life.severity if life.status == "firing" else ""
-        findings.expect("what was told last of silenced models", told, ends[key, subject], life)
+        told[life.key, life.subject] = now = life.severity if life.status == "firing" else ""
+        findings.expect("what was told of silenced models", now, states[life.key, life.subject, life.window_end], life)
+    ends = {(key, subject): severity for (key, subject, _), severity in states.items()}
+    findings.expect("what people know of silenced models in the end", told, ends)
 
 
 def compare_runs(crashed: Windows, calm: Windows, findings: Findings, *, silenced: Collection[str]) -> None:

@@ -6,6 +6,7 @@ from stream.count.counter import CountFold
 from stream.count.panes import Panes
 from stream.durable.owner import Owner
 from stream.evaluate import alert_moves
+from stream.evaluate import fold as evaluate_fold
 from stream.evaluate.course import Course
 from stream.evaluate.fold import EvaluateFold
 from stream.evaluate.learning import LearnedBaselines
@@ -45,7 +46,7 @@ FULL_MUTATIONS = (
     _without("a pane of count is of its segment again after a crash", Panes, "restore",
         {"key = PaneKey(*msgspec.msgpack.decode(register.key))":
             "key = PaneKey(*msgspec.msgpack.decode(register.key))._replace(segment='')"}, PARTS),
-    _without("so is a pane of evaluate", EvaluateFold, "_restore_registers",
+    _without("so is a pane of evaluate", evaluate_fold, "_restore_pane",
         {"candidate.panes_of(segment).by_start": "candidate.panes_of('').by_start"}, PARTS),
     _without("a pane of a segment that changed is in its running sum", Course, "pane_changed",
         {"if segment in self._sums:": "if segment in self._sums and not segment:"},

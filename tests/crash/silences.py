@@ -45,10 +45,11 @@ def _silence(silence_id: str, model: str, ends_at_ms: int) -> Silence:
 
 
 def check_that_some_were(windows: Windows, silenced: Collection[str], findings: Findings) -> None:
-    """Or the run proves nothing about silences."""
+    """Or the run proves nothing about silences. Not all need to be: a worker may hear of one when it is over."""
     found = {report["model"] for report in windows.values() if report["alerts_silenced"]}
     findings.numbers["reports with silenced alerts"] = sum(bool(w["alerts_silenced"]) for w in windows.values())
-    findings.expect("models with silenced alerts", sorted(found), sorted(silenced))
+    if silenced and not found:
+        findings.problem("silences", "none was heeded: the run proves nothing about them")
 
 
 def compare_silenced(crashed: Alerts, calm: Alerts, silenced: Collection[str], findings: Findings) -> None:

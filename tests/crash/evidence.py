@@ -1,6 +1,6 @@
 """What an app left on its topics, read with production's codecs and nothing else of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from stream.durable.changelog import Delta, Progress, decode_entry
 from stream.join.fold import JoinProgress
 from stream.labels.fold import LabelProgress
 from stream.records.learning import is_sample
+from stream.records.outcome import decode_covering
 from stream.records.partial import PanePart, Partial, decode_partial
 from stream.records.performance import PerformancePartial, decode_performance, is_performance
 from stream.records.source import Message
@@ -116,18 +117,34 @@ def part_of(part: PanePart) -> RegisterCopy:
     return RegisterCopy(part.definition, part.segment, part.start_ms, part.next_offset, part.first_offset, part.counts)
 
 
-def everybody_idle(tail: Tail, deployment: Deployment, sources: int) -> bool:
-    """Whether the last word of every source on every partition of partials is that it is silent."""
-    for records in tail.of(deployment.partials).values():
-        last: dict[str, Partial] = {}
-        for record in records[-200 * sources :]:
-            assert record.value is not None
-            if is_performance(record.value) or is_sample(record.value):
-                continue
-            partial = decode_partial(record.value)
-            held = last.get(partial.source)
-            if held is None or partial.next_offset >= held.next_offset:
-                last[partial.source] = partial
-        if len(last) < sources or not all(p.idle for p in last.values()):
-            return False
-    return True
+def everybody_idle(tail: Tail, deployment: Deployment, sources: int, label_sources: int) -> bool:
+    """Whether the last word of every source, to evaluate and to the joins, is that it is silent."""
+    to_evaluate = (map(_partial, records[-200 * sources :]) for records in tail.of(deployment.partials).values())
+    # All of them: in the uncrashed run labels are read to their end long before predictions are.
+    to_joins = (map(_covering, records) for records in tail.of(deployment.outcomes).values())
+    return all(_is_silent(words, sources) for words in to_evaluate) and all(
+        _is_silent(words, sources + label_sources) for words in to_joins
+    )
+
+
+def _is_silent(words: Iterable[tuple[str, int, bool] | None], sources: int) -> bool:
+    """Whether the newest word of each of so many sources says so; a word: source, next offset, idle."""
+    last: dict[str, tuple[int, bool]] = {}
+    for source, next_offset, idle in filter(None, words):
+        if next_offset >= last.get(source, (-1, False))[0]:
+            last[source] = next_offset, idle
+    return len(last) >= sources and all(idle for _, idle in last.values())
+
+
+def _partial(record: Message) -> tuple[str, int, bool] | None:
+    assert record.value is not None
+    if is_performance(record.value) or is_sample(record.value):
+        return None
+    partial = decode_partial(record.value)
+    return partial.source, partial.next_offset, partial.idle
+
+
+def _covering(record: Message) -> tuple[str, int, bool]:
+    assert record.value is not None
+    covering = decode_covering(record.value)
+    return covering.source, covering.end, covering.idle

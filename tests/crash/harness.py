@@ -30,7 +30,15 @@ from tests.crash.join_truth import LabelPartitionTruth, Settled
 from tests.crash.models import LEARNED
 from tests.crash.producer import Producer
 from tests.crash.replay import read_backs, recoveries, replayed
-from tests.crash.scenario import CALM_IDLE_S, IDLE_S, PARTITIONS, Scenario, actions, expected_duration_s
+from tests.crash.scenario import (
+    CALM_IDLE_S,
+    IDLE_S,
+    LABEL_PARTITIONS,
+    PARTITIONS,
+    Scenario,
+    actions,
+    expected_duration_s,
+)
 from tests.crash.silences import check_that_some_were, compare_silenced, people_speak
 from tests.crash.tail import Tail
 from tests.crash.traffic import Traffic
@@ -218,7 +226,7 @@ def _not_folded(run: _Run, deployment: Deployment, tail: Tail) -> list[str]:
         for p, end in enumerate(of_home)
         if (at := evidence.newest_progress(tail.of(home)[p])) != end
     ]
-    if not evidence.everybody_idle(tail, deployment, PARTITIONS):
+    if not evidence.everybody_idle(tail, deployment, PARTITIONS, LABEL_PARTITIONS):
         missing.append("the end: somebody is not idle")
     return missing
 

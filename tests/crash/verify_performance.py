@@ -169,13 +169,14 @@ def compare_performance(crashed: PerformanceWindows, calm: PerformanceWindows, f
 def comparable(alerts: Alerts, *, silenced: Collection[str]) -> Alerts:
     """Alerts without what is of the moment: coverage, and offsets in a log of which every app has its own.
 
-    Without those of the learned model, and of drift of models in `silenced`.
+    Without those of the learned model, of drift of models in `silenced`, and on the silence at the end: after how long
+    a partition is silent differs between the runs.
     """
     found: Alerts = {}
     for key, value in alerts.items():
         alert = orjson.loads(value)
         model, is_drift = alert["labels"]["model"], alert["labels"]["check"] == "psi"
-        if model == LEARNED.name or (is_drift and model in silenced):
+        if model == LEARNED.name or (is_drift and model in silenced) or alert["evidence"].get("silent_ms") is not None:
             continue
         if alert["labels"]["check"] in OF_LABELS:
             alert["evidence"] |= {"coverage": None, "outcomes": None}

@@ -77,17 +77,7 @@ class FileCourse:
     def __post_init__(self) -> None:
         baseline, rows = self.definition.baseline, self.rows
         heard = SourceState(0, next_offset=len(rows.times), newest_event_ms=rows.full_to, idle=False, lost=0)
-        progress = CourseProgress(
-            model=baseline.model,
-            version=baseline.version,
-            definitions=[],
-            first_ms=None,
-            evaluated_to_ms=None,
-            empty=True,
-            episodes={},
-            revisions={},
-            missed=0,
-        )
+        progress = CourseProgress.at_start(baseline.key)
         self._course = Course(progress, lambda _model: self.settings, Sources({SOURCE: heard}, expected=1))
         whole_file = ActiveDefinition(baseline.id, self.definition.settings, from_ms=NO_TIME, until_ms=rows.full_to)
         self._course.enter(self.definition, whole_file, 0)

@@ -24,6 +24,7 @@ from stream.evaluate.tally import Tally
 from stream.evaluate.throughput_evaluator import evaluate_silence
 from stream.evaluate.yardstick import Yardstick, yardstick_of
 from stream.records.partial import NO_TIME, ActiveDefinition
+from stream.records.prediction import ModelKey
 from stream.records.settings import CountingSettings
 
 
@@ -60,6 +61,21 @@ class CourseProgress(msgspec.Struct, array_like=True):
     missed: int  # parts that came when their pane had been forgotten
     segments: dict[str, SegmentProgress] = {}  # by name, those that have had rows
     tally: Tally = Tally()  # of the whole traffic and every segment
+
+    @classmethod
+    def at_start(cls, key: ModelKey) -> "CourseProgress":
+        """Of a model version that nothing is known of yet."""
+        return cls(
+            model=key.model,
+            version=key.version,
+            definitions=[],
+            first_ms=None,
+            evaluated_to_ms=None,
+            empty=True,
+            episodes={},
+            revisions={},
+            missed=0,
+        )
 
 
 class Course:

@@ -327,20 +327,7 @@ class EvaluateFold:
         return self.performance.reliable(ModelKey(course.progress.model, course.progress.version), segment)
 
     def _course_of(self, key: ModelKey) -> Course:
-        held = self.courses.get(key)
-        return held or self._course(
-            CourseProgress(
-                model=key.model,
-                version=key.version,
-                definitions=[],
-                first_ms=None,
-                evaluated_to_ms=None,
-                empty=True,
-                episodes={},
-                revisions={},
-                missed=0,
-            )
-        )
+        return self.courses.get(key) or self._course(CourseProgress.at_start(key))
 
     def _course(self, progress: CourseProgress) -> Course:
         course = Course(progress, self._settings_of, self.sources)

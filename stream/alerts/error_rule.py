@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from stream.alerts.rules import BUDGET, THRESHOLD
+from stream.alerts.rules import BUDGET, Budgeted
 from stream.config import CheckKeys
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ErrorRule:
+class ErrorRule(Budgeted):
     """The rule on the share of answers whose `status` is another than `ok`."""
 
     warning: float = 0.01  # share of the answers that may fail
@@ -15,11 +15,6 @@ class ErrorRule:
     min_count: int = 50  # answers in the window below which it does not judge
     level: float | None = None  # the one-sided p-value must be below it; None: as the budget says
     rule: str = BUDGET  # "budget" | "threshold"
-
-    @property
-    def tested(self) -> bool:
-        """Whether a test is made that spends some of the budget."""
-        return self.rule != THRESHOLD and self.level is None
 
 
 def error_rule_of(checks: CheckKeys, rule: str = BUDGET) -> ErrorRule | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from stream.alerts.rules import BUDGET, THRESHOLD
+from stream.alerts.rules import BUDGET, Budgeted
 from stream.baselines.baseline import Baseline, NumericSeries
 from stream.baselines.layout import Series
 from stream.config import CheckKeys
@@ -37,7 +37,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QualityRule:
+class QualityRule(Budgeted):
     """The rules on data quality of one model; a check without limits is not made."""
 
     limits: Mapping[str, Limits] = field(
@@ -59,11 +59,6 @@ class QualityRule:
     level: float | None = None  # how often chance may make such a window; None: as the budget says
     rule: str = BUDGET  # "budget" | "threshold"
     off: frozenset[str] = frozenset()  # series that are not judged
-
-    @property
-    def tested(self) -> bool:
-        """Whether tests are made that spend some of the budget."""
-        return self.rule != THRESHOLD and self.level is None
 
     def checks_of(self, series: Series, *, is_answer: bool) -> tuple[str, ...]:
         """The checks that are made of one series: of an answer, what is wrong or out of its range is a dead letter."""

@@ -45,8 +45,21 @@ class Rules:
         return self.subjects.get(subject, self.default)
 
 
+class Budgeted:
+    """What every rule has whose level may come from the budget."""
+
+    __slots__ = ()
+    level: float | None  # the p-value must be below it; None: as the budget says
+    rule: str  # "budget" | "threshold"
+
+    @property
+    def tested(self) -> bool:
+        """Whether tests are made that spend some of the budget."""
+        return self.rule != THRESHOLD and self.level is None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WorseRule:
+class WorseRule(Budgeted):
     """When a statistic of performance is worse than the baseline's.
 
     Worse than the baseline by more than `tolerance` is a warning, by more than twice that critical;
@@ -57,11 +70,6 @@ class WorseRule:
     min_samples: int = 200  # labels in the window below which it does not judge
     level: float | None = None  # the one-sided p-value must be below it; None: as the budget says
     rule: str = BUDGET  # "budget" | "threshold"
-
-    @property
-    def tested(self) -> bool:
-        """Whether a test is made that spends some of the budget."""
-        return self.rule != THRESHOLD and self.level is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +86,7 @@ class PerformanceRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LatencyRule:
+class LatencyRule(Budgeted):
     """When too many answers take longer than the SLA. The SLA itself decides what is counted: see CountingSettings.
 
     More than the share `1 - quantile` over it is a warning, more than twice that critical; both only with enough
@@ -93,11 +101,6 @@ class LatencyRule:
     def at(self, level: float) -> "LatencyRule":
         """With the budget's level if the configuration gives none."""
         return self if self.level is not None else replace(self, level=level)
-
-    @property
-    def tested(self) -> bool:
-        """Whether a test is made that spends some of the budget."""
-        return self.rule != THRESHOLD and self.level is None
 
     @property
     def allowed(self) -> float:

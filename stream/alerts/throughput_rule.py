@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Final
 
-from stream.alerts.rules import BUDGET, THRESHOLD
+from stream.alerts.rules import BUDGET, Budgeted
 from stream.config import CheckKeys
 
 THROUGHPUT: Final = "throughput"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ThroughputRule:
+class ThroughputRule(Budgeted):
     """The rule on how many predictions a window has."""
 
     warning: float = 0.5  # share of the rows of a healthy window that is gone
@@ -18,11 +18,6 @@ class ThroughputRule:
     level: float | None = None  # how often chance may make such a window; None: as the budget says
     rule: str = BUDGET  # "budget" | "threshold"
     idle_ms: int = 30_000  # how long a partition is silent until it is called idle
-
-    @property
-    def tested(self) -> bool:
-        """Whether a test is made that spends some of the budget."""
-        return self.rule != THRESHOLD and self.level is None
 
 
 def throughput_rule_of(checks: CheckKeys, idle_ms: int, rule: str = BUDGET) -> ThroughputRule | None:

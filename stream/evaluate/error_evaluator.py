@@ -9,7 +9,6 @@ Weak: errors come in bursts, and a baseline does not know how long; answers are 
 provisional. An answer that failed so badly that no message tells of it is a matter of throughput.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -93,13 +92,7 @@ def evaluate_errors(
 def _check(counts: StatusCounts, yardstick: ErrorYardstick, *, complete: bool) -> ErrorCheck:
     rule, level, n = yardstick.rule, yardstick.level, counts.known
     share = counts.failed / n if n else Undefined("empty")
-    reason = _reason(n, rule, complete=complete)
-
-    def chance() -> float:
-        test = rate_over_limit(counts.failed, n, rule.warning)
-        return 1.0 if isinstance(test, Undefined) else test.p_value
-
-    verdict, reason, p_value = _judged(share, rule, level, reason, chance)
+    verdict, reason, p_value = _judged(counts, share, yardstick, _reason(n, rule, complete=complete))
     return ErrorCheck(
         rule=rule,
         counts=counts,
@@ -121,9 +114,10 @@ def _reason(n: int, rule: ErrorRule, *, complete: bool) -> str | None:
 
 
 def _judged(
-    share: float | Undefined, rule: ErrorRule, level: float, reason: str | None, chance: Callable[[], float]
+    counts: StatusCounts, share: float | Undefined, yardstick: ErrorYardstick, reason: str | None
 ) -> tuple[Verdict, str | None, float | None]:
     """The verdict, why there is none, and the p-value where it was asked for."""
+    rule = yardstick.rule
     if isinstance(share, Undefined) or reason is not None:
         return Verdict.UNDEFINED, reason, None
     if share <= rule.warning:
@@ -131,5 +125,6 @@ def _judged(
     verdict = Verdict.CRITICAL if share > rule.critical else Verdict.WARNING
     if rule.rule == THRESHOLD:
         return verdict, None, None
-    p_value = chance()
-    return (verdict, None, p_value) if p_value < level else (Verdict.UNDEFINED, NOISE, p_value)
+    test = rate_over_limit(counts.failed, counts.known, rule.warning)
+    p_value = 1.0 if isinstance(test, Undefined) else test.p_value
+    return (verdict, None, p_value) if p_value < yardstick.level else (Verdict.UNDEFINED, NOISE, p_value)

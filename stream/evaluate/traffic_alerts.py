@@ -206,26 +206,21 @@ def _quality(judged: Judged, check: QualityCheck, severity: Verdict, resolved: b
     return quality_content(check, series, span_ms, severity=severity, resolved=resolved)
 
 
-def _schema(judged: Judged, check: SchemaCheck, severity: Verdict, resolved: bool) -> Content:
-    span_ms = judged.evaluation.end_ms - judged.evaluation.start_ms
-    return schema_content(check, span_ms, severity=severity, resolved=resolved)
+def _over_span(content: Callable[..., Content]) -> Callable[[Judged, Any, Verdict, bool], Content]:
+    """For a check that says how long its window was, and needs no more of it."""
 
+    def of_window(judged: Judged, check: Any, severity: Verdict, resolved: bool) -> Content:
+        span_ms = judged.evaluation.end_ms - judged.evaluation.start_ms
+        return content(check, span_ms, severity=severity, resolved=resolved)
 
-def _throughput(judged: Judged, check: ThroughputCheck, severity: Verdict, resolved: bool) -> Content:
-    span_ms = judged.evaluation.end_ms - judged.evaluation.start_ms
-    return throughput_content(check, span_ms, severity=severity, resolved=resolved)
-
-
-def _errors(judged: Judged, check: ErrorCheck, severity: Verdict, resolved: bool) -> Content:
-    span_ms = judged.evaluation.end_ms - judged.evaluation.start_ms
-    return error_content(check, span_ms, severity=severity, resolved=resolved)
+    return of_window
 
 
 _CONTENT: Final[dict[type, Callable[[Judged, Any, Verdict, bool], Content]]] = {
     Check: _drift,
     LatencyCheck: _latency,
     QualityCheck: _quality,
-    SchemaCheck: _schema,
-    ThroughputCheck: _throughput,
-    ErrorCheck: _errors,
+    SchemaCheck: _over_span(schema_content),
+    ThroughputCheck: _over_span(throughput_content),
+    ErrorCheck: _over_span(error_content),
 }

@@ -12,8 +12,8 @@ from stream.baselines.definition import Definition
 from stream.baselines.layout import Counts
 from stream.durable.fold import Register
 from stream.evaluate.live_evidence import LiveEvidence
-from stream.evaluate.live_latency import LATENCY, LiveLatency
-from stream.evaluate.live_rows import ROWS, LiveRows
+from stream.evaluate.live_latency import LiveLatency
+from stream.evaluate.live_rows import LiveRows
 from stream.evaluate.panes import ModelPanes
 from stream.evaluate.settings import ModelSettings
 from stream.evaluate.yardstick import LearnedLive, is_learned_live, knows_rows
@@ -90,13 +90,15 @@ class LiveWindows:
         evidence = self.evidence_of(segment, settings, window_ms)
         if evidence is not None and evidence.is_due(end_ms):
             learned |= evidence.take(start_ms, panes.total_of, next_offset)
-        latency = self._latency_of(segment, window_ms)
-        if self._definition.layout.latency is not None and latency.is_due(end_ms):
-            learned |= latency.take(start_ms, *self._answers(self._counts(panes, window)), next_offset)
-        rows = self._rows_of(segment, settings, window_ms)
+        latency, rows = self._latency_of(segment, window_ms), self._rows_of(segment, settings, window_ms)
+        timed = self._definition.layout.latency is not None and latency.is_due(end_ms)
+        if not timed and (rows is None or not rows.is_due(end_ms)):
+            return learned
+        counts = self._counts(panes, window)
+        if timed:
+            learned |= latency.take(start_ms, *self._answers(counts), next_offset)
         if rows is not None and rows.is_due(end_ms):
-            # Each row has one entry in every series.
-            in_first_series = self._counts(panes, window)[: int(self._definition.layout.starts[1])]
+            in_first_series = counts[: int(self._definition.layout.starts[1])]  # each row has one entry in every series
             learned |= rows.take(start_ms, int(in_first_series.sum()), next_offset)
         return learned
 
@@ -133,9 +135,9 @@ class LiveWindows:
         """Take one of these registers; `named`: segment, window's length and the rest of its key."""
         segment, length_ms, at = named
         live: LiveEvidence | LiveLatency | LiveRows | None
-        if at == LATENCY:
+        if at == LiveLatency.AT:
             live = self._latency_of(segment, window_ms)
-        elif at == ROWS:
+        elif at == LiveRows.AT:
             live = self._rows_of(segment, settings, window_ms)
         else:
             live = self.evidence_of(segment, settings, window_ms)

@@ -23,7 +23,7 @@ from stream.durable.owner import Owner
 from stream.evaluate.candidate import Candidate, RunningSum
 from stream.evaluate.course import Course
 from stream.evaluate.fold import EvaluateFold
-from stream.evaluate.live_latency import LiveLatency
+from stream.evaluate.live_numbers import LiveNumbers
 from stream.evaluate.panes import PaneSum
 from stream.evaluate.sources import Sources
 from stream.ingest import envelope, feature_looks, two_routes
@@ -216,7 +216,7 @@ MUTATIONS = (
     Mutation("names leave a window with their pane", RunningSum, "_remove",
         {"self.names.subtract(self._held_names.pop(pane_start))": "pass"}),
     Mutation("which names are usual lies in `@`", Course, "note_definitions", {"c.usual_names,": "None,"}),
-    Mutation("how alike slow answers are lies in its register", LiveLatency, "restore",
-        {"self._learned_from, self.overdispersion = state.learned_from, state.overdispersion": "pass"},
+    Mutation("how alike slow answers are lies in its register", LiveNumbers, "restore",
+        {"self._relearn(state.learned)": "pass"},
         shape={"promotions": 0, "events": 60, "kills": 6, "steps": 900}),
 )  # fmt: skip

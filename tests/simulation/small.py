@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from stream.count import counter
 from stream.durable import changelog
-from stream.evaluate import live_latency, schema_evaluator
+from stream.evaluate import live_latency, live_numbers, schema_evaluator
 from stream.ingest import feature_looks
 
 BLOCK_BITS: Final = 1  # one row in two is looked at
@@ -24,7 +24,7 @@ def in_small(max_record_bytes: int) -> Iterator[None]:
         (schema_evaluator, "FEWEST_USUAL", 2),
         (live_latency, "LEAST_ROWS", 1),
         (live_latency, "FEWEST", 1),
-        (live_latency, "MILESTONES", (1, 2)),
+        (live_numbers, "MILESTONES", (1, 2)),
     )
     with ExitStack() as stack:
         for module, name, value in values:

@@ -1,5 +1,7 @@
 """How alike answers are, learned from live windows: the number by hand, when, and that a crash changes nothing."""
 
+from typing import TypeVar
+
 import msgspec
 import numpy as np
 import pytest
@@ -7,7 +9,8 @@ import pytest
 from stream.alerts.rules import LatencyRule
 from stream.durable.fold import Register
 from stream.evaluate.live_evidence import MILESTONES
-from stream.evaluate.live_latency import FEWEST, LATENCY, LiveLatency
+from stream.evaluate.live_latency import FEWEST, LiveLatency
+from stream.evaluate.live_numbers import LiveNumbers
 from tests.small_model import START_MS
 from tests.unit.stream.evaluate.partials import Evaluate, Speaker
 from tests.unit.stream.evaluate.test_latency_alert import ONE, evaluate_of, part, timed
@@ -16,6 +19,7 @@ from tests.unit.stream.evaluate.test_report import validator
 PREFIX = ("0123456789abcdef", "")
 RULE = LatencyRule(level=0.001, min_count=1)
 EVEN, SLOW_WINDOW = (990, 10), (900, 100)
+L = TypeVar("L", bound=LiveNumbers)
 
 
 def fed(windows: int, over: "tuple[int, ...]" = (0, 20), answers: int = 100) -> LiveLatency:
@@ -26,10 +30,16 @@ def fed(windows: int, over: "tuple[int, ...]" = (0, 20), answers: int = 100) -> 
     return live
 
 
-def again(live: LiveLatency) -> LiveLatency:
-    restored = LiveLatency(1_000)
-    for register in live.registers(PREFIX, only_changed=False):
-        restored.restore(LATENCY, register)
+def written(live: LiveNumbers) -> list[Register]:
+    """All of its registers."""
+    return live.registers(PREFIX, only_changed=False)
+
+
+def again(live: L) -> L:
+    """What is restored of its registers."""
+    restored = type(live)(1_000)
+    for register in written(live):
+        restored.restore(live.AT, register)
     return restored
 
 
@@ -79,10 +89,6 @@ def test_what_is_restored_goes_on_as_what_was_never_interrupted(windows: int) ->
             live.take(1_000 * i, 100, (0, 20)[i % 2], next_offset=i + 1)
     assert written(restored) == written(going_on)
     assert restored.overdispersion == going_on.overdispersion
-
-
-def written(live: LiveLatency) -> list[Register]:
-    return live.registers(PREFIX, only_changed=False)
 
 
 def test_only_what_changed_is_written() -> None:

@@ -4,11 +4,9 @@ import msgspec
 import pytest
 
 from stream.baselines.evidence import RowsEvidence
-from stream.durable.fold import Register
 from stream.evaluate.live_evidence import MILESTONES
-from stream.evaluate.live_rows import ROWS, LiveRows
-
-PREFIX = ("0123456789abcdef", "")
+from stream.evaluate.live_rows import LiveRows
+from tests.unit.stream.evaluate.test_live_latency import PREFIX, again, written
 
 
 def fed(windows: int, rows: tuple[int, ...] = (90, 110)) -> LiveRows:
@@ -17,17 +15,6 @@ def fed(windows: int, rows: tuple[int, ...] = (90, 110)) -> LiveRows:
     for i in range(windows):
         live.take(1_000 * i, rows[i % len(rows)], next_offset=i + 1)
     return live
-
-
-def again(live: LiveRows) -> LiveRows:
-    restored = LiveRows(1_000)
-    for register in live.registers(PREFIX, only_changed=False):
-        restored.restore(ROWS, register)
-    return restored
-
-
-def written(live: LiveRows) -> list[Register]:
-    return live.registers(PREFIX, only_changed=False)
 
 
 def test_the_law_is_that_of_the_windows() -> None:

@@ -9,16 +9,14 @@ import pytest
 
 from tests.simulation.full_oracle import check_full
 from tests.simulation.full_world import FullWorld
-from tests.simulation.test_schedules import blocks, judge_world
+from tests.simulation.test_schedules import judge_world, spread_out
 
 SCHEDULES: Final = 2_000  # by default
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test for each block of seeds."""
-    if "first_seed" in metafunc.fixturenames:
-        first, count = metafunc.config.getoption("first_seed"), metafunc.config.getoption("schedules") or SCHEDULES
-        metafunc.parametrize("first_seed, count", blocks(first, count))
+    spread_out(metafunc, SCHEDULES)
 
 
 def test_segments_silences_and_learned_models_are_those_of_an_uncrashed_run(first_seed: int, count: int) -> None:

@@ -11,7 +11,7 @@ import pytest
 from tests.simulation.label_oracle import check_labels, final_panes, truth_of, uncrashed_join
 from tests.simulation.label_truth import PaneOf
 from tests.simulation.label_world import LabelWorld
-from tests.simulation.test_schedules import blocks, judge_world
+from tests.simulation.test_schedules import judge_world, spread_out
 
 SCHEDULES: Final = 1_500  # by default
 INTERLEAVED: Final = 100  # pairs of schedules
@@ -19,9 +19,7 @@ INTERLEAVED: Final = 100  # pairs of schedules
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test for each block of seeds."""
-    if "first_seed" in metafunc.fixturenames:
-        first, count = metafunc.config.getoption("first_seed"), metafunc.config.getoption("schedules") or SCHEDULES
-        metafunc.parametrize("first_seed, count", blocks(first, count))
+    spread_out(metafunc, SCHEDULES)
 
 
 def test_every_join_is_that_of_an_uncrashed_run_and_of_brute_force(first_seed: int, count: int) -> None:

@@ -22,8 +22,13 @@ W = TypeVar("W", bound=World)
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One test for each block of seeds."""
+    spread_out(metafunc, SCHEDULES)
+
+
+def spread_out(metafunc: pytest.Metafunc, schedules: int) -> None:
+    """One test for each block of seeds, of so many schedules if nothing is said."""
     if "first_seed" in metafunc.fixturenames:
-        first, count = metafunc.config.getoption("first_seed"), metafunc.config.getoption("schedules") or SCHEDULES
+        first, count = metafunc.config.getoption("first_seed"), metafunc.config.getoption("schedules") or schedules
         metafunc.parametrize("first_seed, count", blocks(first, count))
 
 

@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
 from hypothesis import strategies as st
 
 from stream.count.counter import CountFold
 from stream.durable.log import Outgoing
 from stream.records.partial import Partial, decode_partial
+from stream.records.settings import CountingSettings
 from tests.memory_log import MemoryLog
 from tests.small_model import PREDICTIONS, START_MS, Worker, baseline, plan, prediction
 
 ONE, TWO = baseline(1), baseline(2, edges=(0.1, 0.9))
+Rows = list[tuple[int, object]]  # time in ms, and what the message says besides
 SERIES = 3  # each row has one entry in each
 
 # event times in ms: in and out of order, with gaps and jumps; None: a message that is no prediction
@@ -80,6 +83,40 @@ def promoted_at(run: Run, offset: int, start: int) -> None:
     if start == offset:
         run.worker.wants = plan(TWO)
         settle(run.fold)
+
+
+def worker_of(counting: CountingSettings) -> Worker:
+    """It wants the first of two baselines, counted with these settings."""
+    worker = Worker(ONE, TWO)
+    worker.wants = plan(ONE, counting=counting)
+    return worker
+
+
+def taken_whole(log: MemoryLog, worker: Worker) -> Run:
+    """The whole log in one batch, and sent; panes are closed if its last message lies far behind."""
+    run = Run(log, worker)
+    run.take(0, len(log.records[PREDICTIONS]))
+    run.send()
+    return run
+
+
+def log_saying(field: str, rows: Rows) -> MemoryLog:
+    """Messages that have a field more."""
+    log = MemoryLog()
+    for at_ms, value in rows:
+        said = {"model": "m", "ts": START_MS + at_ms, "score": 0.5, "features": {"x": 0.1, "c": "a"}}
+        log.put(PREDICTIONS, orjson.dumps(said | {field: value}), timestamp_ms=START_MS)
+    return log
+
+
+def on_time(rows: Rows) -> list[object]:
+    """What the rows say that are counted: their pane had not closed."""
+    newest, counted = 0, []
+    for at_ms, value in rows:
+        newest = max(newest, at_ms)
+        if at_ms - at_ms % 1_000 + 1_000 > newest:
+            counted.append(value)
+    return counted
 
 
 def run_of(*times_ms: int | None, worker: Worker | None = None) -> Run:

@@ -2,7 +2,6 @@
 
 import msgspec
 import numpy as np
-import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,8 +9,20 @@ from stream.baselines.layout import Layout
 from stream.baselines.status_counters import StatusCounts
 from stream.records.partial import unpack_counts
 from tests.memory_log import MemoryLog
-from tests.small_model import PREDICTIONS, START_MS, Worker, baseline, cuts_of, plan, settings
-from tests.unit.stream.count.run import ONE, TWO, Run, closed, settle, state
+from tests.small_model import Worker, baseline, cuts_of, plan, settings
+from tests.unit.stream.count.run import (
+    ONE,
+    TWO,
+    Rows,
+    Run,
+    closed,
+    log_saying,
+    on_time,
+    settle,
+    state,
+    taken_whole,
+    worker_of,
+)
 
 COUNTING = msgspec.structs.replace(settings(), errors=True)
 LAYOUT = Layout(ONE, errors=True)
@@ -20,43 +31,19 @@ LAYOUT = Layout(ONE, errors=True)
 answers = st.lists(
     st.tuples(st.integers(0, 20_000), st.sampled_from([None, "ok", "timeout", "error", 500])), min_size=1, max_size=25
 )
-Answers = list[tuple[int, object]]
 
 
-def log_of(rows: Answers) -> MemoryLog:
-    log = MemoryLog()
-    for at_ms, status in rows:
-        said = {"model": "m", "ts": START_MS + at_ms, "score": 0.5, "features": {"x": 0.1, "c": "a"}}
-        log.put(PREDICTIONS, orjson.dumps(said | {"status": status}), timestamp_ms=START_MS)
-    return log
+def log_of(rows: Rows) -> MemoryLog:
+    return log_saying("status", rows)
 
 
-def counting_worker() -> Worker:
-    worker = Worker(ONE, TWO)
-    worker.wants = plan(ONE, counting=COUNTING)
-    return worker
-
-
-def whole(rows: Answers) -> Run:
+def whole(rows: Rows) -> Run:
     """Taken in one batch, and all panes closed by a message far behind."""
-    run = Run(log_of([*rows, (100_000, None)]), counting_worker())
-    run.take(0, len(rows) + 1)
-    run.send()
-    return run
-
-
-def on_time(rows: Answers) -> list[object]:
-    """The statuses of the rows that are counted: their pane had not closed."""
-    newest, counted = 0, []
-    for at_ms, status in rows:
-        newest = max(newest, at_ms)
-        if at_ms - at_ms % 1_000 + 1_000 > newest:
-            counted.append(status)
-    return counted
+    return taken_whole(log_of([*rows, (100_000, None)]), worker_of(COUNTING))
 
 
 @given(answers)
-def test_registers_and_ledger_hold_what_was_counted(rows: Answers) -> None:
+def test_registers_and_ledger_hold_what_was_counted(rows: Rows) -> None:
     run, counted = whole(rows), on_time(rows)
     total = sum((unpack_counts(counts) for counts in closed(run.sent).values()), np.zeros(LAYOUT.width, np.int64))
     failed = sum(status in ("timeout", "error") for status in counted)
@@ -67,10 +54,10 @@ def test_registers_and_ledger_hold_what_was_counted(rows: Answers) -> None:
 
 
 @given(answers, st.sets(st.integers(0, 24)), st.sets(st.integers(0, 24)))
-def test_no_cutting_and_no_crash_changes_anything(rows: Answers, ends: set[int], crashes: set[int]) -> None:
+def test_no_cutting_and_no_crash_changes_anything(rows: Rows, ends: set[int], crashes: set[int]) -> None:
     runs = []
     for cut in (set[int](), ends | crashes):
-        run = Run(log_of(rows), counting_worker())
+        run = Run(log_of(rows), worker_of(COUNTING))
         for start, stop in cuts_of(len(rows), cut.__contains__):
             run.take(start, stop)
             if cut and stop in crashes:
@@ -84,7 +71,7 @@ def test_no_cutting_and_no_crash_changes_anything(rows: Answers, ends: set[int],
 
 def test_a_promotion_counts_no_failure_twice() -> None:
     """While two definitions count side by side, one ledger does."""
-    run = Run(log_of([(at_ms, "timeout") for at_ms in range(0, 9_000, 500)]), counting_worker())
+    run = Run(log_of([(at_ms, "timeout") for at_ms in range(0, 9_000, 500)]), worker_of(COUNTING))
     run.take(0, 6)
     run.worker.wants = plan(TWO, counting=COUNTING)
     settle(run.fold)

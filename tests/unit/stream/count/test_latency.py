@@ -2,16 +2,26 @@
 
 import msgspec
 import numpy as np
-import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.baselines.layout import Layout
 from stream.records.partial import unpack_counts
-from stream.records.settings import CountingSettings
 from tests.memory_log import MemoryLog
-from tests.small_model import PREDICTIONS, START_MS, Worker, baseline, cuts_of, plan, settings
-from tests.unit.stream.count.run import ONE, TWO, Run, closed, settle, state
+from tests.small_model import baseline, cuts_of, plan, settings
+from tests.unit.stream.count.run import (
+    ONE,
+    TWO,
+    Rows,
+    Run,
+    closed,
+    log_saying,
+    on_time,
+    settle,
+    state,
+    taken_whole,
+    worker_of,
+)
 
 SLA_MS = 250
 TIMED = msgspec.structs.replace(settings(), latency_sla_ms=SLA_MS)
@@ -23,7 +33,6 @@ answers = st.lists(
     min_size=1,
     max_size=25,
 )
-Answers = list[tuple[int, object]]
 
 
 def promoted_at(run: Run, offset: int, start: int) -> None:
@@ -33,36 +42,13 @@ def promoted_at(run: Run, offset: int, start: int) -> None:
         settle(run.fold)
 
 
-def log_of(rows: Answers) -> MemoryLog:
-    log = MemoryLog()
-    for at_ms, latency in rows:
-        said = {"model": "m", "ts": START_MS + at_ms, "score": 0.5, "features": {"x": 0.1, "c": "a"}}
-        log.put(PREDICTIONS, orjson.dumps(said | {"latency_ms": latency}), timestamp_ms=START_MS)
-    return log
+def log_of(rows: Rows) -> MemoryLog:
+    return log_saying("latency_ms", rows)
 
 
-def worker_of(counting: CountingSettings = TIMED) -> Worker:
-    worker = Worker(ONE, TWO)
-    worker.wants = plan(ONE, counting=counting)
-    return worker
-
-
-def whole(rows: Answers) -> Run:
+def whole(rows: Rows) -> Run:
     """Taken in one batch, and all panes closed by a message far behind."""
-    run = Run(log_of([*rows, (100_000, None)]), worker_of())
-    run.take(0, len(rows) + 1)
-    run.send()
-    return run
-
-
-def on_time(rows: Answers) -> list[object]:
-    """The latencies of the rows that are counted: their pane had not closed."""
-    newest, counted = 0, []
-    for at_ms, latency in rows:
-        newest = max(newest, at_ms)
-        if at_ms - at_ms % 1_000 + 1_000 > newest:
-            counted.append(latency)
-    return counted
+    return taken_whole(log_of([*rows, (100_000, None)]), worker_of(TIMED))
 
 
 def is_over(latency: object) -> bool:
@@ -70,7 +56,7 @@ def is_over(latency: object) -> bool:
 
 
 @given(answers)
-def test_registers_and_ledger_hold_what_was_counted(rows: Answers) -> None:
+def test_registers_and_ledger_hold_what_was_counted(rows: Rows) -> None:
     run = whole(rows)
     total = sum((unpack_counts(counts) for counts in closed(run.sent).values()), np.zeros(LAYOUT.width, np.int64))
     assert LAYOUT.latency is not None
@@ -84,11 +70,11 @@ def test_registers_and_ledger_hold_what_was_counted(rows: Answers) -> None:
 
 @given(answers, st.sets(st.integers(0, 24)), st.sets(st.integers(0, 24)), st.integers(0, 25))
 def test_no_cutting_and_no_crash_changes_anything(
-    rows: Answers, ends: set[int], crashes: set[int], promotion: int
+    rows: Rows, ends: set[int], crashes: set[int], promotion: int
 ) -> None:
     runs = []
     for cut in ({promotion}, ends | crashes | {promotion}):
-        run = Run(log_of(rows), worker_of())
+        run = Run(log_of(rows), worker_of(TIMED))
         for start, stop in cuts_of(len(rows), cut.__contains__):
             promoted_at(run, promotion, start)
             run.take(start, stop)
@@ -103,7 +89,7 @@ def test_no_cutting_and_no_crash_changes_anything(
 
 def test_a_promotion_counts_no_violation_twice() -> None:
     """While two definitions count side by side, one ledger does."""
-    run = Run(log_of([(at_ms, 900) for at_ms in range(0, 9_000, 500)]), worker_of())
+    run = Run(log_of([(at_ms, 900) for at_ms in range(0, 9_000, 500)]), worker_of(TIMED))
     for start, stop in cuts_of(18, {6}.__contains__):
         promoted_at(run, 6, start)
         run.take(start, stop)

@@ -15,8 +15,8 @@ from stream.records.partial import unpack_counts
 from stream.records.prediction import ModelKey
 from stream.records.settings import CountingSettings, SegmentSettings
 from tests.memory_log import MemoryLog
-from tests.small_model import PREDICTIONS, START_MS, Worker, cuts_of, plan, settings
-from tests.unit.stream.count.run import ONE, SERIES, TWO, Run, partials, settle, state
+from tests.small_model import PREDICTIONS, START_MS, cuts_of, plan, settings
+from tests.unit.stream.count.run import SERIES, TWO, Run, partials, settle, state, taken_whole, worker_of
 
 CUT = msgspec.structs.replace(
     settings(), segments={"origin": SegmentSettings(values=("EWR", "JFK")), "c": SegmentSettings(top=1)}
@@ -40,18 +40,9 @@ def log_of(rows: Rows) -> MemoryLog:
     return log
 
 
-def worker_of(counting: CountingSettings = CUT) -> Worker:
-    worker = Worker(ONE, TWO)
-    worker.wants = plan(ONE, counting=counting)
-    return worker
-
-
 def whole(rows: Rows, counting: CountingSettings = CUT) -> Run:
     """Taken in one batch, and all panes closed by a message far behind."""
-    run = Run(log_of([*rows, (100_000, "a", None)]), worker_of(counting))
-    run.take(0, len(rows) + 1)
-    run.send()
-    return run
+    return taken_whole(log_of([*rows, (100_000, "a", None)]), worker_of(counting))
 
 
 def panes(sent: list[Outgoing]) -> dict[tuple[str, str, int], bytes]:
@@ -95,7 +86,7 @@ def test_segments_change_nothing_of_the_whole(rows: Rows) -> None:
 @given(rows_of, st.integers(0, 24), st.randoms(use_true_random=False), st.booleans())
 def test_cuts_and_crashes_change_nothing(rows: Rows, promotion: int, random: Random, crashes: bool) -> None:
     def run(cuts: list[tuple[int, int]], *, crashing: bool) -> Run:
-        one = Run(log_of([*rows, (100_000, "a", None)]), worker_of())
+        one = Run(log_of([*rows, (100_000, "a", None)]), worker_of(CUT))
         for start, stop in cuts:
             if start <= promotion < stop and promotion < len(rows):
                 one.take(start, promotion) if promotion > start else None
@@ -137,7 +128,7 @@ def test_two_ledgers_add_up() -> None:
 def test_a_value_nobody_has_heard_of_makes_no_register() -> None:
     """However many there are: five registers a pane, and no more than that in `@`."""
     rows: Rows = [(500, "a", f"airport-{i}") for i in range(5_000)]
-    run = Run(log_of(rows), worker_of())
+    run = Run(log_of(rows), worker_of(CUT))
     run.take(0, 10)
     size = len(run.fold.progress())
     run.take(10, len(rows))

@@ -18,8 +18,8 @@ from stream.durable.log import Outgoing
 from stream.records.alert import alert_id
 from stream.records.partial import unpack_counts
 from tests.memory_log import MemoryLog
-from tests.small_model import PREDICTIONS, START_MS, Worker, cuts_of, plan, settings
-from tests.unit.stream.count.run import ONE, TWO, Run, closed, settle
+from tests.small_model import PREDICTIONS, START_MS, cuts_of, plan, settings
+from tests.unit.stream.count.run import ONE, TWO, Run, closed, settle, taken_whole, worker_of
 
 ROOT = Path(__file__).parents[4]
 LIMIT_MS = 2_000
@@ -65,12 +65,6 @@ def log_of(rows: Answers) -> MemoryLog:
     return log
 
 
-def worker_of() -> Worker:
-    worker = Worker(ONE, TWO)
-    worker.wants = plan(ONE, counting=LIMITED)
-    return worker
-
-
 def told(sent: list[Outgoing]) -> dict[str, dict[str, Any]]:
     """By id; one that comes twice must be the same, to the byte and in its place."""
     found: dict[bytes, Outgoing] = {}
@@ -102,10 +96,7 @@ def places(messages: dict[str, dict[str, Any]]) -> list[tuple[int, int | None, i
 
 def whole(rows: Answers) -> Run:
     """Taken in one batch, and all panes closed by a message far behind."""
-    run = Run(log_of([*rows, (100_000, None)]), worker_of())
-    run.take(0, len(rows) + 1)
-    run.send()
-    return run
+    return taken_whole(log_of([*rows, (100_000, None)]), worker_of(LIMITED))
 
 
 @given(answers)
@@ -124,7 +115,7 @@ def test_no_cutting_and_no_crash_tells_anything_else(
     rows: Answers, ends: set[int], crashes: set[int], random: Any
 ) -> None:
     """An owner sends, and dies before its progress is durable: the next one folds the rows again, cut otherwise."""
-    log, worker = log_of(rows), worker_of()
+    log, worker = log_of(rows), worker_of(LIMITED)
     run = Run(log, worker)
     for start, stop in cuts_of(len(rows), (ends | crashes).__contains__):
         if stop in crashes:
@@ -143,7 +134,7 @@ def test_no_cutting_and_no_crash_tells_anything_else(
 @given(answers, st.integers(0, 24))
 def test_a_promotion_tells_nothing_twice_and_forgets_nothing(rows: Answers, at: int) -> None:
     """Two definitions count side by side; each pane's answers are told by the one whose pane it is."""
-    run = Run(log_of([*rows, (100_000, None)]), worker_of())
+    run = Run(log_of([*rows, (100_000, None)]), worker_of(LIMITED))
     at %= len(rows)
     if at:
         run.take(0, at)
@@ -186,7 +177,7 @@ def test_the_message_says_which_answer_and_keeps_the_schema() -> None:
 
 def test_a_topic_made_anew_has_answers_of_its_own() -> None:
     """The same offset in another life of the topic is another answer."""
-    runs = [Run(log_of([(0, 9_000)]), worker_of()) for _ in range(2)]
+    runs = [Run(log_of([(0, 9_000)]), worker_of(LIMITED)) for _ in range(2)]
     runs[1].fold.set_incarnation(1)
     for run in runs:
         run.take(0, 1)
@@ -205,7 +196,7 @@ def test_each_goes_to_the_partition_of_its_key() -> None:
 @pytest.mark.parametrize("limit_ms", [None, 9_000])
 def test_without_the_limit_or_below_it_nothing_is_told(limit_ms: int | None) -> None:
     counting = msgspec.structs.replace(LIMITED, hard_limit_ms=limit_ms)
-    worker = worker_of()
+    worker = worker_of(LIMITED)
     worker.wants = plan(ONE, counting=counting)
     run = Run(log_of([(0, 9_000), (5_000, 9_000)]), worker)
     run.take(0, 2)

@@ -30,6 +30,7 @@ from stream.service.connection import client_arguments
 from stream.service.kafka_log import KafkaLog
 from tests.brokers import Broker
 from tests.embedded.command_line import REPOSITORY, Finished, driftline
+from tests.embedded.rows import make_rows
 
 QUICK_WORKER = Path(__file__).parent / "quick_worker.py"
 GENEROUS_S = 120.0  # a rebalance on a busy machine; what is waited for comes in a second or two
@@ -249,6 +250,13 @@ class Service:
         to = Source(topic or self.config.topics.predictions, partition)
         encoded = [v if isinstance(v, bytes | None) else json.dumps(v).encode() for v in values]
         self.run_async(self._send([Outgoing(to=to, key=key, value=value) for value in encoded]))
+
+    def close_windows(self, end_ms: int, partitions: int) -> None:
+        """Bring the event time of model m on every partition behind `end_ms`; wait for the window that ends there."""
+        (closing,) = make_rows(1, end_ms + LATENESS_MS, end_ms + LATENESS_MS + 1, model="m")
+        for partition in range(partitions):
+            self.send(closing, partition=partition)
+        self.wait_for("the last report", lambda: end_ms in self.reports("m"))
 
     async def _send(self, records: list[Outgoing]) -> None:
         await (await self.connected()).send(records)

@@ -10,7 +10,7 @@ from stream.cli import EXIT_FINE
 from tests.brokers import Broker
 from tests.embedded import contract
 from tests.embedded.rows import Row, baseline_columns, make_rows
-from tests.embedded.service import LATENESS_MS, PANE_MS, Service
+from tests.embedded.service import PANE_MS, Service
 
 PARTITIONS = 2
 PER_PANE = 400
@@ -58,9 +58,7 @@ def test_a_feature_that_was_renamed_is_named_verified_and_comes_back(service: Se
     service.start()
     send(service, rows_of(begin, range(9, PANES)))
     end = begin + PANES * PANE_MS
-    for partition in range(PARTITIONS):
-        service.send(*make_rows(1, end + LATENESS_MS, end + LATENESS_MS + 1, model="m"), partition=partition)
-    service.wait_for("the last report", lambda: end in service.reports("m"))
+    service.close_windows(end, PARTITIONS)
     service.wait_for("an end", lambda: any(a["status"] == "resolved" for a in of_names(service)))
 
     alerts = of_names(service)

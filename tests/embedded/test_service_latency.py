@@ -9,7 +9,7 @@ import pytest
 from tests.brokers import Broker
 from tests.embedded import contract
 from tests.embedded.rows import Row, baseline_columns, between, make_rows
-from tests.embedded.service import LATENESS_MS, PANE_MS, Service, milliseconds
+from tests.embedded.service import PANE_MS, Service, milliseconds
 
 PARTITIONS = 2
 WINDOW_PANES = 5
@@ -56,10 +56,8 @@ def test_every_answer_over_the_sla_is_counted_once_and_the_alert_comes_when_it_c
     for partition in range(PARTITIONS):
         service.send(*rows[half:][partition::PARTITIONS], partition=partition)
     end = begin + PANES * PANE_MS
-    (closing,) = make_rows(1, end + LATENESS_MS, end + LATENESS_MS + 1, model="m")
-    for partition in range(PARTITIONS):
-        service.send(closing, partition=partition)
-    reports = service.wait_for("the last report", lambda: found if end in (found := service.reports("m")) else {})
+    service.close_windows(end, PARTITIONS)
+    reports = service.reports("m")
 
     for window_end, report in reports.items():
         contract.validate("report", json.dumps(report).encode())

@@ -11,7 +11,7 @@ from stream.cli import EXIT_FINE
 from tests.brokers import Broker
 from tests.embedded import contract
 from tests.embedded.rows import BASELINE_ROWS, Row, baseline_columns, make_rows
-from tests.embedded.service import LATENESS_MS, PANE_MS, Service
+from tests.embedded.service import PANE_MS, Service
 
 PARTITIONS = 2
 PER_PANE = 240
@@ -61,10 +61,7 @@ def test_the_segment_that_drifts_alerts_and_can_be_verified(service: Service) ->
     first.kill()
     second = service.start()
     send(service, rows_of(begin, range(9, PANES)))
-    end = begin + PANES * PANE_MS
-    for partition in range(PARTITIONS):
-        service.send(*make_rows(1, end + LATENESS_MS, end + LATENESS_MS + 1, model="m"), partition=partition)
-    service.wait_for("the last report", lambda: end in service.reports("m"))
+    service.close_windows(begin + PANES * PANE_MS, PARTITIONS)
     service.wait_for("an end", lambda: any(a["status"] == "resolved" for a in service.alerts("m")))
 
     alerts = service.alerts("m")

@@ -9,7 +9,7 @@ import pytest
 from stream.cli import EXIT_CALLER, EXIT_DRIFT, EXIT_FINE
 from tests.brokers import Broker
 from tests.embedded.rows import Row, baseline_columns, make_rows
-from tests.embedded.service import LATENESS_MS, PANE_MS, Service
+from tests.embedded.service import PANE_MS, Service
 
 PARTITIONS = 2
 PER_PANE = 120
@@ -61,10 +61,7 @@ def with_alerts(service: Service) -> list[dict[str, Any]]:
     first.kill()
     service.start()
     send(service, rows_of(begin, range(9, PANES)))
-    end = begin + PANES * PANE_MS
-    for partition in range(PARTITIONS):
-        service.send(*make_rows(1, end + LATENESS_MS, end + LATENESS_MS + 1, model="m"), partition=partition)
-    service.wait_for("the last report", lambda: end in service.reports("m"))
+    service.close_windows(begin + PANES * PANE_MS, PARTITIONS)
     service.wait_for("a resolved alert", lambda: any(a["status"] == "resolved" for a in service.alerts("m")))
     return service.alerts("m")
 

@@ -1,6 +1,6 @@
 """Partials as sources say them, and an evaluate fold that hears them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -157,6 +157,26 @@ class Evaluate:
     def progress_of(self, model: str = "m") -> Mapping[str, Any]:
         (course,) = [c for key, c in self.fold.courses.items() if key.model == model]
         return {name: getattr(course.progress, name) for name in course.progress.__struct_fields__}
+
+
+def hear_of_two(
+    evaluate: Evaluate,
+    of: Baseline,
+    counting: CountingSettings,
+    seconds: Sequence[tuple[int, int]],
+    *,
+    part_of: Callable[..., PanePart],
+    crashes: bool = False,
+) -> None:
+    """Two sources, a pane of each in every second, made by `part_of(definition, start, rows, next_offset=...)`."""
+    sources = [Speaker(i, sources=2) for i in range(2)]
+    definition, _ = [source.counts_with(of, counting=counting) for source in sources]
+    for second, rows in enumerate(seconds):
+        for source in sources:
+            said = part_of(definition, 1_000 * second, rows, next_offset=source.next_offset + 1)
+            evaluate.hears(source.says(1_000 * (second + 1), [said]))
+            if crashes:
+                evaluate.crash()
 
 
 def relative(text: str) -> int:

@@ -20,7 +20,7 @@ from stream.records.partial import PanePart, pack_counts
 from stream.records.settings import SegmentSettings
 from stream.records.source import Source
 from tests.small_model import START_MS, baseline, settings
-from tests.unit.stream.evaluate.partials import Evaluate, Speaker, limits, relative, row_counts
+from tests.unit.stream.evaluate.partials import Evaluate, Speaker, hear_of_two, limits, relative, row_counts
 from tests.unit.stream.evaluate.test_report import validator
 from tests.unit.stream.service.test_latency_metrics import registry
 
@@ -140,14 +140,7 @@ def evaluate_of(rule: ErrorRule | None = RULE) -> Evaluate:
 def run(*seconds: tuple[int, int], rule: ErrorRule | None = RULE, crashes: bool = False) -> Evaluate:
     """Two sources, a pane of each in every second."""
     evaluate = evaluate_of(rule)
-    sources = [Speaker(i, sources=2) for i in range(2)]
-    definition, _ = [source.counts_with(ONE, counting=COUNTING) for source in sources]
-    for second, rows in enumerate(seconds):
-        for source in sources:
-            said = part(definition, 1_000 * second, rows, next_offset=source.next_offset + 1)
-            evaluate.hears(source.says(1_000 * (second + 1), [said]))
-            if crashes:
-                evaluate.crash()
+    hear_of_two(evaluate, ONE, COUNTING, seconds, part_of=part, crashes=crashes)
     return evaluate
 
 

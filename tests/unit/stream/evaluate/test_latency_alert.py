@@ -14,7 +14,7 @@ from stream.baselines.definition import Definition
 from stream.records.alert import alert_id
 from stream.records.partial import PanePart, pack_counts
 from tests.small_model import START_MS, baseline, settings
-from tests.unit.stream.evaluate.partials import Evaluate, Speaker, relative, row_counts
+from tests.unit.stream.evaluate.partials import Evaluate, Speaker, hear_of_two, relative, row_counts
 
 SCHEMAS = Path(__file__).parents[4] / "schemas"
 ONE = baseline()
@@ -52,14 +52,7 @@ def evaluate_of(rule: LatencyRule | None = None) -> Evaluate:
 def run(*seconds: tuple[int, int], rule: LatencyRule | None = None, crashes: bool = False) -> Evaluate:
     """Two sources, a pane of each in every second."""
     evaluate = evaluate_of(rule)
-    sources = [Speaker(i, sources=2) for i in range(2)]
-    definition, _ = [source.counts_with(ONE, counting=timed()) for source in sources]
-    for second, rows in enumerate(seconds):
-        for source in sources:
-            said = part(definition, 1_000 * second, rows, next_offset=source.next_offset + 1)
-            evaluate.hears(source.says(1_000 * (second + 1), [said]))
-            if crashes:
-                evaluate.crash()
+    hear_of_two(evaluate, ONE, timed(), seconds, part_of=part, crashes=crashes)
     return evaluate
 
 

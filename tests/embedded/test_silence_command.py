@@ -10,7 +10,7 @@ from stream.cli import EXIT_CALLER
 from tests.brokers import Broker
 from tests.embedded.contract import validate
 from tests.embedded.rows import baseline_columns, make_rows
-from tests.embedded.service import LATENESS_MS, PANE_MS, Service
+from tests.embedded.service import PANE_MS, Service
 
 PER_PANE = 120
 
@@ -30,13 +30,12 @@ def told(service: Service, *command: str) -> Any:
 
 
 def send(service: Service, begin: int, panes: range) -> int:
-    """Rows that have drifted, pane by pane; the end of the last one."""
+    """Rows that have drifted, the same in each pane, so that all full windows tell the same alerts; the last end."""
     for pane in panes:
         start = begin + pane * PANE_MS
-        service.send(*make_rows(PER_PANE, start, start + PANE_MS, model="m", shift=1.0, seed=pane), partition=0)
+        service.send(*make_rows(PER_PANE, start, start + PANE_MS, model="m", shift=1.0), partition=0)
     end = begin + panes.stop * PANE_MS
-    service.send({"model": "m", "ts": end + LATENESS_MS, "features": {}, "score": 0.5}, partition=0)
-    service.wait_for("the last report", lambda: end in service.reports("m"))
+    service.close_windows(end, partitions=1)
     return end
 
 

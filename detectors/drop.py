@@ -10,10 +10,13 @@ a window whose slow labels are still out is a biased sample of its predictions.
 """
 
 import math
+from typing import Final
 
 from scipy.special import expit, ndtr, ndtri
 
 from detectors.auc import Auc
+
+FEWEST_OF_A_CLASS: Final = 30  # rows: below it standard errors of AUC say too little
 
 
 def auc_drop_p_value(current: Auc, baseline: Auc, tolerance: float = 0.0) -> float:
@@ -46,8 +49,8 @@ def auc_drop_p_value(current: Auc, baseline: Auc, tolerance: float = 0.0) -> flo
     """
     if baseline.value <= tolerance:
         return 1.0  # nothing lies below a limit of 0
-    current_logit, current_deviation = _on_logit(current.value, current.se, current)
-    limit_logit, limit_deviation = _on_logit(baseline.value - tolerance, baseline.se, baseline)
+    current_logit, current_deviation = on_logit(current.value, current.se, current)
+    limit_logit, limit_deviation = on_logit(baseline.value - tolerance, baseline.se, baseline)
     return _lower_tail(current_logit - limit_logit, math.hypot(current_deviation, limit_deviation))
 
 
@@ -97,8 +100,8 @@ def detectable_auc(current: Auc, baseline: Auc, level: float) -> float:
     >>> round(detectable_auc(healthy, healthy, 0.001), 3)                              # z = -3.09, 0.1 * sqrt(2)
     0.392
     """
-    _, current_deviation = _on_logit(current.value, current.se, current)
-    logit, deviation = _on_logit(baseline.value, baseline.se, baseline)
+    _, current_deviation = on_logit(current.value, current.se, current)
+    logit, deviation = on_logit(baseline.value, baseline.se, baseline)
     return float(expit(logit + ndtri(level) * math.hypot(current_deviation, deviation)))
 
 
@@ -131,8 +134,8 @@ def gap_z(realised: Auc, estimate: float, estimate_se: float = 0.0) -> float:
     >>> gap_z(Auc(0.5, 0.5, 0.5, 0.025, 200, 200), 0.7310585786300049)       # logit 1; 0.025 / 0.25 = 0.1
     -10.0
     """
-    realised_logit, realised_deviation = _on_logit(realised.value, realised.se, realised)
-    estimate_logit, estimate_deviation = _on_logit(estimate, estimate_se, realised)
+    realised_logit, realised_deviation = on_logit(realised.value, realised.se, realised)
+    estimate_logit, estimate_deviation = on_logit(estimate, estimate_se, realised)
     gap = realised_logit - estimate_logit
     deviation = math.hypot(realised_deviation, estimate_deviation)
     if deviation == 0:
@@ -140,8 +143,14 @@ def gap_z(realised: Auc, estimate: float, estimate_se: float = 0.0) -> float:
     return gap / deviation
 
 
-def _on_logit(value: float, se: float, rows: Auc) -> tuple[float, float]:
-    """logit(value) and its standard error; 0 or 1 is moved inside by what these rows cannot tell."""
+def on_logit(value: float, se: float, rows: Auc) -> tuple[float, float]:
+    """logit(value) and its standard error (delta method); 0 or 1 is moved inside by what these rows cannot tell.
+
+    Args:
+        value: 0..1.
+        se: its standard error.
+        rows: how many of each class there are: h = 1 / (2 * (rows of the rarer class + 1)) is as far as they tell.
+    """
     edge = 1 / (2 * (min(rows.negatives, rows.positives) + 1))
     if not 0 < value < 1:
         value, se = min(max(value, edge), 1 - edge), max(se, edge)

@@ -4,6 +4,7 @@ Promise: scikit-learn's one-vs-rest numbers for rows that have their bin's score
 Cost: O(k * bins): about 40 µs a class at 2,048 bins.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,6 +87,38 @@ def multiclass_metrics(
         priors=tuple((of_class / n).tolist()),
         prior_shift=_prior_shift(baseline_positives, of_class),
     )
+
+
+def macro_auc(areas: Sequence[Auc | Undefined]) -> Auc | Undefined:
+    """The mean over the classes that have an AUC; rows are those of the rarest.
+
+    >>> macro_auc([Auc(0.75, 0.5, 1.0, 0.125, 90, 10), Undefined("one class"), Auc(0.25, 0.25, 0.25, 0.25, 60, 40)])
+    Auc(value=0.5, low=0.375, high=0.625, se=0.1875, negatives=60, positives=10)
+    """
+    known = [area for area in areas if isinstance(area, Auc)]
+    if not known:
+        return Undefined("one class" if areas else "empty")
+    value, low, high, se = np.mean([(a.value, a.low, a.high, a.se) for a in known], axis=0).tolist()
+    return Auc(value, low, high, se, min(a.negatives for a in known), min(a.positives for a in known))
+
+
+def comparable(
+    now: Sequence[Auc | Undefined], before: Sequence[Auc | Undefined], fewest: int
+) -> tuple[Auc | Undefined, Auc | Undefined]:
+    """The macro AUC of a window and of the baseline over one set of classes: with `fewest` rows of each kind in both.
+
+    A class that comes or goes must not look like a model that became better or worse.
+    """
+    both = [
+        (a, b)
+        for a, b in zip(now, before, strict=True)
+        if isinstance(a, Auc)
+        and isinstance(b, Auc)
+        and min(a.negatives, a.positives, b.negatives, b.positives) >= fewest
+    ]
+    if not both:
+        return Undefined("too few"), macro_auc(before)
+    return macro_auc([a for a, _ in both]), macro_auc([b for _, b in both])
 
 
 def _prior_shift(baseline: Counts | None, current: Counts) -> float | Undefined:

@@ -140,7 +140,7 @@ def _metrics(
     """Of at least one row."""
     p = int(positives.sum())
     n = int(negatives.sum()) + p
-    brier, brier_se = _brier(negatives, positives, bin_scores, n)
+    brier, brier_se = brier_score(negatives, positives, bin_scores)
     return BinaryMetrics(
         n=n,
         positives=p,
@@ -169,7 +169,9 @@ def log_losses(scores: Scores) -> Scores:
     return losses
 
 
-def _brier(negatives: Counts, positives: Counts, bin_scores: Scores, n: int) -> tuple[float, float]:
+def brier_score(negatives: Counts, positives: Counts, bin_scores: Scores) -> tuple[float, float]:
+    """The Brier score of at least one row, and its standard error; arguments as for `binary_metrics`."""
+    n = int(negatives.sum() + positives.sum())
     if_negative, if_positive = bin_scores**2, (1 - bin_scores) ** 2
     brier = float((negatives * if_negative).sum() + (positives * if_positive).sum()) / n
     if n == 1:

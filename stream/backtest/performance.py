@@ -21,6 +21,7 @@ from stream.baselines.segment_labels import of_segment
 from stream.baselines.segmentation import Segmentation
 from stream.errors import InputError
 from stream.evaluate.label_coverage import LabelCoverage
+from stream.evaluate.live_performance import LivePerformance
 from stream.evaluate.performance_evaluator import (
     PerformanceEvaluation,
     Span,
@@ -77,6 +78,7 @@ class LabelWindows:
         usable = mine[np.isfinite(given.answers[mine])]  # an answer that is none waits for no label
         labelled = usable[moments.came[usable] != NEVER]
         self._made = moments.made
+        self._live = LivePerformance()
         self._predictions = np.sort(moments.made[usable])
         self._pairs = _Sliding(labelled, moments.came[labelled], self._count_pairs)
 
@@ -88,14 +90,17 @@ class LabelWindows:
         counts = self._pairs.sum(start, end)
         first, last = np.searchsorted(self._predictions, [start, end]).tolist()
         made_in_it = int((self._made[self._pairs.rows] >= start).sum())
-        return evaluate_performance(
+        length = end - start
+        found = evaluate_performance(
             self._definition,
             counts,
-            self._baseline,
+            self._baseline.learned(self._live.known(self._baseline.of.id, length, end)),
             self._rules,
             span=Span(start, end, complete=complete),
             coverage=LabelCoverage(predictions=last - first, labelled=made_in_it, bands=(), cohorts=()),
         )
+        self._live.take(self._baseline.of.id, length, end, found.checks, complete=complete)
+        return found
 
     def any_between(self, start: int, end: int) -> bool:
         """Whether a label came in [start, end)."""

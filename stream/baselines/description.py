@@ -9,7 +9,9 @@ from detectors import Auc, BinaryMetrics, Undefined, binary_metrics
 from stream.baselines.baseline import Baseline, CategoricalSeries, ClassScores, NumericSeries
 from stream.baselines.by_segment import SegmentedBaseline
 from stream.baselines.class_metrics import baseline_metrics
+from stream.baselines.performance_evidence import healthy_words
 from stream.baselines.sight import WindowSight
+from stream.records.times import duration_words
 
 MOST_ATOMS_SHOWN = 3
 MOST_CATEGORIES_SHOWN = 5
@@ -83,7 +85,11 @@ def performance_facts(baseline: Baseline) -> list[tuple[str, str]]:
         facts.append(
             ("errors", f"MAE {values.mae:.4g}, RMSE {values.rmse:.4g}, bias {values.bias:+.4g}, R² {r2}"),
         )
-    return facts
+    return facts + [
+        ("healthy", f"windows of {duration_words(one.window_ms)}: {healthy_words(told.check, told.wander)}")
+        for one in baseline.evidence
+        for told in one.performance
+    ]
 
 
 def class_facts(classes: tuple[ClassScores, ...]) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from detectors.evidence import ENOUGH_BLOCKS, INDEPENDENT_ROWS, Evidence
+from detectors.wander import FEWEST_WINDOWS, Wander
 
 
 class SeriesEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -86,6 +87,39 @@ class RowsEvidence(msgspec.Struct, frozen=True, kw_only=True):
     longest_silence_ms: int  # from one row to the next
 
 
+class PerformanceEvidence(msgspec.Struct, frozen=True, kw_only=True):
+    """`detectors.wander.Wander` of one statistic, as it is stored: on the scale on which larger is worse."""
+
+    check: str  # "auc" | "brier" | "mae"
+    mean: float
+    deviation: float  # between windows, beyond sampling, >= 0
+    mean_se: float  # >= 0
+    windows: int  # with labels enough, that do not overlap, >= 2
+    worst: float  # deviations of the worst healthy window
+
+    @classmethod
+    def of(cls, check: str, wander: Wander) -> "PerformanceEvidence":
+        """As many digits as mean something; the worst upwards, so that every healthy window stays within it."""
+        return cls(
+            check=check,
+            mean=round(wander.mean, 6),
+            deviation=round(wander.deviation, 6),
+            mean_se=round(wander.mean_se, 6),
+            windows=wander.windows,
+            worst=math.ceil(wander.worst * 1_000) / 1_000,
+        )
+
+    @property
+    def wander(self) -> Wander:
+        """As windows are judged by."""
+        return Wander(self.mean, self.deviation, self.mean_se, self.windows, self.worst)
+
+    @property
+    def provisional(self) -> bool:
+        """Whether too few windows were seen to trust it."""
+        return self.windows < ENOUGH_BLOCKS
+
+
 class WindowEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """What healthy windows of one length look like."""
 
@@ -94,6 +128,7 @@ class WindowEvidence(msgspec.Struct, frozen=True, kw_only=True):
     stored: tuple[SeriesEvidence, ...] = msgspec.field(name="series")  # one per series of the baseline, in its order
     rates: tuple[RateEvidence, ...]  # likewise
     rows: RowsEvidence
+    performance: tuple[PerformanceEvidence, ...] = ()  # of each statistic of its labels; empty without any
 
     @property
     def series(self) -> tuple[Evidence, ...]:
@@ -124,6 +159,9 @@ def _complaint(evidence: WindowEvidence, widths: Sequence[int]) -> str | None:
         return "the window must be a whole number of panes"
     if not len(evidence.stored) == len(evidence.rates) == len(widths):
         return "there must be one entry per series"
+    for told in evidence.performance:
+        if told.windows < FEWEST_WINDOWS or min(told.deviation, told.mean_se) < 0:
+            return "performance needs two windows, and no deviation may be negative"
     for one, width in zip(evidence.stored, widths, strict=True):
         if len(one.spreads) != len(one.directions) or any(len(d) != width for d in one.directions):
             return "each spread needs a direction over the compared bins"

@@ -22,6 +22,7 @@ from stream.baselines.columns import Column, NumericColumn
 from stream.baselines.create import PredictionColumns
 from stream.baselines.evidence import RateEvidence, SeriesEvidence, WindowEvidence
 from stream.baselines.layout import Layout, Series
+from stream.baselines.performance_evidence import performance_evidence
 from stream.baselines.rates import Values, rate_evidence, rows_evidence
 from stream.baselines.season import (
     DAY_MS,
@@ -224,6 +225,9 @@ def learn_window(
         stored=tuple(SeriesEvidence.of(rounded(one)) for one in evidence),
         rates=tuple(rates),
         rows=rows_evidence(np.bincount(stretch.block, minlength=stretch.blocks)[: stretch.blocks], stretch.time_ms),
+        performance=()
+        if season is not None
+        else performance_evidence(baseline, columns, stretch.order, stretch.pane, stretch.window_panes),
     )
 
 

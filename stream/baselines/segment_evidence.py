@@ -56,7 +56,7 @@ def _evidence(
 
 
 def rows_where(columns: PredictionColumns, wanted: npt.NDArray[np.bool_]) -> PredictionColumns:
-    """Features, answers and times of some rows."""
+    """Features, answers, labels and times of some rows."""
     answer = columns.answer_column
     return PredictionColumns(
         rows=int(wanted.sum()),
@@ -64,6 +64,7 @@ def rows_where(columns: PredictionColumns, wanted: npt.NDArray[np.bool_]) -> Pre
         answer_column=None if answer is None else replace(answer, values=answer.values[wanted]),
         answer=columns.answer,
         time_ms=None if columns.time_ms is None else columns.time_ms[wanted],
+        labels=None if columns.labels is None else columns.labels[wanted],
         classes=columns.classes,
         class_columns=tuple(replace(one, values=one.values[wanted]) for one in columns.class_columns),
     )

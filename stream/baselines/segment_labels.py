@@ -7,15 +7,32 @@ from detectors.calibration import isotonic_map
 from detectors.outcome import Undefined
 from stream.baselines.baseline import Baseline, LabelledScores
 from stream.baselines.by_segment import OTHER, Counts
+from stream.baselines.evidence import WindowEvidence
+from stream.baselines.performance_evidence import binary_readings
 from stream.baselines.segmentation import Segmentation
 from stream.records.performance import unpack_sparse
 
 
 def of_segment(baseline: Baseline, segmentation: Segmentation, segment: str) -> Baseline:
-    """The baseline with the labelled rows of one segment in place of all; without any where it does not know them."""
+    """The baseline with the labelled rows of one segment in place of all; without any where it does not know them.
+
+    Its evidence is the segment's own. Where that was not learned, of labels the whole's stands in: windows differ as
+    much from the segment's own performance as those of the whole do from the whole's.
+    """
     counts = _labelled_counts(baseline, segmentation, segment)
     labelled = None if counts is None else _labelled(baseline, counts)
-    return msgspec.structs.replace(baseline, labelled=labelled, labelled_values=None)
+    evidence = tuple(
+        baseline.evidence_of(segment, one.window_ms) or _borrowed(baseline, one, counts) for one in baseline.evidence
+    )
+    return msgspec.structs.replace(baseline, labelled=labelled, labelled_values=None, evidence=evidence)
+
+
+def _borrowed(baseline: Baseline, whole: WindowEvidence, counts: Counts | None) -> WindowEvidence:
+    read = {} if counts is None or baseline.grid is None else binary_readings(counts[0], counts[1], baseline.grid)
+    moved = [
+        msgspec.structs.replace(one, mean=read[one.check].badness) for one in whole.performance if one.check in read
+    ]
+    return msgspec.structs.replace(whole, performance=tuple(moved))
 
 
 def _labelled_counts(baseline: Baseline, segmentation: Segmentation, segment: str) -> Counts | None:

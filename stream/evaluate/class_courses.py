@@ -77,7 +77,7 @@ class ClassCourses:
         lead = self.lead
         track = lead.in_force(end_ms)
         start_ms, first_ms = end_ms - lead.window_ms(track), track.progress.first_ms
-        baseline = self._baseline_of(lead, track)
+        baseline = self._baseline_of(lead, track).learned(lead.live_by(end_ms))
         cohort_sum, _ = track.cohorts_by(end_ms)
         # By name: a mean of floats depends on the order, and that of the courses is another one after a recovery.
         cohorts = [course.in_force(end_ms).cohorts_by(end_ms)[1] for _, course in sorted(self.courses.items())]
@@ -102,6 +102,10 @@ class ClassCourses:
             self._baseline_of(lead, track),
             track.arrivals.offsets(evaluation.start_ms, evaluation.end_ms),
         )
+
+    def learn(self, evaluation: PerformanceEvaluation) -> None:
+        """Of a window that was evaluated for the first time; the lead keeps it for all."""
+        self.lead.learn(evaluation)
 
     def revised(self) -> Iterator[PerformanceEvaluation]:
         """The evaluations that must be published again, the newest window's last whether it changed or not."""
@@ -133,7 +137,7 @@ class ClassCourses:
                 own = course.progress
                 own.first_ms, own.evaluated_to_ms, own.empty = known.first_ms, known.evaluated_to_ms, known.empty
                 own.episodes, own.revisions = dict(known.episodes), dict(known.revisions)
-                own.tally = known.tally
+                own.tally, own.live = known.tally, known.live
 
     def _counts(self, end_ms: int, baseline: PerformanceBaseline, by: dict[str, WindowSum]) -> list[Counts] | None:
         """Of each class of the baseline; None: the pairs were not counted by its grids."""

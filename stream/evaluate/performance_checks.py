@@ -2,33 +2,39 @@
 
 Effect: worse than the baseline by more than the tolerance. Evidence: enough labels, and a p-value of
 "no worse than the baseline" below the level that the false-alarm budget gives. A window that is beyond the
-tolerance without the evidence says nothing: it neither begins an alert nor ends one.
+tolerance without the evidence says nothing: it neither begins an alert nor ends one. Where the baseline says how
+healthy windows differ, the evidence is against those: a p-value among them, and worse than any of them.
 
 Measured on a healthy model (AUC 0.78, 3,000 windows each of 200, 500 and 2,000 labels, baselines of 1,000 and
 10,000): at most 1 window in 1,000 breaches at the default tolerances and level.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
 from detectors import Auc, BinaryMetrics, RegressionMetrics, Undefined, Verdict, auc_drop_p_value, rise_p_value
-from detectors.drop import detectable_auc, detectable_rise
-from detectors.multiclass import MulticlassMetrics
+from detectors.drop import FEWEST_OF_A_CLASS, detectable_auc, detectable_rise
+from detectors.evidence import ENOUGH_BLOCKS
+from detectors.multiclass import MulticlassMetrics, comparable
+from detectors.wander import Reading, Wander, auc_of, auc_reading, error_reading
 from stream.alerts.rules import AUC, BRIER, FIXED_LEVEL, MAE, THRESHOLD, PerformanceRules, WorseRule
 from stream.baselines.baseline import LabelledValues
+from stream.baselines.performance_evidence import FEWEST_LABELS
 from stream.evaluate.labelled_baseline import KnownLabels
-from stream.evaluate.performance_classes import ClassPerformance, KnownClasses, comparable
-from stream.evaluate.score_estimate import FEWEST_OF_A_CLASS
+from stream.evaluate.performance_classes import ClassPerformance, KnownClasses
 from stream.records.prediction import Answer
 
 NO_BASELINE: Final = Undefined("no labelled baseline")
 TOO_FEW: Final = "too few"
 NOISE: Final = "sampling noise"
+HEALTHY: Final = "healthy wander"  # the baseline's own windows differ by as much
 MACRO: Final = "macro"  # the subject of a multiclass model's AUC
 OFF: Final = Verdict.OK  # of a check that is switched off: its alert, if one fires, ends
+Healthy = Mapping[str, Wander]  # by check, what healthy windows read
+NOT_KNOWN: Final[Healthy] = {}
 HAVE_CRITICAL: Final = frozenset({AUC, MAE})  # Brier moves with the base rate too, so it only warns
 
 
@@ -50,11 +56,19 @@ class PerformanceCheck:
     detectable: float | Undefined  # the value at which half of the windows of so many labels would alarm
     verdict: Verdict
     reason: str | None  # why the verdict is undefined
+    reading: Reading | None = None  # on the scale of healthy windows; None: too few labels
+    healthy: Wander | None = None  # how those differ; None: not known, labels are taken as independent
+
+    @property
+    def provisional(self) -> bool:
+        """Whether a budget's test was made without knowing how healthy windows differ, or from too few of them."""
+        unsure = self.healthy is None or self.healthy.windows < ENOUGH_BLOCKS
+        return unsure and self.rule is not None and self.rule.rule != THRESHOLD
 
     @property
     def spent(self) -> float:
         """How often chance alone would have made this verdict an alarm: the level, if a test was made."""
-        tested = self.rule is not None and self.rule.rule != THRESHOLD and self.reason in (None, NOISE)
+        tested = self.rule is not None and self.rule.rule != THRESHOLD and self.reason in (None, NOISE, HEALTHY)
         return self.level if tested else 0.0
 
     def limit_of(self, severity: Verdict) -> float | None:
@@ -73,13 +87,37 @@ class _Compared:
     p_value: float | Undefined
     enough: bool = True  # rows of each class, where there are classes
     reach: Callable[[float], float] | None = None  # by level: the value that a test would see; None: there is no test
+    reading: Reading | None = None
+    healthy: Wander | None = None  # that it was held against
+    is_usual: bool = False  # a healthy window was as bad
+
+    def among(
+        self, healthy: Wander | None, reading: Reading | Undefined, back: Callable[[float], float]
+    ) -> "_Compared":
+        """Held against healthy windows, where it is known how they differ; `back` undoes the reading's scale."""
+        if isinstance(reading, Undefined) or self.n < FEWEST_LABELS or not self.enough:
+            return self
+        if healthy is None or self.reach is None:
+            return replace(self, reading=reading)
+        return replace(
+            self,
+            reading=reading,
+            p_value=healthy.p_value(reading),
+            reach=lambda level: back(healthy.seen_from(reading.se, level)),
+            healthy=healthy,
+            is_usual=not healthy.beyond(reading),
+        )
 
 
 def binary_checks(
-    found: BinaryMetrics | Undefined, known: KnownLabels | None, rules: PerformanceRules, category: str = ""
+    found: BinaryMetrics | Undefined,
+    known: KnownLabels | None,
+    rules: PerformanceRules,
+    category: str = "",
+    healthy: Healthy = NOT_KNOWN,
 ) -> tuple[PerformanceCheck, ...]:
     """AUC and Brier of one window; the class is part of the subject where there are several."""
-    area, brier = _auc(found, known), _brier(found, known)
+    area, brier = _auc(found, known, healthy.get(AUC)), _brier(found, known, healthy.get(BRIER))
     tolerance = 0.0 if rules.auc is None else -rules.auc.tolerance  # a low AUC is a bad one
     subject = f"{Answer.SCORE}[{category}]" if category else str(Answer.SCORE)
     return (
@@ -89,25 +127,33 @@ def binary_checks(
 
 
 def value_checks(
-    found: RegressionMetrics | Undefined, known: LabelledValues | None, rules: PerformanceRules
+    found: RegressionMetrics | Undefined,
+    known: LabelledValues | None,
+    rules: PerformanceRules,
+    healthy: Healthy = NOT_KNOWN,
 ) -> tuple[PerformanceCheck, ...]:
     """MAE of one window; its tolerance is a share of the baseline's."""
-    compared = _mae(found, known)
+    compared = _mae(found, known, healthy.get(MAE))
     share = 0.0 if rules.mae is None else rules.mae.tolerance
     tolerance = 0.0 if isinstance(compared.baseline, Undefined) else share * compared.baseline
     return (_judged(MAE, str(Answer.VALUE), compared, rules.mae, tolerance=tolerance),)
 
 
 def class_checks(
-    found: ClassPerformance | Undefined, known: KnownClasses | None, rules: PerformanceRules
+    found: ClassPerformance | Undefined,
+    known: KnownClasses | None,
+    rules: PerformanceRules,
+    healthy: Healthy = NOT_KNOWN,
 ) -> tuple[PerformanceCheck, ...]:
     """Macro AUC of one window, over the classes of which window and baseline have enough rows."""
-    compared = _macro(found, NO_BASELINE if known is None else known.metrics)
+    compared = _macro(found, NO_BASELINE if known is None else known.metrics, healthy.get(AUC))
     tolerance = 0.0 if rules.auc is None else -rules.auc.tolerance
     return (_judged(AUC, MACRO, compared, rules.auc, tolerance=tolerance),)
 
 
-def _macro(found: ClassPerformance | Undefined, before: MulticlassMetrics | Undefined) -> _Compared:
+def _macro(
+    found: ClassPerformance | Undefined, before: MulticlassMetrics | Undefined, healthy: Wander | None
+) -> _Compared:
     if isinstance(found, Undefined):
         of_baseline = before if isinstance(before, Undefined) else before.macro_auc
         return _Compared(value=found, se=found, n=0, baseline=of_baseline, p_value=found)
@@ -126,10 +172,10 @@ def _macro(found: ClassPerformance | Undefined, before: MulticlassMetrics | Unde
         baseline=other.value if isinstance(other, Auc) else other,
         p_value=p_value,
         reach=reach,
-    )
+    ).among(healthy, auc_reading(area) if isinstance(area, Auc) else area, auc_of)
 
 
-def _auc(found: BinaryMetrics | Undefined, known: KnownLabels | None) -> _Compared:
+def _auc(found: BinaryMetrics | Undefined, known: KnownLabels | None, healthy: Wander | None) -> _Compared:
     before: Auc | Undefined = NO_BASELINE if known is None else known.metrics.auc
     of_baseline = before if isinstance(before, Undefined) else before.value
     if isinstance(found, Undefined):
@@ -145,10 +191,10 @@ def _auc(found: BinaryMetrics | Undefined, known: KnownLabels | None) -> _Compar
         p_value=before if isinstance(before, Undefined) else auc_drop_p_value(area, before),
         enough=min(area.negatives, area.positives) >= FEWEST_OF_A_CLASS,
         reach=None if isinstance(before, Undefined) else partial(detectable_auc, area, before),
-    )
+    ).among(healthy, auc_reading(area), auc_of)
 
 
-def _brier(found: BinaryMetrics | Undefined, known: KnownLabels | None) -> _Compared:
+def _brier(found: BinaryMetrics | Undefined, known: KnownLabels | None, healthy: Wander | None) -> _Compared:
     baseline = NO_BASELINE if known is None else known.metrics.brier
     if isinstance(found, Undefined):
         return _Compared(value=found, se=found, n=0, baseline=baseline, p_value=found)
@@ -162,21 +208,24 @@ def _brier(found: BinaryMetrics | Undefined, known: KnownLabels | None) -> _Comp
         baseline=baseline,
         p_value=rise_p_value(found.brier, found.brier_se, before, before_se),
         reach=partial(detectable_rise, found.brier_se, before, before_se),
-    )
+    ).among(healthy, error_reading(found.brier, found.brier_se), math.exp)
 
 
-def _mae(found: RegressionMetrics | Undefined, known: LabelledValues | None) -> _Compared:
+def _mae(found: RegressionMetrics | Undefined, known: LabelledValues | None, healthy: Wander | None) -> _Compared:
     usable = known if known is not None and known.n > 0 else None
     baseline = NO_BASELINE if usable is None else usable.mae
     if isinstance(found, Undefined):
         return _Compared(value=found, se=found, n=0, baseline=baseline, p_value=found)
     p_value: float | Undefined = NO_BASELINE if usable is None else Undefined(TOO_FEW)
+    reading: Reading | Undefined = Undefined(TOO_FEW)
     reach = None
     if usable is not None and not isinstance(found.mae_se, Undefined):
         before_se = usable.abs_error_deviation / math.sqrt(usable.n)
         p_value = rise_p_value(found.mae, found.mae_se, usable.mae, before_se)
         reach = partial(detectable_rise, found.mae_se, usable.mae, before_se)
-    return _Compared(value=found.mae, se=found.mae_se, n=found.n, baseline=baseline, p_value=p_value, reach=reach)
+        reading = error_reading(found.mae, found.mae_se)
+    compared = _Compared(value=found.mae, se=found.mae_se, n=found.n, baseline=baseline, p_value=p_value, reach=reach)
+    return compared.among(healthy, reading, math.exp)
 
 
 def _judged(
@@ -208,6 +257,8 @@ def _judged(
         detectable=_detectable(compared, rule, warning, level, less_is_worse=tolerance < 0),
         verdict=found if isinstance(found, Verdict) else Verdict.UNDEFINED,
         reason=None if isinstance(found, Verdict) else found,
+        reading=compared.reading,
+        healthy=compared.healthy,
     )
 
 
@@ -224,8 +275,8 @@ def _verdict(
         return TOO_FEW
     if not _beyond(value, warning, less_is_worse=less_is_worse):
         return Verdict.OK
-    if rule.rule != THRESHOLD and p_value >= (rule.level or 0.0):
-        return NOISE
+    if rule.rule != THRESHOLD and (compared.is_usual or p_value >= (rule.level or 0.0)):
+        return NOISE if compared.healthy is None else HEALTHY
     is_critical = critical is not None and _beyond(value, critical, less_is_worse=less_is_worse)
     return Verdict.CRITICAL if is_critical else Verdict.WARNING
 

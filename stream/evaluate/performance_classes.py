@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detectors import Auc, Undefined
-from detectors.multiclass import MulticlassMetrics
+from detectors.multiclass import MulticlassMetrics, macro_auc
 from stream.baselines.baseline import Baseline, ClassScores
 from stream.baselines.class_metrics import baseline_metrics, class_metrics
 from stream.evaluate.label_coverage import Cohort
@@ -70,38 +70,6 @@ def class_performance(
         positives=tuple(int(counts.sum()) for counts in positives),
         unknown=max(rows - metrics.n, 0),
     )
-
-
-def macro_auc(areas: Sequence[Auc | Undefined]) -> Auc | Undefined:
-    """The mean over the classes that have an AUC; rows are those of the rarest.
-
-    >>> macro_auc([Auc(0.75, 0.5, 1.0, 0.125, 90, 10), Undefined("one class"), Auc(0.25, 0.25, 0.25, 0.25, 60, 40)])
-    Auc(value=0.5, low=0.375, high=0.625, se=0.1875, negatives=60, positives=10)
-    """
-    known = [area for area in areas if isinstance(area, Auc)]
-    if not known:
-        return Undefined("one class" if areas else "empty")
-    value, low, high, se = np.mean([(a.value, a.low, a.high, a.se) for a in known], axis=0).tolist()
-    return Auc(value, low, high, se, min(a.negatives for a in known), min(a.positives for a in known))
-
-
-def comparable(
-    now: Sequence[Auc | Undefined], before: Sequence[Auc | Undefined], fewest: int
-) -> tuple[Auc | Undefined, Auc | Undefined]:
-    """The macro AUC of a window and of the baseline over one set of classes: with `fewest` rows of each kind in both.
-
-    A class that comes or goes must not look like a model that became better or worse.
-    """
-    both = [
-        (a, b)
-        for a, b in zip(now, before, strict=True)
-        if isinstance(a, Auc)
-        and isinstance(b, Auc)
-        and min(a.negatives, a.positives, b.negatives, b.positives) >= fewest
-    ]
-    if not both:
-        return Undefined("too few"), macro_auc(before)
-    return macro_auc([a for a, _ in both]), macro_auc([b for _, b in both])
 
 
 def macro_cohorts(of_classes: Sequence[Sequence[Cohort]]) -> list[Cohort]:

@@ -6,7 +6,7 @@ it and is still within one window's length of the newest: published when the joi
 for all that changed. Revisions do not move alerts.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -17,6 +17,7 @@ from stream.baselines.segment_labels import of_segment
 from stream.baselines.segmentation import NO_SEGMENTS, Segmentation
 from stream.errors import CallerError
 from stream.evaluate.label_coverage import coverage_of
+from stream.evaluate.live_performance import Deviation, LivePerformance
 from stream.evaluate.performance_evaluator import (
     PerformanceBaseline,
     PerformanceEvaluation,
@@ -51,6 +52,7 @@ class PerformanceProgress(msgspec.Struct, array_like=True):
     reliable: bool | None = None  # whether the estimate was right in the newest window that could tell
     tally: Tally = Tally()
     segment: str = ""  # "" for the whole traffic
+    live: LivePerformance = msgspec.field(default_factory=LivePerformance)
 
 
 class PerformanceCourse:
@@ -155,7 +157,7 @@ class PerformanceCourse:
         """Work out the window that ends at `end_ms`."""
         track = self.in_force(end_ms)
         start_ms = end_ms - self.window_ms(track)
-        first_ms, baseline = track.progress.first_ms, self.baseline_of(track)
+        first_ms, baseline = track.progress.first_ms, self.baseline_of(track).learned(self.live_by(end_ms))
         cohort_sum, cohorts = track.cohorts_by(end_ms)
         return evaluate_performance(
             track.definition,
@@ -164,6 +166,21 @@ class PerformanceCourse:
             self.rules(track),
             span=Span(start_ms, end_ms, complete=first_ms is not None and first_ms <= start_ms),
             coverage=coverage_of(cohort_sum, track.sections, cohorts, baseline.bands),
+        )
+
+    def live_by(self, end_ms: int) -> Mapping[str, Deviation]:
+        """What earlier windows taught of how much they differ, as it holds for the one that ends at `end_ms`."""
+        track = self.in_force(end_ms)
+        return self.progress.live.known(track.definition.baseline_id, self.window_ms(track), end_ms)
+
+    def learn(self, evaluation: PerformanceEvaluation) -> None:
+        """Of a window that was evaluated for the first time."""
+        self.progress.live.take(
+            self.in_force(evaluation.end_ms).definition.baseline_id,
+            evaluation.end_ms - evaluation.start_ms,
+            evaluation.end_ms,
+            evaluation.checks,
+            complete=evaluation.complete,
         )
 
     def rules(self, track: Track) -> PerformanceRules:

@@ -136,6 +136,7 @@ class PerformanceCourses:
 
     def _publish(self, course: PerformanceCourse | ClassCourses, end_ms: int) -> None:
         evaluation = course.latest = course.evaluate(end_ms)
+        course.learn(evaluation)
         self.evaluations += 1
         if evaluation.reliable is not None:
             course.progress.reliable = evaluation.reliable

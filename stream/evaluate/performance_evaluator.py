@@ -4,18 +4,31 @@ Cost: O(bins), about 1 ms for a binary model at 2,048 bins, whatever the number 
 Every statistic that the labels do not determine is `Undefined` and says why.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from detectors import Auc, BinaryMetrics, RegressionMetrics, Undefined, binary_metrics, regression_metrics
-from stream.alerts.rules import PerformanceRules
+from detectors.evidence import ENOUGH_BLOCKS
+from detectors.multiclass import macro_auc
+from detectors.wander import Reading, Wander, auc_reading, error_reading
+from stream.alerts.rules import AUC, BRIER, MAE, PerformanceRules
 from stream.baselines.baseline import Baseline, LabelledValues
 from stream.evaluate.label_coverage import LabelCoverage, LabelDelay, delay_of, sums_of
 from stream.evaluate.labelled_baseline import LabelledBaseline, ScoreBands, labelled_baseline
-from stream.evaluate.performance_checks import PerformanceCheck, binary_checks, class_checks, value_checks
+from stream.evaluate.live_performance import Deviation
+from stream.evaluate.performance_checks import (
+    NO_BASELINE,
+    NOT_KNOWN,
+    Healthy,
+    PerformanceCheck,
+    binary_checks,
+    class_checks,
+    value_checks,
+)
 from stream.evaluate.performance_classes import ClassPerformance, KnownClasses, class_performance, known_classes
 from stream.evaluate.performance_panes import labelled
 from stream.evaluate.score_estimate import EstimateGaps, gaps_of
@@ -46,11 +59,40 @@ class PerformanceBaseline:
     scores: LabelledBaseline | None  # None: a regression, a class of a multiclass model, or no score grid
     values: LabelledValues | None  # None: no regression, or made without labels
     classes: KnownClasses | None = None  # None: no multiclass model
+    healthy: Healthy = field(default_factory=dict)
 
     @property
     def bands(self) -> ScoreBands | None:
         """The bands of the score that coverage is shown by."""
         return self.scores.bands if self.scores else None
+
+    def learned(self, live: Mapping[str, Deviation]) -> "PerformanceBaseline":
+        """With what live windows taught, where the baseline itself knows too little of how healthy ones differ."""
+        taught = {
+            check: Wander(reading.badness, one.deviation, reading.se, one.windows, worst=0.0)
+            for check, one in live.items()
+            if (check not in self.healthy or self.healthy[check].windows < ENOUGH_BLOCKS)
+            and (reading := self._reading(check)) is not None
+        }
+        return replace(self, healthy={**self.healthy, **taught}) if taught else self
+
+    def _reading(self, check: str) -> Reading | None:
+        """What the baseline's own labels read."""
+        found: Reading | Undefined = NO_BASELINE
+        if check == AUC:
+            area = self._area()
+            found = auc_reading(area) if isinstance(area, Auc) else area
+        elif check == BRIER and self.scores is not None and self.scores.known is not None:
+            found = error_reading(self.scores.known.metrics.brier, self.scores.known.metrics.brier_se)
+        elif check == MAE and self.values is not None and self.values.n > 0:
+            found = error_reading(self.values.mae, self.values.abs_error_deviation / math.sqrt(self.values.n))
+        return None if isinstance(found, Undefined) else found
+
+    def _area(self) -> Auc | Undefined:
+        if self.classes is not None and not isinstance(self.classes.metrics, Undefined):
+            return macro_auc(self.classes.metrics.auc)
+        known = None if self.scores is None else self.scores.known
+        return NO_BASELINE if known is None else known.metrics.auc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +154,13 @@ def performance_baseline(baseline: Baseline, definition: PerformanceDefinition) 
         scores=scores,
         values=None if binary else baseline.labelled_values,
         classes=known_classes(baseline) if definition.task == "multiclass" else None,
+        healthy=NOT_KNOWN if definition.category else _healthy(baseline, definition.window_ms),
     )
+
+
+def _healthy(baseline: Baseline, window_ms: int) -> Healthy:
+    known = baseline.evidence_for(window_ms)
+    return {} if known is None else {one.check: one.wander for one in known.performance}
 
 
 def evaluate_performance(
@@ -143,10 +191,10 @@ def evaluate_performance(
         binary = _binary(negatives, positives, baseline.scores)
         estimate = _estimate(binary, negatives + positives, baseline.scores)
         known = baseline.scores.known if baseline.scores else None
-        checks = binary_checks(binary, known, rules, definition.category)
+        checks = binary_checks(binary, known, rules, definition.category, baseline.healthy)
     else:
         regression = regression_metrics(sums_of(counts, sections), definition.unit, definition.centre)
-        checks = value_checks(regression, baseline.values, rules)
+        checks = value_checks(regression, baseline.values, rules, baseline.healthy)
     moments = counts[sections.moments]
     return PerformanceEvaluation(
         start_ms=span.start_ms,
@@ -205,7 +253,7 @@ def evaluate_classes(
         delay=delay_of(counts.of_one, sections),
         coverage=coverage,
         clipped=0,
-        checks=class_checks(classes, baseline.classes, rules),
+        checks=class_checks(classes, baseline.classes, rules, baseline.healthy),
         negatives=nothing,
         positives=nothing,
         classes=classes,

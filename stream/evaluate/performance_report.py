@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from detectors import Auc, BinaryMetrics, RegressionMetrics, Undefined, Verdict
 from stream.alerts.performance_evidence import classes_evidence, classes_in_words
 from stream.alerts.rules import AUC, BRIER, MAE, THRESHOLD
+from stream.baselines.performance_evidence import healthy_words, in_own_unit
 from stream.evaluate.alert_message import AlertWindow, Content, window_record
 from stream.evaluate.class_report import Reasons, areas_in_words, class_metrics_record
 from stream.evaluate.performance_checks import PerformanceCheck
@@ -171,7 +172,11 @@ def _in_words(evaluation: PerformanceEvaluation, bins: dict[str, Any] | None) ->
 def _evidence_in_words(check: PerformanceCheck) -> str:
     if isinstance(check.p_value, Undefined) or check.rule is None or check.rule.rule == THRESHOLD:
         return ""
-    return f"; chance alone makes it so much worse with p = {check.p_value:.2g}, the budget allows {check.level:.2g}"
+    allowed = f"the budget allows {check.level:.2g}"
+    if check.healthy is None:
+        return f"; chance alone makes it so much worse with p = {check.p_value:.2g}, {allowed}"
+    usual = healthy_words(check.check, check.healthy)
+    return f"; healthy windows: {usual}; one is so bad with p = {check.p_value:.2g}, {allowed}"
 
 
 def _regression_in_words(evaluation: PerformanceEvaluation) -> str:
@@ -304,7 +309,21 @@ def _test(check: PerformanceCheck) -> dict[str, Any]:
         "p_value": _plain(check.p_value),
         "level": check.level if check.rule else None,
         "minimum_detectable": None if detectable is None else {"value": detectable},
-        "provisional": False,  # labels are taken as independent, always
+        "healthy": _healthy(check),
+        "provisional": check.provisional,
+    }
+
+
+def _healthy(check: PerformanceCheck) -> dict[str, Any] | None:
+    """What healthy windows of the baseline read, on the statistic's own scale."""
+    known = check.healthy
+    if known is None:
+        return None
+    return {
+        "mean": in_own_unit(check.check, known.mean),
+        "usual": sorted(in_own_unit(check.check, one) for one in known.usual),
+        "deviation": known.deviation,
+        "windows": known.windows,
     }
 
 

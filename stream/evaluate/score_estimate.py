@@ -15,12 +15,12 @@ from typing import Final
 import numpy as np
 
 from detectors import Auc, BinaryMetrics, EstimatedPerformance, Undefined, estimate_performance, gap_z
+from detectors.drop import FEWEST_OF_A_CLASS
 from stream.baselines.layout import Layout
 from stream.evaluate.labelled_baseline import KnownLabels, LabelledBaseline
 from stream.records.performance import Counts
 
 MOST_Z: Final = 3.29  # two-sided 0.001: one healthy window in a thousand is called unreliable
-FEWEST_OF_A_CLASS: Final = 30  # below it standard errors of AUC say too little
 UNTESTED: Final = Undefined("not tested")
 
 

@@ -27,6 +27,7 @@ from stream.evaluate.alert_message import AlertWindow, Content
 from stream.evaluate.alert_moves import content_of
 from stream.evaluate.evaluator import evaluate_window
 from stream.evaluate.label_coverage import LabelCoverage
+from stream.evaluate.live_performance import Deviation
 from stream.evaluate.performance_evaluator import PerformanceBaseline, evaluate_performance, performance_baseline
 from stream.evaluate.performance_evaluator import Span as LabelSpan
 from stream.evaluate.performance_report import JudgedPerformance, performance_window
@@ -132,7 +133,9 @@ class Verifier:
             baseline = of_segment(baseline, segmentation, claim.segment)
         parts = 1 + (len(segmentation.names) if segmentation.keeps_labels_apart else 0)
         rules = self.settings_of(claim.key.model).performance_at(baseline, definition.pane_ms, parts)
-        window = _labels(claim, definition, found, performance_baseline(baseline, definition), rules)
+        compared_with = performance_baseline(baseline, definition)
+        compared_with = compared_with.learned(_deviations(alert, compared_with))
+        window = _labels(claim, definition, found, compared_with, rules)
         remade = _remade(window, alert, claim.baseline_id)
         if isinstance(remade, dict):
             remade["evidence"]["coverage"] = alert["evidence"]["coverage"]  # of cohorts, which are not counted again
@@ -220,6 +223,15 @@ def _live(alert: Mapping[str, Any], series: Sequence[str]) -> LearnedLive:
         alike=evidence.get("overdispersion"),
         rows=msgspec.convert(evidence["live_rows"], RowsEvidence) if "live_rows" in evidence else None,
     )
+
+
+def _deviations(alert: Mapping[str, Any], compared_with: PerformanceBaseline) -> dict[str, Deviation]:
+    """How much live windows differed, if the message was judged by that and not by what its baseline says."""
+    check, cited = alert["labels"]["check"], alert["evidence"].get("healthy")
+    own = compared_with.healthy.get(check)
+    if cited is None or (own is not None and (own.windows, own.deviation) == (cited["windows"], cited["deviation"])):
+        return {}
+    return {check: Deviation(0, cited["windows"], cited["deviation"])}
 
 
 def _usual(alert: Mapping[str, Any]) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ HOUR_S = 3_600
 HOURS = 80
 BEGIN_S = (START_S // HOUR_S - HOURS - 1) * HOUR_S  # all of it before the messages' own timestamps
 ROWS = 150  # in an hour
-RULES = "models: {m: {windows: {pane: 1h, length: 3h}, %s}}"
+RULES = "models: {m: {windows: {pane: 1h, length: %s}, %s}}"
 
 Columns = dict[str, Any]
 
@@ -101,23 +101,39 @@ def comparable(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda m: (m["evidence"]["window"]["end"], m["id"], m["seq"]))
 
 
-@pytest.mark.parametrize("rules", [
-    "segments: {plan: {values: [free, pro]}}",
-    "rule: threshold, checks: {brier: {tolerance: 0.05}}, alerts: {resolve: 0s}",
+@pytest.mark.parametrize(("length", "rules"), [
+    ("3h", "segments: {plan: {values: [free, pro]}}"),
+    ("3h", "rule: threshold, checks: {brier: {tolerance: 0.05}}, alerts: {resolve: 0s}"),
 ])  # fmt: skip
-def test_every_message_on_labels_is_that_of_the_service(tmp_path: Path, rules: str) -> None:
+def test_every_message_on_labels_is_that_of_the_service(tmp_path: Path, length: str, rules: str) -> None:
+    found, by = both(tmp_path, RULES % (length, rules), rows(200, seed=1))
+    begun = {(m["labels"]["check"], m["labels"]["segment"]) for m in found if m["status"] == "firing"}
+    assert begun >= {("auc", "")}
+    if by.segments:
+        assert begun >= {("auc", "plan=pro"), ("auc", "plan=free")}
+    assert {m["status"] for m in found} == {"firing", "resolved"}
+    assert all((m["evidence"]["healthy"] or {"windows": 66})["windows"] >= 64 for m in found)
+
+
+def test_what_live_windows_teach_of_labels_is_the_same_in_both(tmp_path: Path) -> None:
+    without_times = {name: values for name, values in rows(200, seed=1).items() if name != "ts"}
+    found, _ = both(tmp_path, RULES % ("1h", "checks: {auc: {min_samples: 100}}"), without_times)
+    taught = [m["evidence"]["healthy"] for m in found if m["labels"]["check"] == "auc"]
+    assert None in taught  # in the first 24 windows
+    assert {one["windows"] for one in taught if one} == {24, 48}
+    assert {m["evidence"]["provisional"] for m in found if m["evidence"]["healthy"]} == {False}
+
+
+def both(tmp_path: Path, rules: str, base: Columns) -> tuple[list[dict[str, Any]], RuleSet]:
+    """The messages over the file, once they are those of the service."""
     judged = worse(seed=2)
-    for name, table in (("base", rows(200, seed=1)), ("file", judged)):
+    for name, table in (("base", base), ("file", judged)):
         pyarrow.parquet.write_table(pa.table(table), tmp_path / f"{name}.parquet")
-    (tmp_path / "rules.yaml").write_text(RULES % rules)
+    (tmp_path / "rules.yaml").write_text(rules)
     (by,) = rule_sets([tmp_path / "rules.yaml"], ASKED)
     named = ColumnNames(roles=Roles(label="label"), segments=tuple(by.segments))
     read = read_input(tmp_path / "base.parquet", tmp_path / "file.parquet", named, Binning())
     given = with_evidence(read, by)
     found = comparable(of_backtest(given, by))
     assert found == comparable(of_service(given, by, judged))
-    begun = {(m["labels"]["check"], m["labels"]["segment"]) for m in found if m["status"] == "firing"}
-    assert begun >= {("auc", "")}
-    if by.segments:
-        assert begun >= {("auc", "plan=pro"), ("auc", "plan=free")}
-    assert {m["status"] for m in found} == {"firing", "resolved"}
+    return found, by

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from detectors import Auc, Undefined, Verdict
+from detectors.multiclass import comparable
 from stream.alerts.rules import PerformanceRules, WorseRule
 from stream.baselines.baseline import Baseline, ClassScores
 from stream.baselines.grid import ScoreGrid
 from stream.evaluate.label_coverage import Cohort, LabelCoverage
-from stream.evaluate.performance_classes import ClassPerformance, comparable, macro_cohorts
+from stream.evaluate.performance_classes import ClassPerformance, macro_cohorts
 from stream.evaluate.performance_evaluator import (
     ClassCounts,
     PerformanceEvaluation,

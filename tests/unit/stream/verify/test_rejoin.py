@@ -20,6 +20,7 @@ from stream.verify.rejoin import Join, Joins
 from stream.verify.verifier import Result, Verified, Verifier
 from tests.memory_log import MemoryLog
 from tests.unit.stream.evaluate.labels import BINS, START_S, Labels, binary_baseline, definition, value_baseline
+from tests.unit.stream.evaluate.test_healthy_performance import wandering
 from tests.unit.stream.evaluate.test_segment_labels import CUT, Raw, introduced, known
 from tests.unit.stream.join.outcomes import OUTCOMES, L, P, batch, join, labels, predictions
 
@@ -125,6 +126,24 @@ async def test_alerts_on_labels_are_equal_to_what_is_joined_again(of: Baseline, 
     assert first.recount is not None
     assert first.recount.rows == first.alert["evidence"]["n"] > 100
     assert first.recount.messages == first.alert["evidence"]["outcomes"][str(OUTCOMES)]
+
+
+async def test_alerts_held_against_healthy_windows_of_the_baseline_are_equal_too() -> None:
+    verified = await joined(wandering(deviation=0.2, windows=15)).verified()
+    assert {one.alert["evidence"]["healthy"]["windows"] for one in verified} == {15}
+    assert [(one.result, one.differences) for one in verified if one.result is not Result.EQUAL] == []
+
+
+async def test_what_live_windows_taught_is_taken_from_the_alert_that_rests_on_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, seconds in (("UNTIL_S", 960), ("WORSE_FROM_S", 840)):
+        monkeypatch.setattr(f"{__name__}.{name}", seconds)
+    found = joined(binary_baseline())
+    taught = [alert for alert in found.alerts if alert["evidence"]["healthy"] is not None]
+    assert {alert["evidence"]["healthy"]["windows"] for alert in taught} == {24}
+    verified = await found.verified()
+    assert [(one.result, one.differences) for one in verified if one.result is not Result.EQUAL] == []
 
 
 async def test_alerts_of_windows_that_one_record_has_closed_long_ago_are_equal_too() -> None:

@@ -18,7 +18,7 @@ from stream.baselines.layout import Counts, Layout
 from stream.demo.control import SCORE
 from stream.demo.fault import FAULTS, Fault
 from stream.demo.flights import WEATHER_NUMERIC
-from stream.demo.performance import AUC
+from stream.demo.performance import OF_LABELS
 from stream.demo.results import PSI, Episode
 from stream.demo.settings import WINDOW_MS
 
@@ -42,7 +42,7 @@ def cause_of(episode: Episode, baseline: Baseline) -> Cause | None:
     for fault in begun:
         if episode.subject == fault.feature:
             return Cause(in_words=f"the injected fault: {fault.briefly}", fault=fault)
-    if begun and (episode.check == AUC or episode.subject in OF_THE_MODEL):
+    if begun and (episode.check in OF_LABELS or episode.subject in OF_THE_MODEL):
         return Cause(in_words=f"the injected fault: {begun[-1].briefly}, which the model is fed with", fault=begun[-1])
     found = _gap(episode, baseline) if episode.check == PSI else _of_quality(episode)
     return None if found is None else Cause(in_words=found, fault=None)

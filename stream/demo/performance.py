@@ -14,6 +14,8 @@ import numpy.typing as npt
 from stream.records.times import epoch_ms
 
 AUC: Final = "auc"
+BRIER: Final = "brier"
+OF_LABELS: Final = (AUC, BRIER)  # the checks of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,9 @@
 """Everything that is known before the first message: flights, model, baseline, control, messages, and the truth."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import pyarrow as pa
 
 from stream.baselines.baseline import Baseline
 from stream.baselines.learning import Windows
@@ -13,6 +15,7 @@ from stream.demo.replay import Published, merged
 from stream.demo.replayed import Truth
 from stream.demo.results import PsiSeries
 from stream.demo.settings import WINDOW_MS
+from stream.demo.tables import REPLAYED_FILE, WINTER_FILE, table_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +30,7 @@ class Prepared:
     truth: Truth
     cancelled: int
     stuck_at: float  # minutes: the `dep_delay` that the second fault repeats
+    tables: Mapping[str, pa.Table]  # by file: the flights that the model learned from, and those replayed
 
 
 def prepare() -> Prepared:
@@ -50,4 +54,5 @@ def prepare() -> Prepared:
         truth=Truth.of(replayed, scores),
         cancelled=flights.cancelled,
         stuck_at=float(replayed.numeric[STUCK.feature][stuck_from(replayed.event_time_ms)]),
+        tables={WINTER_FILE: table_of(winter, winter_scores), REPLAYED_FILE: table_of(replayed, scores)},
     )

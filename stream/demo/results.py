@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from stream.demo.performance import AUC, Performance, PerformanceResults, parse_performance
+from stream.demo.performance import AUC, BRIER, Performance, PerformanceResults, parse_performance
 from stream.records.times import epoch_ms
 
 PSI: Final = "psi"
-IN_WORDS: Final = {PSI: "PSI", AUC: "AUC"}
+IN_WORDS: Final = {PSI: "PSI", AUC: "AUC", BRIER: "Brier score"}
 SEVERITIES: Final = ("info", "warning", "critical")  # verdicts that alert, the lowest first
 PERFORMANCE_SCHEMA: Final = "driftline.performance/1"
 

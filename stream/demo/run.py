@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+import pyarrow.parquet as pq
 from rich.console import Console
 
 from stream.baselines.registry import register
@@ -26,7 +27,6 @@ from stream.demo.replayed import Replayed
 from stream.demo.results import PSI
 from stream.demo.screen import Screen
 from stream.demo.settings import (
-    AUC_TOLERANCE,
     FALSE_ALARMS,
     LIMITS,
     PARTITIONS,
@@ -36,6 +36,7 @@ from stream.demo.settings import (
     config_text,
 )
 from stream.demo.summary import Healthy, summary
+from stream.demo.tables import REPLAYED_FILE, WINTER_FILE
 from stream.demo.times import utc
 from stream.demo.verification import Verification, verify
 from stream.demo.watch import ALERTS_FILE, PERFORMANCE_FILE, REPORTS_FILE, Found, Watch
@@ -50,7 +51,10 @@ PICTURE_FILE: Final = "picture.png"
 SUMMARY_FILE: Final = "summary.txt"
 BROKER_LOG: Final = "broker.log"
 WORKER_LOG: Final = "worker.log"
-LEFT_BEHIND: Final = (PICTURE_FILE, SUMMARY_FILE, ALERTS_FILE, REPORTS_FILE, PERFORMANCE_FILE, BROKER_LOG, WORKER_LOG)
+LEFT_BEHIND: Final = (
+    *(PICTURE_FILE, SUMMARY_FILE, ALERTS_FILE, REPORTS_FILE, PERFORMANCE_FILE),
+    *(WINTER_FILE, REPLAYED_FILE, BROKER_LOG, WORKER_LOG),
+)
 
 
 def run(settings: DemoSettings, console: Console) -> None:
@@ -72,11 +76,13 @@ def run(settings: DemoSettings, console: Console) -> None:
         found = asyncio.run(_serve(settings, prepared, load_config(config_file, environment={}), console))
         with console.status("Verifying each alert: its rows are read, counted and judged again ..."):
             verified = verify(config_file, (a.id for a in found.results.alerts))
+    for file, table in prepared.tables.items():
+        pq.write_table(table, settings.folder / file)
     with console.status("Drawing ..."):
         text = _leave_behind(settings.folder, prepared, found, verified)
     console.print(f"\n{text}", soft_wrap=True, highlight=False, markup=False)
     took_s = time.monotonic() - started_s
-    console.print(f"Took {took_s:.0f} s. Picture, alerts, reports and logs: {settings.folder}", soft_wrap=True)
+    console.print(f"Took {took_s:.0f} s. Picture, alerts, reports, flights and logs: {settings.folder}", soft_wrap=True)
 
 
 async def _serve(settings: DemoSettings, prepared: Prepared, config: Config, console: Console) -> Found:
@@ -109,8 +115,8 @@ def introduction(prepared: Prepared, bootstrap_servers: str) -> str:
         f"labels, each when its plane lands, go through Kafka ({bootstrap_servers}, embedded) and the service.\n"
         f"{announced}\n"
         f"Alerts: at most {FALSE_ALARMS} that chance explains, over all checks: PSI of {', '.join(SERIES)} over "
-        f"{WINDOW_HOURS} h windows, held against how much the days of January to March differ from each other; AUC "
-        f"of the labels that arrived in {WINDOW_HOURS} h, {AUC_TOLERANCE:g} below the baseline's and beyond chance."
+        f"{WINDOW_HOURS} h windows, and AUC and Brier score of the labels that arrived in {WINDOW_HOURS} h, all held "
+        "against how much the days of January to March differ from each other."
     )
 
 

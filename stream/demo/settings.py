@@ -15,7 +15,6 @@ SHOWN: Final = ("distance", "dep_delay", "temp", SCORE)  # on the screen, a line
 FALSE_ALARMS: Final = "1 per 30d"  # the default of the service
 PLAIN_LIMIT: Final = 0.25  # PSI in nats: the rule of thumb that the budget is compared with
 LIMITS: Final = {"warning": 0.1, "critical": 0.25}  # corrected PSI in nats, the defaults of the service
-AUC_TOLERANCE: Final = 0.2  # below the baseline's; about twice the deepest fall on a day of the control, 0.11
 WINDOW_HOURS: Final = 24
 WINDOW_MS: Final = WINDOW_HOURS * HOUR_MS
 ALLOWED_LATENESS_MINUTES: Final = 30
@@ -65,10 +64,6 @@ models:
   {MODEL}:
     false_alarms: {FALSE_ALARMS}  # over all its checks
     checks:
-      auc:
-        tolerance: {AUC_TOLERANCE}  # wide: a day's AUC wanders, a day is no sample of a quarter
-        min_samples: 200
-      brier: off  # wanders with the day's share of late flights
       psi:
         warning: {LIMITS["warning"]}
         critical: {LIMITS["critical"]}

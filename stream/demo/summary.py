@@ -17,7 +17,7 @@ from stream.demo.control import ControlDay
 from stream.demo.fault import KILOMETRES
 from stream.demo.flights import HOUR_MS, Floats
 from stream.demo.labels_summary import labels, second_fault
-from stream.demo.performance import AUC
+from stream.demo.performance import OF_LABELS
 from stream.demo.replayed import Replayed, rows_in
 from stream.demo.results import IN_WORDS, PSI, Change, Episode, PsiSeries, Report, Results
 from stream.demo.settings import FALSE_ALARMS, PLAIN_LIMIT, SERIES, WINDOW_HOURS, WINDOW_MS
@@ -176,7 +176,7 @@ def _change(change: Change, check: str = PSI) -> str:
     sure = "" if change.p_value is None else f", p = {change.p_value:.2g}"
     return (
         f"{change.severity} at {utc(change.at_ms)}, {_words(check)} {change.value:.3f} "
-        f"(limit {change.threshold:.3g}{sure}), {change.n:,} {'labels' if check == AUC else 'rows'}"
+        f"(limit {change.threshold:.3g}{sure}), {change.n:,} {'labels' if check in OF_LABELS else 'rows'}"
     )
 
 

@@ -3,6 +3,7 @@
 episodes    per 30 simulated days, with a 95 % interval, windows of 60 panes of a minute, evaluated every minute
 flights     real ones, their rows shuffled or their days permuted: windows of 1 h every 10 minutes
 p99         a service exactly at its limit: the quantile against the test of the count over the limit
+labels      AUC of a healthy model: the limit, sampling alone, and the test against its healthy windows
 delay       median panes from a shift of one of 20 features until the rule alarms
 
 A month has its own seed, its own baseline of seven days and 30 days behind it. Episodes of one month share
@@ -29,6 +30,7 @@ import numpy as np
 from alarm_delays import print_delays
 from alarm_rules import BASELINE_DAYS, BUDGET, MONTH_DAYS, RULES, WINDOW, Monitor, episodes, interval
 from healthy_traffic import GENERATORS, PANES_A_DAY, Counts, Traffic, Wander
+from label_alarms import print_label_alarms
 from scipy.stats import norm
 
 from detectors import Undefined, quantile_edges
@@ -258,6 +260,7 @@ def main() -> None:
         print_flights(given.permutations)
     if given.months:
         print_rates(given.months)
+        print_label_alarms(given.months)
     if not given.no_delays:
         print_delays()
     print(f"\n{time.perf_counter() - started_s:.0f} s")

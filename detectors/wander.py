@@ -14,7 +14,7 @@ Higgins, Thompson & Spiegelhalter 2009, section 4.4 (the law of a new one).
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -28,7 +28,7 @@ from detectors.outcome import Undefined
 Values = npt.NDArray[np.float64]
 
 FEWEST_WINDOWS: Final = 2  # of one that nothing can differ
-_LASTING: Final = 3.0  # windows that one spell of wander lasts: so many tell as much as one
+_HIGHEST_CORRELATION: Final = 0.98  # of one window with the next: more cannot be told from a trend
 _LEAST_FREEDOM: Final = 1.0
 
 
@@ -48,6 +48,7 @@ class Wander:
     mean_se: float  # of the mean, >= 0
     windows: int  # that do not overlap, >= 2
     worst: float  # of the worst healthy window, as `deviations` says it
+    lasting: float = 1.0  # windows that one spell of wander lasts, >= 1: so many tell as much as one
 
     def deviations(self, reading: Reading) -> float:
         """By how many standard deviations of a healthy window it is worse than their mean.
@@ -67,11 +68,11 @@ class Wander:
         """How often a healthy window is as bad, or worse: the upper tail of Student's t.
 
         Degrees of freedom f * ((se^2 + v) / v)^2 (Welch-Satterthwaite), v = deviation^2 + mean_se^2 and
-        f = windows / 3 - 1, since a spell of wander outlasts a window.
+        f = windows / lasting - 1, since a spell of wander may outlast a window.
 
-        Size to expect: uniform over healthy windows; 0.0001 at 4.3 deviations with 88 windows.
+        Size to expect: uniform over healthy windows; 0.0001 at 3.9 deviations with 88 windows, 4.3 if `lasting` is 3.
 
-        >>> round(Wander(mean=-2.0, deviation=0.5, mean_se=0.0, windows=93, worst=2.5).p_value(Reading(-0.5, 0.0)), 4)
+        >>> round(Wander(mean=-2.0, deviation=0.5, mean_se=0.0, windows=31, worst=2.5).p_value(Reading(-0.5, 0.0)), 4)
         0.0027
         """
         return float(stdtr(self._freedom(reading.se), -self.deviations(reading)))
@@ -92,7 +93,7 @@ class Wander:
         return self.mean - reach, self.mean + reach
 
     def _freedom(self, se: float) -> float:
-        f = max(self.windows / _LASTING - 1, _LEAST_FREEDOM)
+        f = max(self.windows / self.lasting - 1, _LEAST_FREEDOM)
         known = self.deviation**2 + self.mean_se**2
         return min(f * ((se**2 + known) / known) ** 2, 1e9) if known > 0 else 1e9
 
@@ -104,7 +105,7 @@ def learn_wander(windows: Sequence[Sequence[Reading]]) -> Wander | None:
     the mean over the rounds, so that it does not hang on where the first window begins.
 
     Args:
-        windows: the readings of windows that do not overlap, once for each of several beginnings.
+        windows: the readings of windows that do not overlap, in order of time, once for each of several beginnings.
 
     Size to expect: of AUC on logit 0 where only labels are few, 0.4 for days of which some are hard.
 
@@ -118,15 +119,41 @@ def learn_wander(windows: Sequence[Sequence[Reading]]) -> Wander | None:
     number = max(len(one) for one in rounds)
     spread = float(np.mean([one[:, 0].var(ddof=1) for one in rounds]))
     sampling = float(np.mean([(one[:, 1] ** 2).mean() for one in rounds]))
+    neighbours = float(np.mean([_covariance(one[:, 0]) for one in rounds]))
+    together = lasting(neighbours, max(spread - sampling, 0.0))
     found = Wander(
         mean=float(np.mean([one[:, 0].mean() for one in rounds])),
         deviation=math.sqrt(max(spread - sampling, 0.0)),
-        mean_se=math.sqrt(max(spread, sampling) * _LASTING / number),
+        mean_se=math.sqrt(max(spread, sampling) * together / number),
         windows=number,
         worst=0.0,
+        lasting=together,
     )
-    worst = max(found.deviations(Reading(*one)) for each in rounds for one in each.tolist())
-    return Wander(found.mean, found.deviation, found.mean_se, found.windows, worst)
+    return replace(found, worst=max(found.deviations(Reading(*one)) for each in rounds for one in each.tolist()))
+
+
+def _covariance(values: Values) -> float:
+    apart = values - values.mean()
+    return float((apart[1:] * apart[:-1]).sum() / (len(values) - 1))
+
+
+def lasting(covariance: float, variance: float) -> float:
+    """Of how many windows in a row one spell of wander is: (1 + r) / (1 - r), r their correlation, from 0 to 0.98.
+
+    Args:
+        covariance: of each window's reading with the next one's; sampling has no part in it.
+        variance: between windows, beyond sampling.
+
+    Size to expect: 1 where each window is hard or easy by itself; 47 for windows of an hour where days are.
+    Source: the variance of a mean of an autoregressive series; Box & Jenkins 1976, section 2.1.
+
+    >>> lasting(0.5, 1.0), lasting(-0.1, 1.0), lasting(0.0, 0.0)
+    (3.0, 1.0, 1.0)
+    """
+    if covariance <= 0 or variance <= 0:
+        return 1.0
+    r = min(covariance / variance, _HIGHEST_CORRELATION)
+    return (1 + r) / (1 - r)
 
 
 def auc_reading(area: Auc) -> Reading:

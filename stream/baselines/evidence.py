@@ -96,6 +96,7 @@ class PerformanceEvidence(msgspec.Struct, frozen=True, kw_only=True):
     mean_se: float  # >= 0
     windows: int  # with labels enough, that do not overlap, >= 2
     worst: float  # deviations of the worst healthy window
+    lasting: float  # windows that one spell of wander lasts, >= 1
 
     @classmethod
     def of(cls, check: str, wander: Wander) -> "PerformanceEvidence":
@@ -107,12 +108,13 @@ class PerformanceEvidence(msgspec.Struct, frozen=True, kw_only=True):
             mean_se=round(wander.mean_se, 6),
             windows=wander.windows,
             worst=math.ceil(wander.worst * 1_000) / 1_000,
+            lasting=round(wander.lasting, 3),
         )
 
     @property
     def wander(self) -> Wander:
         """As windows are judged by."""
-        return Wander(self.mean, self.deviation, self.mean_se, self.windows, self.worst)
+        return Wander(self.mean, self.deviation, self.mean_se, self.windows, self.worst, self.lasting)
 
     @property
     def provisional(self) -> bool:
@@ -160,8 +162,8 @@ def _complaint(evidence: WindowEvidence, widths: Sequence[int]) -> str | None:
     if not len(evidence.stored) == len(evidence.rates) == len(widths):
         return "there must be one entry per series"
     for told in evidence.performance:
-        if told.windows < FEWEST_WINDOWS or min(told.deviation, told.mean_se) < 0:
-            return "performance needs two windows, and no deviation may be negative"
+        if told.windows < FEWEST_WINDOWS or min(told.deviation, told.mean_se, told.lasting - 1) < 0:
+            return "performance needs two windows, no deviation may be negative, and lasting must be at least 1"
     for one, width in zip(evidence.stored, widths, strict=True):
         if len(one.spreads) != len(one.directions) or any(len(d) != width for d in one.directions):
             return "each spread needs a direction over the compared bins"

@@ -17,6 +17,7 @@ from typing import Final
 
 import msgspec
 
+from detectors.wander import lasting
 from stream.evaluate.live_evidence import MILESTONES
 from stream.evaluate.performance_checks import PerformanceCheck
 
@@ -29,13 +30,17 @@ class Deviation(msgspec.Struct, frozen=True, array_like=True):
     after_ms: int  # end of the window that completed it
     windows: int
     deviation: float  # between windows, beyond sampling, on the scale of `detectors.wander.Reading`
+    lasting: float  # windows that one spell of wander lasts, >= 1
 
 
 class _Sums(msgspec.Struct, array_like=True):
     windows: int = 0
     badness: float = 0.0
     squared: float = 0.0
+    neighbours: float = 0.0  # products with the one before
     sampling: float = 0.0  # of se^2
+    first: float = 0.0  # what the others are summed up from
+    last: float = 0.0
     learned: list[Deviation] = []
 
 
@@ -77,11 +82,21 @@ class LivePerformance(msgspec.Struct, array_like=True):
     def _add(self, sums: _Sums, end_ms: int, badness: float, se: float) -> None:
         if sums.windows == MILESTONES[-1]:
             return
-        sums.windows += 1
-        sums.badness += badness
-        sums.squared += badness**2
+        if sums.windows == 0:
+            sums.first = badness
+        value = badness - sums.first
+        sums.neighbours += value * sums.last
+        sums.windows, sums.last = sums.windows + 1, value
+        sums.badness += value
+        sums.squared += value**2
         sums.sampling += se**2
-        n = sums.windows
-        if n in MILESTONES:
-            beyond = (sums.squared - sums.badness**2 / n) / (n - 1) - sums.sampling / n
-            sums.learned = [*sums.learned, Deviation(end_ms, n, round(math.sqrt(max(beyond, 0.0)), _DIGITS))]
+        if sums.windows in MILESTONES:
+            sums.learned = [*sums.learned, _learned(sums, end_ms)]
+
+
+def _learned(sums: _Sums, end_ms: int) -> Deviation:
+    n = sums.windows
+    beyond = max((sums.squared - sums.badness**2 / n) / (n - 1) - sums.sampling / n, 0.0)
+    mean = sums.badness / n
+    covariance = (sums.neighbours - mean * (2 * sums.badness - sums.last) + (n - 1) * mean**2) / (n - 1)
+    return Deviation(end_ms, n, round(math.sqrt(beyond), _DIGITS), round(lasting(covariance, beyond), 3))

@@ -69,7 +69,7 @@ class PerformanceBaseline:
     def learned(self, live: Mapping[str, Deviation]) -> "PerformanceBaseline":
         """With what live windows taught, where the baseline itself knows too little of how healthy ones differ."""
         taught = {
-            check: Wander(reading.badness, one.deviation, reading.se, one.windows, worst=0.0)
+            check: Wander(reading.badness, one.deviation, reading.se, one.windows, worst=0.0, lasting=one.lasting)
             for check, one in live.items()
             if (check not in self.healthy or self.healthy[check].windows < ENOUGH_BLOCKS)
             and (reading := self._reading(check)) is not None

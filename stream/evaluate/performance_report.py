@@ -324,6 +324,7 @@ def _healthy(check: PerformanceCheck) -> dict[str, Any] | None:
         "usual": sorted(in_own_unit(check.check, one) for one in known.usual),
         "deviation": known.deviation,
         "windows": known.windows,
+        "lasting": known.lasting,
     }
 
 

@@ -231,7 +231,7 @@ def _deviations(alert: Mapping[str, Any], compared_with: PerformanceBaseline) ->
     own = compared_with.healthy.get(check)
     if cited is None or (own is not None and (own.windows, own.deviation) == (cited["windows"], cited["deviation"])):
         return {}
-    return {check: Deviation(0, cited["windows"], cited["deviation"])}
+    return {check: Deviation(0, cited["windows"], cited["deviation"], cited["lasting"])}
 
 
 def _usual(alert: Mapping[str, Any]) -> tuple[str, ...]:

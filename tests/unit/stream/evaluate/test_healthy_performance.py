@@ -27,7 +27,7 @@ def wandering(deviation: float = 0.5, windows: int = 90, worst: float = 0.0) -> 
     known = {"auc": (-math.log(0.83 / 0.17), 2), "brier": (math.log(0.166), 1)}
     of_labels = tuple(
         PerformanceEvidence(
-            check=name, mean=mean, deviation=deviation / part, mean_se=0.02, windows=windows, worst=worst
+            check=name, mean=mean, deviation=deviation / part, mean_se=0.02, windows=windows, worst=worst, lasting=1.0
         )
         for name, (mean, part) in known.items()
     )
@@ -90,14 +90,14 @@ def test_few_healthy_windows_are_provisional() -> None:
 
 def test_live_windows_teach_where_the_baseline_knows_too_little() -> None:
     used = definition(binary_baseline())
-    taught = {"auc": Deviation(0, 48, 0.5)}
+    taught = {"auc": Deviation(0, 48, 0.5, 2.0)}
     for by, windows in ((binary_baseline(), 48), (wandering(windows=5), 48), (wandering(windows=30), 30)):
         known = performance_baseline(by, used).learned(taught).healthy["auc"]
         assert known.windows == windows
     own = performance_baseline(binary_baseline(), used).learned(taught).healthy["auc"]
     assert auc_of(own.mean) == pytest.approx(0.83, abs=0.01)  # what the baseline reads, not what live windows did
     assert performance_baseline(value_baseline(), definition(value_baseline())).learned(
-        {"mae": Deviation(0, 24, 0.1)}
+        {"mae": Deviation(0, 24, 0.1, 2.0)}
     ).healthy["mae"].mean == pytest.approx(math.log(4.0))
     unlabelled = performance_baseline(binary_baseline(labelled=False), used)
     assert unlabelled.learned(taught) is unlabelled

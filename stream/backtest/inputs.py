@@ -18,6 +18,7 @@ from stream.baselines.columns import (
     NumericColumn,
     categorical_column,
     kind_of,
+    number_texts_column,
     numeric_column,
     time_column_ms,
 )
@@ -294,12 +295,20 @@ def _with_answers(columns: ModelColumns, table: pa.Table, named: ColumnNames, pa
     """With how long each answer took and how it went, where that is asked for."""
     try:
         if named.latency is not None:
-            columns = replace(columns, latency_ms=numeric_column(named.latency, table.column(named.latency)).values)
+            columns = replace(columns, latency_ms=_latency_ms(named.latency, table.column(named.latency)))
         if named.status is not None:
             columns = replace(columns, status=_status(named.status, table.column(named.status)))
     except InputError as problem:
         raise _located(problem, path) from problem
     return columns
+
+
+def _latency_ms(name: str, column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    """As the service reads latencies: what is no number is bad, and its row counts all the same."""
+    kind = kind_of(column.type)
+    if kind is None:
+        raise InputError(f"column {name!r} holds {column.type}; a latency must be a number of milliseconds")
+    return (number_texts_column if kind is Kind.CATEGORICAL else numeric_column)(name, column).values
 
 
 def _status(name: str, column: pa.ChunkedArray) -> npt.NDArray[np.int8]:

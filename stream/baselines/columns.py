@@ -8,6 +8,7 @@ What a value means is decided here, once, for baselines and for backtests:
 """
 
 import enum
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -97,6 +98,20 @@ def numeric_column(name: str, column: pa.ChunkedArray) -> NumericColumn:
     plain = _plain(column)
     values = plain.cast(pa.float64(), safe=False).to_numpy()
     return NumericColumn(name=name, values=np.ascontiguousarray(values, np.float64))
+
+
+def number_texts_column(name: str, column: pa.ChunkedArray) -> NumericColumn:
+    """Texts as numbers; one that is none is invalid: +inf.
+
+    >>> number_texts_column("took", pa.chunked_array([["12.5", " 3 ", "+.5", "fast", "1e999", None]])).values.tolist()
+    [12.5, 3.0, 0.5, inf, inf, nan]
+
+    Raises:
+        InputError: bytes that are not UTF-8.
+    """
+    texts = categorical_column(name, column)
+    of_text = np.array([float(text) if re.match(NUMBER, text) else np.inf for text in texts.categories] or [np.nan])
+    return NumericColumn(name=name, values=np.where(texts.codes >= 0, of_text[np.maximum(texts.codes, 0)], np.nan))
 
 
 def categorical_column(name: str, column: pa.ChunkedArray) -> CategoricalColumn:

@@ -112,9 +112,8 @@ def command(**options: Any) -> int:
     )
     given = read_input(options["baseline_path"], options["file"], named, binning)
     sets = [rules.having(given.segments) for rules in sets]
-    if options["false_alarms"] is not None:
-        for rules in sets:
-            rules.refuse(given.baseline)
+    for rules in sets:
+        rules.refuse(given.baseline)
     path = options["incidents_path"]
     incidents = None if path is None else read_incidents(path, timed=given.time_ms is not None)
     results = []

@@ -24,6 +24,7 @@ from stream.baselines.roles import Roles, assign_roles, has_segment_column
 from stream.baselines.season import Season, SeasonKind, timezone_complaint
 from stream.baselines.segment_evidence import with_segment_evidence
 from stream.baselines.segment_learning import with_segments
+from stream.baselines.segmentation import Segmentation
 from stream.baselines.sight import LEAST_EFFECT, Levels, sights
 from stream.cli import config_option, json_option
 from stream.cli.options import duration, durations
@@ -36,6 +37,7 @@ from stream.errors import InputError
 from stream.evaluate.settings import model_settings
 from stream.ingest.foreign_shape import ForeignShape
 from stream.records.prediction import ModelKey
+from stream.records.settings import segment_settings
 from stream.records.source import Source
 
 DEFAULT_LAST: Final = 100_000
@@ -283,7 +285,17 @@ def _make(config: Config, wanted: Wanted, binning: Binning, *, live: bool) -> tu
     unknown = tuple(key for key in wanted.segments or configured if baseline.by_segment(key) is None)
     notes = tuple(f"the rows have no column {key!r}, so {NO_SEGMENT.format(key=key)}" for key in unknown)
     notes += columns.notes + _notes_on_labels(columns, learned.baseline, binning) + whole.notes + learned.notes
-    return learned.baseline, notes
+    return learned.baseline, notes + _notes_on_budget(config, learned.baseline)
+
+
+def _notes_on_budget(config: Config, baseline: Baseline) -> tuple[str, ...]:
+    of_model = config.model(baseline.model)
+    if of_model.budget_key is None:
+        return ()
+    parts = 1 + len(Segmentation.of(baseline, segment_settings(of_model)).names)
+    settings = model_settings(of_model, Smoothing.parse(config.smoothing))
+    complaint = settings.budget_complaint(baseline, of_model.windows.pane, parts)
+    return () if complaint is None else (f"{of_model.budget_key}: {complaint}",)
 
 
 def _notes_on_labels(columns: PredictionColumns, baseline: Baseline, binning: Binning) -> tuple[str, ...]:

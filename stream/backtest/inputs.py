@@ -85,6 +85,7 @@ class BacktestInput:
     columns: ModelColumns
     time_ms: npt.NDArray[np.int64] | None  # shape (rows,), event time; None: the file has none
     notes: tuple[str, ...]  # what was left out and why; what is not known of healthy windows
+    names: tuple[str, ...] = ()  # of the judged file's columns, those that are left out among them
     labels: FileLabels | None = None  # None: nobody asked for them
     segments: Mapping[str, CategoricalColumn] = field(default_factory=dict)  # by key: the values of the judged rows
 
@@ -139,6 +140,7 @@ def read_input(baseline_path: Path, path: Path, named: ColumnNames, binning: Bin
         columns=_with_answers(_judged_columns(judged, assigned, baseline), judged, named, path),
         time_ms=None if time is None else time_column_ms(time, judged.column(time)),
         notes=assigned.notes + lacking + _left_out(judged, normal, roles, time),
+        names=tuple(judged.column_names),
         labels=_labels(judged, assigned, roles, named.label_time, path),
         segments={key: _segment_values(judged, key, column) for key, column in assigned.segments},
     )

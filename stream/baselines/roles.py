@@ -120,9 +120,18 @@ def _check_names(table: pa.Table, roles: Roles) -> None:
 
 def no_such_column(name: str, names: Sequence[str]) -> InputError:
     """The complaint about a column that a table has not."""
+    return InputError(f"there is no column {name!r}; the columns are {names_and_hint(name, names)}")
+
+
+def names_and_hint(name: str, names: Sequence[str]) -> str:
+    """The names that there are, and the one that a wrong name may stand for.
+
+    >>> names_and_hint("hours", ["hour", "score"])
+    "hour, score; did you mean 'hour'?"
+    """
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return InputError(f"there is no column {name!r}; the columns are {_listed(names)}{hint}")
+    return f"{_listed(names)}{hint}"
 
 
 def _answer(free: Sequence[str], roles: Roles) -> tuple[str | None, Answer | None]:

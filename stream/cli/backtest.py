@@ -115,7 +115,9 @@ def command(**options: Any) -> int:
     for rules in sets:
         rules.refuse(given.baseline)
     path = options["incidents_path"]
-    incidents = None if path is None else read_incidents(path, timed=given.time_ms is not None)
+    incidents = None
+    if path is not None:
+        incidents = read_incidents(path, timed=given.time_ms is not None, columns=given.names)
     results = []
     for rules in sets:
         learned = with_evidence(given, rules)

@@ -138,7 +138,7 @@ def read_input(baseline_path: Path, path: Path, named: ColumnNames, binning: Bin
         normal=replace(columns, time_ms=times),
         normal_times=wrong,
         columns=_with_answers(_judged_columns(judged, assigned, baseline), judged, named, path),
-        time_ms=None if time is None else time_column_ms(time, judged.column(time)),
+        time_ms=None if time is None else _judged_times(judged, time, path),
         notes=assigned.notes + lacking + _left_out(judged, normal, roles, time),
         names=tuple(judged.column_names),
         labels=_labels(judged, assigned, roles, named.label_time, path),
@@ -187,6 +187,13 @@ def _normal_times(normal: pa.Table, time: str | None) -> tuple[npt.NDArray[np.in
         return time_column_ms(time, normal.column(time)), None
     except InputError as problem:
         return None, f"the baseline's {problem}: how much healthy windows differ is not known"
+
+
+def _judged_times(judged: pa.Table, time: str, path: Path) -> npt.NDArray[np.int64]:
+    try:
+        return time_column_ms(time, judged.column(time))
+    except InputError as problem:
+        raise _located(problem, path) from problem
 
 
 def _labels(

@@ -15,7 +15,7 @@ SCORE_NAME: Final = "score"
 TIME_NAMES: Final = ("ts", "timestamp", "time")
 ID_NAME: Final = "prediction_id"
 LABEL_NAME: Final = "label"
-ENVELOPE_NAMES: Final = ("model", "version", "model_version", "latency", "latency_ms")
+ENVELOPE_NAMES: Final = ("model", "version", "model_version", "latency", "latency_ms", "status")
 SEGMENT_PREFIX: Final = "segment."  # a column of the messages' `segment`, and no feature
 INDEX_NAMES: Final = ("", "Unnamed: 0", "__index_level_0__")  # a data frame's row names
 

@@ -58,13 +58,14 @@ def names(_context: click.Context, _option: click.Parameter, value: str | None) 
     return None if value is None else tuple(name.strip() for name in value.split(",") if name.strip())
 
 
+FEATURES_HELP: Final = "The features. Default: all the other columns, but not model, version, latency and status."
 SCORES_HELP: Final = "Of a multiclass model: the columns of P(class), named score_CLASS, scores.CLASS or CLASS."
 
 ROLE_OPTIONS: Final = (
     click.option("--score", metavar="COL", help="The model's score in [0, 1]. By name: score."),
     click.option("--value", metavar="COL", help="A regression's estimate, instead of a score."),
     click.option("--scores", metavar="A,B,C", callback=names, help=SCORES_HELP),
-    click.option("--features", metavar="A,B,C", callback=names, help="The features. Default: all the other columns."),
+    click.option("--features", metavar="A,B,C", callback=names, help=FEATURES_HELP),
     click.option("--time", metavar="COL", help="Event time. By name: ts, timestamp, time. UTC without a zone."),
     click.option("--label", metavar="COL", help="The truth of each answer; it is no feature. By name: label."),
     click.option("--id", "id_", metavar="COL", help="The prediction's id; no feature. By name: prediction_id."),

@@ -58,6 +58,7 @@ class Told(msgspec.Struct, frozen=True, array_like=True):
     severity: Verdict
     subjects: tuple[str, ...] = ()  # of a group
     acknowledged: Acknowledgement | None = None
+    severities: tuple[Verdict, ...] = ()  # of the subjects, in their order
 
 
 class Episode(msgspec.Struct, frozen=True, array_like=True):

@@ -7,19 +7,27 @@ import msgspec
 
 from detectors import Undefined, Verdict
 from stream.alerts.episode import SEVERITIES
-from stream.alerts.rules import AUC, BRIER, MAE, THRESHOLD
+from stream.alerts.quality_rules import CLASS_SHARE, QUALITY_CHECKS, SCHEMA
+from stream.alerts.rules import AUC, BRIER, ERROR_RATE, LATENCY_SLA, MAE, PSI, THRESHOLD
+from stream.alerts.throughput_rule import THROUGHPUT
 from stream.backtest.course import JudgedPart
+from stream.evaluate.error_evaluator import SUBJECT as ERRORS
 from stream.evaluate.error_evaluator import ErrorCheck
 from stream.evaluate.evaluator import Check
+from stream.evaluate.latency_evaluator import SUBJECT as LATENCY
 from stream.evaluate.latency_evaluator import LatencyCheck
 from stream.evaluate.performance_checks import PerformanceCheck
 from stream.evaluate.quality_evaluator import QualityCheck
 from stream.evaluate.settings import ModelSettings
+from stream.evaluate.throughput_evaluator import SUBJECT as PREDICTIONS
 from stream.evaluate.throughput_evaluator import ThroughputCheck
 
 CountCheck = LatencyCheck | ErrorCheck | QualityCheck | ThroughputCheck | PerformanceCheck
 AnyCheck = Check | CountCheck
 OF_LABELS: Final = (AUC, BRIER, MAE)
+OF_QUALITY: Final = tuple(check for check in QUALITY_CHECKS if check not in (CLASS_SHARE, SCHEMA))
+CHECKS: Final = (PSI, *OF_LABELS, LATENCY_SLA, ERROR_RATE, THROUGHPUT, *OF_QUALITY)  # that a file can be judged by
+NO_SERIES: Final = (LATENCY, ERRORS, PREDICTIONS)  # subjects that are no series
 
 
 class AlertResult(msgspec.Struct, frozen=True, kw_only=True):

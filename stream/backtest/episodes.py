@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -52,6 +52,15 @@ class FileEpisode:
         return list(dict.fromkeys(told.alert.subject for told in self.told))
 
 
+class _Firing(NamedTuple):
+    """A series that a message tells of, with what it says of it."""
+
+    subject: str
+    severity: str
+    value: float
+    threshold: float | None
+
+
 class Episodes:
     """The episodes of a file, as its windows come."""
 
@@ -65,18 +74,21 @@ class Episodes:
         beyond = {(alert.check, alert.subject): alert for alert in alerts}
         for message in part.messages:
             episode = self._episode(message)
-            firing = dict(self._firing(message))
+            firing = {one.subject: one for one in self._firing(message)}
             for told in episode.told:
                 if told.over_at is None and told.alert.subject not in firing:
                     told.over_at = window.end_at
-            for subject, severity in firing.items():
-                if _rank(severity) > _rank(episode.known.get(subject)):
+            for subject, one in firing.items():
+                if _rank(one.severity) > _rank(episode.known.get(subject)):
                     # It may be milder than what was held before it fired; the message says the worse of the two.
-                    alert = msgspec.structs.replace(beyond[episode.check, subject], severity=severity)
+                    alert = beyond.get((episode.check, subject)) or _as_told(episode, one)
+                    alert = msgspec.structs.replace(alert, severity=one.severity)
                     episode.told.append(Told(window=window, alert=alert))
             episode.end_at = None if firing else window.end_at
             known = episode.known
-            episode.known = {name: max(now, known.get(name, now), key=_rank) for name, now in firing.items()}
+            episode.known = {
+                name: max(one.severity, known.get(name, one.severity), key=_rank) for name, one in firing.items()
+            }
 
     def _episode(self, message: dict[str, Any]) -> FileEpisode:
         held = self._by_id.get(message["id"])
@@ -88,16 +100,26 @@ class Episodes:
             self.found.append(held)
         return held
 
-    def _firing(self, message: dict[str, Any]) -> Iterator[tuple[str, str]]:
-        """The series that a message tells of, each with its severity; none where it resolves the alert."""
+    def _firing(self, message: dict[str, Any]) -> Iterator[_Firing]:
+        """The series that a message tells of; none where it resolves the alert."""
         if message["status"] == "resolved":
             return
         check, subject = message["labels"]["check"], message["labels"]["subject"]
-        if subject != EVERY:
-            yield self._naming.subject(check, subject), message["severity"]
-            return
-        for member in message["evidence"]["subjects"]:
-            yield self._naming.subject(check, member["subject"]), member["severity"]
+        members = message["evidence"]["subjects"] if subject == EVERY else [{**message, "subject": subject}]
+        for one in members:
+            yield _Firing(self._naming.subject(check, one["subject"]), one["severity"], one["value"], one["threshold"])
+
+
+def _as_told(episode: FileEpisode, one: _Firing) -> AlertResult:
+    """Of a series that is told of with a window in which it is beyond no limit."""
+    return AlertResult(
+        check=episode.check,
+        subject=one.subject,
+        segment=episode.segment,
+        severity=one.severity,
+        value=one.value,
+        threshold=one.threshold,
+    )
 
 
 def _rank(severity: str | None) -> int:

@@ -10,6 +10,7 @@ from stream.backtest.inputs import BacktestInput
 from stream.backtest.rule_sets import RuleSet
 from stream.baselines.learning import Windows, learn
 from stream.baselines.segment_evidence import with_segment_evidence
+from stream.baselines.segmentation import Segmentation
 from stream.evaluate.live_evidence import MILESTONES
 
 BY_ROWS: Final = (
@@ -34,7 +35,9 @@ def with_evidence(given: BacktestInput, rules: RuleSet) -> BacktestInput:
     learned = learn(given.baseline, given.normal, Windows((hop.window,), hop.pane), rules.season)
     known = learned.baseline.evidence_for(hop.window)
     if rules.segments and rules.by_budget:
-        of_segments = with_segment_evidence(learned.baseline, given.normal, Windows((hop.window,), hop.pane))
+        judged = Segmentation.of(learned.baseline, rules.segments).names
+        windows = Windows((hop.window,), hop.pane)
+        of_segments = with_segment_evidence(learned.baseline, given.normal, windows, judged)
         learned = replace(of_segments, notes=learned.notes + of_segments.notes)
     live = (LIVE,) if rules.by_budget and (known is None or known.provisional) else ()
     return replace(given, baseline=learned.baseline, notes=(*given.notes, *learned.notes, *live))

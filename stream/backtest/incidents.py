@@ -3,7 +3,7 @@
 import csv
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,9 +11,10 @@ from typing import Any, Final
 
 import yaml
 
-from stream.backtest.alerts import AlertResult
+from stream.backtest.alerts import CHECKS, NO_SERIES, AlertResult
 from stream.backtest.windows import FileWindow
 from stream.baselines.columns import SMALLEST_EPOCH_MS
+from stream.baselines.roles import names_and_hint
 from stream.errors import InputError
 
 KEYS: Final = ("start", "end", "name", "check", "subject", "segment")
@@ -42,24 +43,27 @@ class Incident:
         return of_series and self.check in (None, alert.check) and self.segment in (None, alert.segment)
 
 
-def read_incidents(path: Path, *, timed: bool) -> list[Incident]:
+def read_incidents(path: Path, *, timed: bool, columns: Sequence[str]) -> list[Incident]:
     """The incidents of a file, the earliest first.
 
     Args:
         path: a table with the columns, or a list of objects with the keys, `start`, `end`, `name` and, if only
             some alerts count, `segment`, `check` and `subject`: one series, or several (a list; `a;b` in a table).
         timed: whether windows have times; if not, start and end are row numbers.
+        columns: of the judged file; what else an alert is about is known here.
 
     Raises:
-        InputError: the file cannot be read, or an entry lacks something or has too much.
+        InputError: the file cannot be read, or an entry lacks something, has too much, or names a check or a subject
+            that no alert could be of.
     """
+    subjects = list(dict.fromkeys((*columns, *NO_SERIES)))
     entries = _entries(path)
     if not entries:
         raise InputError(f"{path} has no incidents; list at least one, such as `{EXAMPLE}`")
     incidents = []
     for number, entry in enumerate(entries, start=1):
         try:
-            incidents.append(_incident(entry, timed=timed))
+            incidents.append(_known(_incident(entry, timed=timed), subjects))
         except ValueError as problem:
             raise InputError(f"{path}, incident {number}: {problem}") from None
     return sorted(incidents, key=lambda i: (i.start_at, i.end_at))
@@ -107,6 +111,16 @@ def _incident(entry: Any, *, timed: bool) -> Incident:
         subjects=_subjects(given.get("subject", [])),
         segment=str(given["segment"]) if "segment" in given else None,
     )
+
+
+def _known(incident: Incident, subjects: Sequence[str]) -> Incident:
+    """The same incident. A ValueError says which of its names no alert could have."""
+    for key, named, known in (("check", (incident.check,), CHECKS), ("subject", incident.subjects, subjects)):
+        for name in named:
+            if name is not None and name not in known:
+                what = f"{key} = {name!r} of {incident.name!r}: no alert of this file could be of it"
+                raise ValueError(f"{what}; there are {names_and_hint(name, known)}")
+    return incident
 
 
 def _subjects(given: Any) -> tuple[str, ...]:

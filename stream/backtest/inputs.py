@@ -18,6 +18,7 @@ from stream.baselines.columns import (
     NumericColumn,
     categorical_column,
     kind_of,
+    number_texts_column,
     numeric_column,
     time_column_ms,
 )
@@ -84,6 +85,7 @@ class BacktestInput:
     columns: ModelColumns
     time_ms: npt.NDArray[np.int64] | None  # shape (rows,), event time; None: the file has none
     notes: tuple[str, ...]  # what was left out and why; what is not known of healthy windows
+    names: tuple[str, ...] = ()  # of the judged file's columns, those that are left out among them
     labels: FileLabels | None = None  # None: nobody asked for them
     segments: Mapping[str, CategoricalColumn] = field(default_factory=dict)  # by key: the values of the judged rows
 
@@ -136,8 +138,9 @@ def read_input(baseline_path: Path, path: Path, named: ColumnNames, binning: Bin
         normal=replace(columns, time_ms=times),
         normal_times=wrong,
         columns=_with_answers(_judged_columns(judged, assigned, baseline), judged, named, path),
-        time_ms=None if time is None else time_column_ms(time, judged.column(time)),
+        time_ms=None if time is None else _judged_times(judged, time, path),
         notes=assigned.notes + lacking + _left_out(judged, normal, roles, time),
+        names=tuple(judged.column_names),
         labels=_labels(judged, assigned, roles, named.label_time, path),
         segments={key: _segment_values(judged, key, column) for key, column in assigned.segments},
     )
@@ -184,6 +187,13 @@ def _normal_times(normal: pa.Table, time: str | None) -> tuple[npt.NDArray[np.in
         return time_column_ms(time, normal.column(time)), None
     except InputError as problem:
         return None, f"the baseline's {problem}: how much healthy windows differ is not known"
+
+
+def _judged_times(judged: pa.Table, time: str, path: Path) -> npt.NDArray[np.int64]:
+    try:
+        return time_column_ms(time, judged.column(time))
+    except InputError as problem:
+        raise _located(problem, path) from problem
 
 
 def _labels(
@@ -294,12 +304,20 @@ def _with_answers(columns: ModelColumns, table: pa.Table, named: ColumnNames, pa
     """With how long each answer took and how it went, where that is asked for."""
     try:
         if named.latency is not None:
-            columns = replace(columns, latency_ms=numeric_column(named.latency, table.column(named.latency)).values)
+            columns = replace(columns, latency_ms=_latency_ms(named.latency, table.column(named.latency)))
         if named.status is not None:
             columns = replace(columns, status=_status(named.status, table.column(named.status)))
     except InputError as problem:
         raise _located(problem, path) from problem
     return columns
+
+
+def _latency_ms(name: str, column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    """As the service reads latencies: what is no number is bad, and its row counts all the same."""
+    kind = kind_of(column.type)
+    if kind is None:
+        raise InputError(f"column {name!r} holds {column.type}; a latency must be a number of milliseconds")
+    return (number_texts_column if kind is Kind.CATEGORICAL else numeric_column)(name, column).values
 
 
 def _status(name: str, column: pa.ChunkedArray) -> npt.NDArray[np.int8]:

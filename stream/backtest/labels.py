@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from stream.baselines.columns import SMALLEST_EPOCH_MS, Kind, kind_of, numeric_column, time_column_ms
+from stream.baselines.columns import time_column_ms
 from stream.errors import InputError
 
 Values = npt.NDArray[np.float64]
@@ -45,11 +45,4 @@ def label_times_ms(name: str, column: pa.ChunkedArray, labels: Values) -> Times:
         )
     if timeless.all():
         return np.full(len(labels), NEVER)
-    if kind_of(column.type) is Kind.NUMERIC:
-        # With nulls filled rather than left out, a complaint names the right row.
-        filled = np.where(timeless, SMALLEST_EPOCH_MS, numeric_column(name, column).values)
-        came = time_column_ms(name, pa.chunked_array([filled]))
-    else:
-        came = np.empty(len(labels), np.int64)
-        came[~timeless] = time_column_ms(name, column.drop_null())
-    return np.where(np.isnan(labels), NEVER, came)
+    return np.where(np.isnan(labels), NEVER, time_column_ms(name, column, gaps=True))

@@ -78,6 +78,7 @@ class RuleSet:
     season: Season | None  # whose hours windows are compared with; None: with the whole baseline
     segments: Mapping[str, SegmentSettings]  # by key: the parts of the traffic that are judged beside the whole
     errors: bool = False  # whether answers that failed are judged
+    budget_from: str | None = None  # the option, or the key of the configuration, that gives the budget; None: nobody
 
     @property
     def counting(self) -> CountingSettings:
@@ -101,18 +102,16 @@ class RuleSet:
         return replace(self, segments={key: one for key, one in self.segments.items() if key in keys})
 
     def refuse(self, baseline: Baseline) -> None:
-        """Refuse a budget that the tests of this baseline's series cannot meet.
+        """Refuse a budget that was asked for and that the tests of this baseline's series cannot meet.
 
         Raises:
-            InputError: with the reason, and a budget that would do.
+            InputError: with what gives the budget, the reason, and a budget that would do.
         """
-        if self.hop.by_rows:
+        if self.hop.by_rows or self.budget_from is None:
             return
-        try:
-            parts = 1 + len(Segmentation.of(baseline, self.segments).names)
-            self.settings.budget.refuse(self.settings.tests(baseline, parts), self.hop.pane)
-        except ValueError as problem:
-            raise InputError(f"--false-alarms: {problem}") from None
+        parts = 1 + len(Segmentation.of(baseline, self.segments).names)
+        if complaint := self.settings.budget_complaint(baseline, self.hop.pane, parts):
+            raise InputError(f"{self.budget_from}: {complaint}")
 
 
 def rule_sets(paths: Sequence[Path], asked: Asked) -> list[RuleSet]:
@@ -139,7 +138,14 @@ def _rule_set(path: Path | None, asked: Asked) -> RuleSet:
         season=_season(of_model, hop, asked),
         segments=_segments(of_model, asked),
         errors=asked.status,
+        budget_from=_budget_from(path, of_model, asked),
     )
+
+
+def _budget_from(path: Path | None, of_model: ModelConfig, asked: Asked) -> str | None:
+    if asked.false_alarms is not None:
+        return "--false-alarms"
+    return of_model.budget_key if path is None or of_model.budget_key is None else f"{path}: {of_model.budget_key}"
 
 
 def _segments(of_model: ModelConfig, asked: Asked) -> dict[str, SegmentSettings]:

@@ -8,6 +8,7 @@ What a value means is decided here, once, for baselines and for backtests:
 """
 
 import enum
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -99,6 +100,20 @@ def numeric_column(name: str, column: pa.ChunkedArray) -> NumericColumn:
     return NumericColumn(name=name, values=np.ascontiguousarray(values, np.float64))
 
 
+def number_texts_column(name: str, column: pa.ChunkedArray) -> NumericColumn:
+    """Texts as numbers; one that is none is invalid: +inf.
+
+    >>> number_texts_column("took", pa.chunked_array([["12.5", " 3 ", "+.5", "fast", "1e999", None]])).values.tolist()
+    [12.5, 3.0, 0.5, inf, inf, nan]
+
+    Raises:
+        InputError: bytes that are not UTF-8.
+    """
+    texts = categorical_column(name, column)
+    of_text = np.array([float(text) if re.match(NUMBER, text) else np.inf for text in texts.categories] or [np.nan])
+    return NumericColumn(name=name, values=np.where(texts.codes >= 0, of_text[np.maximum(texts.codes, 0)], np.nan))
+
+
 def categorical_column(name: str, column: pa.ChunkedArray) -> CategoricalColumn:
     """Any column as categories, by its values' text: 7 is "7", true is "true".
 
@@ -117,13 +132,18 @@ def categorical_column(name: str, column: pa.ChunkedArray) -> CategoricalColumn:
     return CategoricalColumn(name=name, codes=codes.astype(np.int32), categories=tuple(encoded.dictionary.to_pylist()))
 
 
-def time_column_ms(name: str, column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+def time_column_ms(name: str, column: pa.ChunkedArray, *, gaps: bool = False) -> npt.NDArray[np.int64]:
     """Event times, shape (rows,), in epoch milliseconds; a time without a zone is taken as UTC.
+
+    Args:
+        name: of the column.
+        column: the times.
+        gaps: whether a row may have none; what stands for it then is no time.
 
     Raises:
         InputError: a row without a time, a number too small to be milliseconds, or text that is no time.
     """
-    if column.null_count:
+    if column.null_count and not gaps:
         row = pc.index(column.is_null(), True).as_py()
         raise InputError(
             f"time column {name!r} has no value in {column.null_count} rows, the first is row {row}; fill them in, or "
@@ -131,13 +151,14 @@ def time_column_ms(name: str, column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
         )
     plain = _plain(column)
     if kind_of(plain.type) is Kind.NUMERIC:
-        return _epoch_ms(name, numeric_column(name, column).values)
+        numbers = numeric_column(name, column).values
+        return _epoch_ms(name, np.where(np.isnan(numbers), SMALLEST_EPOCH_MS, numbers) if gaps else numbers)
     if kind_of(plain.type) is Kind.CATEGORICAL:
         plain = _parsed_times(name, plain.cast(pa.string()))
     if not (pa.types.is_timestamp(plain.type) or pa.types.is_date(plain.type)):
         raise InputError(f"time column {name!r} holds {plain.type}; use RFC 3339 text, a timestamp, or epoch ms")
     unit = "us" if not pa.types.is_timestamp(plain.type) or plain.type.unit != "ns" else "ns"
-    ticks = plain.cast(pa.timestamp(unit)).cast(pa.int64()).to_numpy()
+    ticks = plain.cast(pa.timestamp(unit)).cast(pa.int64()).fill_null(0).to_numpy()
     per_ms = 1_000 if unit == "us" else 1_000_000
     return np.floor_divide(np.asarray(ticks, np.int64), per_ms)
 
@@ -158,12 +179,29 @@ def _epoch_ms(name: str, numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.int
 
 
 def _parsed_times(name: str, text: pa.ChunkedArray) -> pa.ChunkedArray:
+    read = 0  # rows, by whatever reads the most of them
     for target in (pa.timestamp("ns", "UTC"), pa.timestamp("ns"), pa.timestamp("us", "UTC"), pa.timestamp("us")):
-        try:
-            return text.cast(target)
-        except pa.ArrowInvalid as problem:
-            last = problem
+        found = _cast(text, target)
+        if found is not None:
+            return found
+        read = max(read, _rows_read(text, target))
     raise InputError(
-        f"time column {name!r} must be RFC 3339, all with a zone or none with one ({last}); mend it, "
-        "or leave the column out with --ignore"
-    ) from last
+        f"time column {name!r}, row {read}: {text[read].as_py()!r} must be RFC 3339, all with a zone or none with one; "
+        "mend it, or leave the column out with --ignore"
+    )
+
+
+def _cast(text: pa.ChunkedArray, target: pa.DataType) -> pa.ChunkedArray | None:
+    try:
+        return text.cast(target)
+    except pa.ArrowInvalid:
+        return None
+
+
+def _rows_read(text: pa.ChunkedArray, target: pa.DataType) -> int:
+    """How many rows come before the first one that is no such time; there is one."""
+    good, bad = 0, len(text)  # so many rows can be read, and so many cannot
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        good, bad = (good, middle) if _cast(text.slice(good, middle - good), target) is None else (middle, bad)
+    return good

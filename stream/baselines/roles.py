@@ -15,7 +15,7 @@ SCORE_NAME: Final = "score"
 TIME_NAMES: Final = ("ts", "timestamp", "time")
 ID_NAME: Final = "prediction_id"
 LABEL_NAME: Final = "label"
-ENVELOPE_NAMES: Final = ("model", "version", "model_version", "latency", "latency_ms")
+ENVELOPE_NAMES: Final = ("model", "version", "model_version", "latency", "latency_ms", "status")
 SEGMENT_PREFIX: Final = "segment."  # a column of the messages' `segment`, and no feature
 INDEX_NAMES: Final = ("", "Unnamed: 0", "__index_level_0__")  # a data frame's row names
 
@@ -120,9 +120,18 @@ def _check_names(table: pa.Table, roles: Roles) -> None:
 
 def no_such_column(name: str, names: Sequence[str]) -> InputError:
     """The complaint about a column that a table has not."""
+    return InputError(f"there is no column {name!r}; the columns are {names_and_hint(name, names)}")
+
+
+def names_and_hint(name: str, names: Sequence[str]) -> str:
+    """The names that there are, and the one that a wrong name may stand for.
+
+    >>> names_and_hint("hours", ["hour", "score"])
+    "hour, score; did you mean 'hour'?"
+    """
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return InputError(f"there is no column {name!r}; the columns are {_listed(names)}{hint}")
+    return f"{_listed(names)}{hint}"
 
 
 def _answer(free: Sequence[str], roles: Roles) -> tuple[str | None, Answer | None]:

@@ -4,7 +4,7 @@ Of a segment that it was not learned for, the whole's evidence has to do, and it
 Cost: as the whole for each value, though of fewer rows; it stops when `MOST_BYTES` would be stored.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -19,12 +19,18 @@ from stream.baselines.columns import CategoricalColumn, Column, NumericColumn
 from stream.baselines.create import PredictionColumns
 from stream.baselines.evidence import WindowEvidence
 from stream.baselines.learning import Learned, Windows, learn_window
+from stream.baselines.segmentation import segment_name
 
 MOST_BYTES: Final = 300_000  # of a topic's 1 MB
 
 
-def with_segment_evidence(baseline: Baseline, columns: PredictionColumns, windows: Windows) -> Learned:
-    """The baseline with the evidence of each segment that it knows, the most frequent values first."""
+def with_segment_evidence(
+    baseline: Baseline, columns: PredictionColumns, windows: Windows, judged: Collection[str] | None = None
+) -> Learned:
+    """The baseline with the evidence of each segment that it knows, the most frequent values first.
+
+    `judged`: the segments whose alerts there can be, which the notes are about; None: all of them.
+    """
     if columns.time_ms is None or not baseline.segments:
         return Learned(baseline, ())
     by_key = {column.name: column for column in columns.segments}
@@ -37,10 +43,11 @@ def with_segment_evidence(baseline: Baseline, columns: PredictionColumns, window
             found = tuple(_evidence(baseline, columns, by_key[key.key], value, windows)) if room > 0 else ()
             room -= len(msgspec.json.encode(found))
             if len(found) < len(windows.lengths_ms) or any(one.provisional for one in found):
-                unsure.append(f"{key.key}={value.value}")
+                unsure.append(segment_name(key.key, value.value))
             values.append(msgspec.structs.replace(value, evidence=found))
         keys.append(msgspec.structs.replace(key, values=tuple(values)))
-    return Learned(msgspec.structs.replace(baseline, segments=tuple(keys)), _notes(unsure))
+    told = unsure if judged is None else [name for name in unsure if name in judged]
+    return Learned(msgspec.structs.replace(baseline, segments=tuple(keys)), _notes(told))
 
 
 def _evidence(

@@ -19,7 +19,7 @@ from stream.backtest.windows import judge_windows
 from stream.baselines.create import Binning
 from stream.baselines.roles import Roles
 from stream.cli import EXIT_DRIFT, EXIT_FINE, json_option
-from stream.cli.baseline import names
+from stream.cli.baseline import FEATURES_HELP, names
 from stream.cli.options import duration
 from stream.config.season_keys import SEASONS
 from stream.errors import InputError
@@ -71,7 +71,7 @@ def _path(*flags: str, text: str, multiple: bool = False) -> Callable[[Callable[
 @click.option("--latency", metavar="COL", help="How long the answer took, in ms; needs an SLA.")
 @click.option("--sla", "sla_ms", metavar="250ms", callback=duration, help="Of latency. Default: the configuration's.")
 @click.option("--status", metavar="COL", help="How the answer went: ok, or what went wrong.")
-@click.option("--features", metavar="A,B,C", callback=names, help="The features. Default: all the other columns.")
+@click.option("--features", metavar="A,B,C", callback=names, help=FEATURES_HELP)
 @click.option("--time", metavar="COL", help="Event time. By name: ts, timestamp, time. UTC without a zone.")
 @click.option("--ignore", metavar="A,B", callback=names, help="Columns to leave out.")
 @click.option("--categorical", metavar="A,B", callback=names, help="Features to count by their text.")
@@ -112,11 +112,12 @@ def command(**options: Any) -> int:
     )
     given = read_input(options["baseline_path"], options["file"], named, binning)
     sets = [rules.having(given.segments) for rules in sets]
-    if options["false_alarms"] is not None:
-        for rules in sets:
-            rules.refuse(given.baseline)
+    for rules in sets:
+        rules.refuse(given.baseline)
     path = options["incidents_path"]
-    incidents = None if path is None else read_incidents(path, timed=given.time_ms is not None)
+    incidents = None
+    if path is not None:
+        incidents = read_incidents(path, timed=given.time_ms is not None, columns=given.names)
     results = []
     for rules in sets:
         learned = with_evidence(given, rules)

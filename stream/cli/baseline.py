@@ -24,6 +24,7 @@ from stream.baselines.roles import Roles, assign_roles, has_segment_column
 from stream.baselines.season import Season, SeasonKind, timezone_complaint
 from stream.baselines.segment_evidence import with_segment_evidence
 from stream.baselines.segment_learning import with_segments
+from stream.baselines.segmentation import Segmentation
 from stream.baselines.sight import LEAST_EFFECT, Levels, sights
 from stream.cli import config_option, json_option
 from stream.cli.options import duration, durations
@@ -36,6 +37,7 @@ from stream.errors import InputError
 from stream.evaluate.settings import model_settings
 from stream.ingest.foreign_shape import ForeignShape
 from stream.records.prediction import ModelKey
+from stream.records.settings import segment_settings
 from stream.records.source import Source
 
 DEFAULT_LAST: Final = 100_000
@@ -56,13 +58,14 @@ def names(_context: click.Context, _option: click.Parameter, value: str | None) 
     return None if value is None else tuple(name.strip() for name in value.split(",") if name.strip())
 
 
+FEATURES_HELP: Final = "The features. Default: all the other columns, but not model, version, latency and status."
 SCORES_HELP: Final = "Of a multiclass model: the columns of P(class), named score_CLASS, scores.CLASS or CLASS."
 
 ROLE_OPTIONS: Final = (
     click.option("--score", metavar="COL", help="The model's score in [0, 1]. By name: score."),
     click.option("--value", metavar="COL", help="A regression's estimate, instead of a score."),
     click.option("--scores", metavar="A,B,C", callback=names, help=SCORES_HELP),
-    click.option("--features", metavar="A,B,C", callback=names, help="The features. Default: all the other columns."),
+    click.option("--features", metavar="A,B,C", callback=names, help=FEATURES_HELP),
     click.option("--time", metavar="COL", help="Event time. By name: ts, timestamp, time. UTC without a zone."),
     click.option("--label", metavar="COL", help="The truth of each answer; it is no feature. By name: label."),
     click.option("--id", "id_", metavar="COL", help="The prediction's id; no feature. By name: prediction_id."),
@@ -283,7 +286,17 @@ def _make(config: Config, wanted: Wanted, binning: Binning, *, live: bool) -> tu
     unknown = tuple(key for key in wanted.segments or configured if baseline.by_segment(key) is None)
     notes = tuple(f"the rows have no column {key!r}, so {NO_SEGMENT.format(key=key)}" for key in unknown)
     notes += columns.notes + _notes_on_labels(columns, learned.baseline, binning) + whole.notes + learned.notes
-    return learned.baseline, notes
+    return learned.baseline, notes + _notes_on_budget(config, learned.baseline)
+
+
+def _notes_on_budget(config: Config, baseline: Baseline) -> tuple[str, ...]:
+    of_model = config.model(baseline.model)
+    if of_model.budget_key is None:
+        return ()
+    parts = 1 + len(Segmentation.of(baseline, segment_settings(of_model)).names)
+    settings = model_settings(of_model, Smoothing.parse(config.smoothing))
+    complaint = settings.budget_complaint(baseline, of_model.windows.pane, parts)
+    return () if complaint is None else (f"{of_model.budget_key}: {complaint}",)
 
 
 def _notes_on_labels(columns: PredictionColumns, baseline: Baseline, binning: Binning) -> tuple[str, ...]:

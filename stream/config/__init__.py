@@ -69,6 +69,7 @@ class ModelConfig:
     labels: LabelKeys | None  # None: off, nothing waits for a label
     alerts: AlertKeys
     segments: Mapping[str, SegmentKeys] = field(default_factory=dict)
+    budget_key: str | None = None  # that gives the false-alarm budget; None: it is the default
 
     @property
     def cohort_ms(self) -> int:
@@ -126,6 +127,7 @@ class Config(Keys):
             labels=labels,
             alerts=own.alerts.over(self.alerts),
             segments=own.segments,
+            budget_key=self._budget_key(name, own),
         )
 
     def _false_alarms(self, own: ModelKeys) -> FalseAlarmKeys:
@@ -134,6 +136,11 @@ class Config(Keys):
             return self.false_alarms
         said = own.false_alarms.model_fields_set
         return self.false_alarms.model_copy(update={name: getattr(own.false_alarms, name) for name in said})
+
+    def _budget_key(self, name: str, own: ModelKeys) -> str | None:
+        if own.false_alarms is not None and "budget" in own.false_alarms.model_fields_set:
+            return f"models.{name}.false_alarms.budget"
+        return "false_alarms.budget" if "budget" in self.false_alarms.model_fields_set else None
 
     def internal_topic(self, role: str) -> str:
         """The name of a topic of our own.

@@ -2,8 +2,9 @@
 
 When more than `group_above` subjects of a check fire at once, those of which nobody has heard yet are told by one
 alert with its subjects listed. Whoever begins to fire while the group does joins it; whoever recovers leaves it; each
-change is the group's next message, and it ends with the last of them. An alert that was told by itself before goes on
-by itself, so everything that fires is told in exactly one place. What is silenced is in no group.
+change, of a member's severity too, is the group's next message, and it ends with the last of them. An alert that was
+told by itself before goes on by itself, so everything that fires is told in exactly one place. What is silenced is in
+no group.
 """
 
 from collections.abc import Sequence

@@ -114,7 +114,9 @@ def _said_now(name: str, episodes: Episodes, checks: Checks) -> Told | None:
     if episode.grouped:
         return None
     members = members_of(name, episodes, checks)[0] if is_group(name) else []
-    now = Told(True, episode.severity, tuple(m.check.subject for m in members), episode.acknowledged)
+    subjects = tuple(member.check.subject for member in members)
+    severities = tuple(member.episode.severity for member in members)
+    now = Told(True, episode.severity, subjects, episode.acknowledged, severities)
     return None if now == episode.told else now
 
 

@@ -52,6 +52,17 @@ class ModelSettings:
         """
         return self.budget.levels(self.tests(baseline, parts), self.interval_ms or pane_ms)
 
+    def budget_complaint(self, baseline: Baseline, pane_ms: int, parts: int = 1) -> str | None:
+        """Why the tests cannot meet the budget, or would be no evidence, and which budget would do; None: it fits.
+
+        Arguments as for `levels`.
+        """
+        try:
+            self.budget.refuse(self.tests(baseline, parts), self.interval_ms or pane_ms)
+        except ValueError as problem:
+            return str(problem)
+        return None
+
     def performance_at(self, baseline: Baseline, pane_ms: int, parts: int = 1) -> PerformanceRules:
         """The rules on labels, with the budget's level where the configuration gives none."""
         level = self.levels(baseline, pane_ms, parts).get(PERFORMANCE)

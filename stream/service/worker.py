@@ -26,6 +26,7 @@ from stream.records.source import MessageBatch, Source
 from stream.records.times import rfc3339
 from stream.service.admin import check_topics, message_limits
 from stream.service.app import App, add_agent, ending_the_process, make_app, run
+from stream.service.budget_warnings import BudgetWarnings
 from stream.service.fetch_scheduler import RECORDS_PER_FETCH
 from stream.service.kafka_log import SILENCE_LIMIT_S, KafkaLog
 from stream.service.metrics import Metrics
@@ -64,6 +65,7 @@ class Worker:
         self._given_up: dict[Source, Owner] = {}  # joins that may come back with the next generation
         self._lost: dict[Source, int] = {}  # what the joins have gone on without, when last looked at
         self._full: set[tuple[Source, ModelKey]] = set()  # models whose waiting predictions have reached their cap
+        self._budgets = BudgetWarnings(config)
         self._lead_ms = longest_lead_ms(config)
         self._heartbeat_s = time.monotonic()
         self._silent_s = 0.0
@@ -212,6 +214,8 @@ class Worker:
             )
             self._warn_of_caps()
             self._warn_of_losses()
+            folds = [o.fold for o in self.owners.values() if isinstance(o.fold, EvaluateFold)]
+            self._budgets.look_at(course for fold in folds for course in fold.courses.values())
             await self._commit_hints()
             await self._pace()
 

@@ -139,3 +139,23 @@ def test_a_budget_that_cannot_be_met_is_refused(
     base = hours(tmp_path / "base.parquet", 30, seed=1)
     assert main(["backtest", "--baseline", base, file, "--window", "1h", "--false-alarms", budget]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("budget", "said"), [
+    ("600 per 30d", "which is no evidence (at most 0.01); try 10 per 30d"),  # of panes of a minute it would be
+    ("0.0000001 per 30d", "which no data can show"),
+])  # fmt: skip
+@pytest.mark.parametrize("key", ["false_alarms.budget", "models.m.false_alarms.budget"])
+def test_so_is_one_of_a_configuration_by_its_key(
+    tmp_path: Path, file: str, capsys: pytest.CaptureFixture[str], budget: str, said: str, key: str
+) -> None:
+    base, rules = hours(tmp_path / "base.parquet", 30, seed=1), tmp_path / "rules.yaml"
+    text = f"false_alarms: {budget}"
+    rules.write_text(text if key == "false_alarms.budget" else f"models: {{m: {{{text}}}}}", encoding="utf-8")
+    pane = "1h" if budget.startswith("600") else "1m"
+    given = ["backtest", "--baseline", base, file, "--window", "1h", "--pane", pane, "--config", str(rules)]
+    assert main(given) == 2
+    told = capsys.readouterr().err
+    assert f"{rules}: {key}: for features, {budget} is a chance of " in told
+    assert said in told
+    assert main([*given, "--false-alarms", "1 per 30d"]) in (0, 1)  # which is said instead

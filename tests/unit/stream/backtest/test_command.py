@@ -66,6 +66,16 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(
     assert captured.out == ""
 
 
+def test_a_time_that_is_none_is_named_with_its_file_and_row(
+    base: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    times = [f"2020-01-01T0{hour}:00:00Z" for hour in range(9)]
+    times[6] = "2020-01-01T25:00:00Z"
+    other = put(tmp_path / "other.parquet", x=[1.0] * 9, c=["a"] * 9, score=[0.1] * 9, ts=times)
+    assert main(["backtest", "--baseline", base, other, "--window", "1h", "--features", "x,c"]) == 2
+    assert f"{other}: time column 'ts', row 6: '2020-01-01T25:00:00Z' must be RFC 3339" in capsys.readouterr().err
+
+
 def test_the_baseline_is_needed(file: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["backtest", file, "--chunk-rows", "2"]) == 2
     assert "--baseline FILE is needed" in capsys.readouterr().err

@@ -50,6 +50,7 @@ def at(hour: int) -> str:
 def files(tmp_path: Path) -> list[str]:
     hours = np.repeat(np.arange(24), ROWS)
     judged = {"ts": MIDNIGHT_MS + hours * HOUR_MS, "x": np.isin(hours, OFF).astype(float)}
+    judged["y"] = np.zeros(len(hours))  # in the baseline's file there is none, so it is left out
     pyarrow.parquet.write_table(pa.table(judged), tmp_path / "file.parquet")
     pyarrow.parquet.write_table(pa.table({"x": np.zeros(5_000)}), tmp_path / "base.parquet")
     return ["--baseline", str(tmp_path / "base.parquet"), str(tmp_path / "file.parquet")]

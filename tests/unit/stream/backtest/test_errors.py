@@ -49,6 +49,19 @@ def test_each_window_says_how_many_failed_and_the_bad_one_has_its_alert(
     assert alert["provisional"]
 
 
+def test_a_column_named_status_is_a_feature_only_if_it_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x = np.random.default_rng(1).normal(size=WINDOW)
+    files = [put(tmp_path / name, x=x, status=np.array(STATUSES[:WINDOW])) for name in ("base.parquet", "file.parquet")]
+    given = ["--baseline", *files, "--chunk-rows", str(WINDOW), "--json"]
+    for features, counted in (([], ["x"]), (["--features", "x,status"], ["x", "status"])):
+        assert main(["backtest", *given, *features]) == 0
+        told = capsys.readouterr()
+        assert list(json.loads(told.out)["windows"][0]["psi"]) == counted
+        assert ("column 'status' belongs to the envelope and is left out" in told.err) is (not features)
+
+
 def test_the_configuration_gives_the_limits_and_the_command_line_the_rule(
     base: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

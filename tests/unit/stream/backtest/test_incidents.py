@@ -7,6 +7,7 @@ import pytest
 from stream.backtest.incidents import Incident, read_incidents
 from stream.errors import InputError
 
+COLUMNS = ["ts", "distance", "hour", "score"]
 T = 1_380_693_600_000  # 2013-10-02T06:00:00Z
 TWO = [
     Incident(name="a", start_at=T, end_at=T + 3_600_000, check=None, subjects=()),
@@ -32,13 +33,23 @@ def put(tmp_path: Path, name: str, text: str) -> Path:
     ("i.json", '[{"start": "2013-10-02T06:00:00Z", "end": "2013-10-02T03:00:00-04:00", "name": "a", "check": null}]'),
 ])  # fmt: skip
 def test_each_format_reads_the_same_incidents(tmp_path: Path, name: str, text: str) -> None:
-    found = read_incidents(put(tmp_path, name, text), timed=True)
+    found = read_incidents(put(tmp_path, name, text), timed=True, columns=COLUMNS)
     assert found == TWO[: len(found)]
     assert len(found) == (2 if "b, c" in text else 1)
 
 
+def test_a_check_or_a_subject_that_is_no_column_may_be_named(tmp_path: Path) -> None:
+    text = "start,end,name,check,subject\n" + "".join(
+        f"2013-10-02,2013-10-03,a,{check},{subject}\n"
+        for check, subject in (("latency_sla", "latency"), ("error_rate", "status"), ("throughput", "predictions"))
+    )
+    assert len(read_incidents(put(tmp_path, "i.csv", text), timed=True, columns=COLUMNS)) == 3
+
+
 def test_a_day_begins_at_midnight_utc(tmp_path: Path) -> None:
-    (found,) = read_incidents(put(tmp_path, "i.yaml", "- {start: 2013-10-02, end: 2013-10-03, name: 7}"), timed=True)
+    (found,) = read_incidents(
+        put(tmp_path, "i.yaml", "- {start: 2013-10-02, end: 2013-10-03, name: 7}"), timed=True, columns=COLUMNS
+    )
     assert (found.start_at, found.end_at - found.start_at, found.name) == (T - 6 * 3_600_000, 86_400_000, "7")
 
 
@@ -57,24 +68,35 @@ def test_a_day_begins_at_midnight_utc(tmp_path: Path) -> None:
     ("i.csv", "start,end,name\n2013-10-02,2013-10-03,a\n2013-10-02,2013-10-02,b\n", "incident 2: end = 2013-10-02 is"),
     ("i.csv", "start,end,name\nsoon,2013-10-03,a\n", "start must be RFC 3339, such as 2013-10-02T06:00:00Z, or epoch"),
     ("i.csv", "start,end,name\n1380693600,1380693700,a\n", "epoch milliseconds are at least 1e11; multiply seconds"),
+    ("i.csv", "start,end,name,check\n2013-10-02,2013-10-03,a,psi\n2013-10-02,2013-10-03,b,psy\n",
+     "incident 2: check = 'psy' of 'b': no alert of this file could be of it; there are psi, auc, brier, mae, "),
+    ("i.csv", "start,end,name,check\n2013-10-02,2013-10-03,b,psy\n", "; did you mean 'psi'?"),
+    ("i.csv", "start,end,name,check\n2013-10-02,2013-10-03,b,schema\n", "incident 1: check = 'schema' of 'b'"),
+    ("i.yaml", "- {start: 2013-10-02, end: 2013-10-03, name: a, subject: [distance, hours]}",
+     "incident 1: subject = 'hours' of 'a': no alert of this file could be of it; there are ts, distance, hour, score, "
+     "latency, status, predictions; did you mean 'hour'?"),
     ("i.yaml", "- {start: true, end: 2013-10-03, name: a}", "start must be RFC 3339"),
     ("i.yaml", "- {start: [], end: 2013-10-03, name: a}", "start must be RFC 3339"),
 ])  # fmt: skip
 def test_what_is_wrong_is_said_with_the_file_and_the_entry(tmp_path: Path, name: str, text: str, message: str) -> None:
     path = put(tmp_path, name, text)
     with pytest.raises(InputError) as refused:
-        read_incidents(path, timed=True)
+        read_incidents(path, timed=True, columns=COLUMNS)
     assert str(refused.value).startswith(str(path))
     assert message in str(refused.value)
 
 
 def test_without_times_an_incident_has_row_numbers(tmp_path: Path) -> None:
-    (found,) = read_incidents(put(tmp_path, "i.json", '[{"start": 5, "end": "9", "name": "a"}]'), timed=False)
+    (found,) = read_incidents(
+        put(tmp_path, "i.json", '[{"start": 5, "end": "9", "name": "a"}]'), timed=False, columns=COLUMNS
+    )
     assert (found.start_at, found.end_at) == (5, 9)
     with pytest.raises(InputError, match="must be a row number, since the judged file has no times, got '2013-10-02'"):
-        read_incidents(put(tmp_path, "i.csv", "start,end,name\n2013-10-02,2013-10-03,a\n"), timed=False)
+        read_incidents(
+            put(tmp_path, "i.csv", "start,end,name\n2013-10-02,2013-10-03,a\n"), timed=False, columns=COLUMNS
+        )
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read: No such file"):
-        read_incidents(tmp_path / "none.csv", timed=True)
+        read_incidents(tmp_path / "none.csv", timed=True, columns=COLUMNS)

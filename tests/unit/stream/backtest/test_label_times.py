@@ -135,7 +135,7 @@ def test_windows_of_rows_out_of_order_read_what_a_plain_loop_reads(run: Run, tmp
 @pytest.mark.parametrize(("told", "options", "message"), [
     ([T0, None, T0], ["--time", "ts"], "label time column 'told', row 1: there is a label but no time of it"),
     ([None, None, 5], ["--time", "ts"], "'told', row 2: 5 must be epoch milliseconds"),
-    (["soon"] * 3, ["--time", "ts"], "time column 'told' must be RFC 3339"),
+    ([None, None, "soon"], ["--time", "ts"], "time column 'told', row 2: 'soon' must be RFC 3339"),
     ([T0] * 3, ["--ignore", "ts"], "--label-time needs the event times of the rows, too"),
 ])  # fmt: skip
 def test_label_times_that_are_none_are_refused(

@@ -80,6 +80,27 @@ def test_what_is_no_latency_is_counted_as_bad(base: str, tmp_path: Path, capsys:
     assert (found["n"], found["bad"], found["missing"]) == (WINDOW - 12, 5, 7)
 
 
+def test_a_text_that_is_no_number_is_bad_and_the_rest_of_the_column_counts(
+    base: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    took = ["fast", "-1", "", *["20.5"] * (WINDOW - 4), "300"]
+    rows = (f"{x},{text}" for x, text in zip(np.random.default_rng(3).normal(size=WINDOW), took, strict=True))
+    file = tmp_path / "odd.csv"
+    file.write_text("\n".join(["x,took", *rows]), encoding="utf-8")
+    _, result = run(capsys, "--baseline", base, str(file), "--latency", "took", "--sla", "250ms")
+    found = result["windows"][0]["latency"]
+    assert (found["n"], found["bad"], found["missing"], found["violations"]) == (WINDOW - 3, 2, 1, 1)
+    assert found["p50_ms"] == pytest.approx(20.5, rel=0.01)
+
+
+def test_what_can_hold_no_latency_is_refused(base: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    x, took = np.random.default_rng(3).normal(size=WINDOW), np.full(WINDOW, "2020-01-01", "datetime64[s]")
+    file = put(tmp_path / "odd.parquet", x=x, took=took)
+    code, told = run(capsys, "--baseline", base, file, "--latency", "took", "--sla", "250ms")
+    assert code == 2
+    assert "column 'took' holds timestamp[ms]; a latency must be a number of milliseconds" in told
+
+
 def test_text_and_page_show_it(base: str, file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "page.html"
     options = ["--chunk-rows", str(WINDOW), "--latency", "took", "--sla", "250ms", "--html", str(page)]

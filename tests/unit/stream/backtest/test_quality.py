@@ -80,7 +80,7 @@ def test_a_window_says_what_its_data_are_like(run: Run) -> None:
 def test_an_incident_is_found_by_a_group_that_has_one_of_its_series(run: Run, tmp_path: Path) -> None:
     marked = tmp_path / "marked.yaml"
     marked.write_text(
-        f"- {{start: '{at(6)}', end: '{at(7)}', name: all, check: psi, subject: [x5, other]}}\n"
+        f"- {{start: '{at(6)}', end: '{at(7)}', name: all, check: psi, subject: [x5, ts]}}\n"
         f"- {{start: '{at(3)}', end: '{at(4)}', name: gap, check: missing}}\n"
         f"- {{start: '{at(8)}', end: '{at(10)}', name: over, check: psi, subject: x1}}\n"
         f"- {{start: '{at(8)}', end: '{at(10)}', name: goes on, check: psi, subject: x6}}\n"

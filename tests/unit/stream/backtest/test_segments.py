@@ -164,3 +164,23 @@ def test_rows_without_times_are_kept_apart_too(run: Run, tmp_path: Path, capsys:
         assert {s["segment"] for s in window["segments"]} == {"region=eu", "region=us"}
         assert sum(s["n"] for s in window["segments"]) == window["n"]
         assert {s["partial"] for s in window["segments"]} == {window["partial"]}
+
+
+@pytest.mark.parametrize(("top", "told"), [(None, "s00, s01, s02, s03, s04 and 5 more"), (3, "s00, s01, s02")])
+def test_of_a_key_with_many_values_only_those_that_are_judged_are_said_to_be_provisional(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], top: int | None, told: str
+) -> None:
+    rank = np.random.default_rng(4).permutation(np.repeat(np.arange(40), np.arange(240, 40, -5)))
+    columns = {
+        "ts": START_MS + np.arange(len(rank)) * HOUR_MS // 100,
+        "x": np.random.default_rng(5).normal(size=len(rank)),
+        "segment.shop": [f"s{n:02}" for n in rank],  # s00 has the most rows
+    }
+    pyarrow.parquet.write_table(pa.table(columns), tmp_path / "file.parquet")
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(f"models: {{m: {{segments: {{shop: {{top: {top}}}}}}}}}" if top else "", encoding="utf-8")
+    file = str(tmp_path / "file.parquet")
+    options = ["--window", "24h", "--pane", "6h", "-c", str(rules), *([] if top else ["--segments", "shop"])]
+    assert main(["backtest", "--baseline", file, file, *options]) in (0, 1)
+    named = ", ".join(f"shop={name}" if name[0] == "s" else name for name in told.split(", "))
+    assert f"driftline: too few windows are known of {named}: their alerts are provisional\n" in capsys.readouterr().err

@@ -34,8 +34,12 @@ def test_dates_are_midnights_and_times_before_1970_are_rounded_down() -> None:
     (pa.array(["2020-01-01", None, None]), "no value in 2 rows, the first is row 1"),
     (pa.array([1_600_000_000]), "row 0: 1.6e\\+09 must be epoch milliseconds.*multiply seconds by 1000"),
     (pa.array([1.6e12, np.nan]), "row 1: nan must be epoch milliseconds"),
-    (pa.array(["noon"]), "must be RFC 3339"),
-    (pa.array(["2020-01-01T00:00:00Z", "2020-01-01T00:00:00"]), "all with a zone or none"),
+    (pa.array(["noon"]), "'ts', row 0: 'noon' must be RFC 3339"),
+    (pa.array(["2020-01-01T00:00:00Z", "2020-01-01T00:00:00"]), "row 1: '2020-01-01T00:00:00' .* a zone or none with"),
+    (pa.array(["2020-01-01T00:00:00"] * 700 + ["2020-01-32T00:00:00"] + ["2020-01-01T00:00:00"] * 300),
+     "row 700: '2020-01-32T00:00:00' must"),
+    (pa.array(["2020-01-01T00:00:00Z"] * 7 + ["later", "2020-01-01T00:00:00Z"]), "row 7: 'later' must"),
+    (pa.array(["", *["2020-01-01T00:00:00Z"] * 7]), "row 0: '' must"),
     (pa.array([1], pa.time32("s")), "holds time32"),
 ])  # fmt: skip
 def test_what_is_no_time_is_refused(times: pa.Array, message: str) -> None:

@@ -13,6 +13,7 @@ TABLE = pa.table({
     "distance": [1.0, 2.0],
     "carrier": ["UA", "B6"],
     "latency_ms": [3, 4],
+    "status": ["ok", "timeout"],
     "score": [0.1, 0.2],
     "label": [0, 1],
 })  # fmt: skip
@@ -22,7 +23,7 @@ def test_columns_are_found_by_name() -> None:
     found = assign_roles(TABLE, Roles())
     assert (found.features, found.categorical) == (("distance", "carrier"), {"carrier"})
     assert (found.answer_column, found.time, found.label) == ("score", "ts", "label")
-    assert [note.split("'")[1] for note in found.notes] == ["model", "latency_ms"]
+    assert [note.split("'")[1] for note in found.notes] == ["model", "latency_ms", "status"]
 
 
 def test_an_option_wins_over_a_name() -> None:
@@ -35,6 +36,7 @@ def test_an_option_wins_over_a_name() -> None:
 def test_named_features_come_in_the_tables_order_and_alone() -> None:
     found = assign_roles(TABLE, Roles(features=("latency_ms", "distance")))
     assert (found.features, found.notes) == (("distance", "latency_ms"), ())
+    assert assign_roles(TABLE, Roles(features=("status",))).features == ("status",)
 
 
 def test_small_numbers_named_time_are_a_feature() -> None:

@@ -204,3 +204,15 @@ def test_labels_that_are_all_empty_are_said_to_say_nothing(tmp_path: Path, capsy
 def test_what_is_no_label_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert create(tmp_path, [0.1, 0.2], "--dry-run", labels=[0, 7]) == 2
     assert "label column 'y', row 1: a label must be 0, 1, false or true" in capsys.readouterr().err
+
+
+def test_a_budget_that_the_tests_of_the_baseline_cannot_meet_is_said(
+    file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "driftline.yaml"
+    command = ["baseline", "create", "--model", "m", "--version", "1", "--dry-run", file, "-c", str(config)]
+    for budget, said in (("0.0000001 per 30d", True), ("1 per 30d", False)):
+        config.write_text(f"false_alarms: {budget}\n", encoding="utf-8")
+        assert main(command) == 0
+        told = f"driftline: false_alarms.budget: for features, {budget} is a chance of "
+        assert (told in capsys.readouterr().err) is said

@@ -39,6 +39,17 @@ def test_a_budget_is_a_text_or_a_section_of_one_model_or_of_all(tmp_path: Path, 
     assert (plan.budget.alarms, plan.budget.period_ms) == (2, 7 * 86_400_000)
 
 
+@pytest.mark.parametrize(("text", "key"), [
+    ("", None),
+    ("false_alarms: {weights: {score: 1}}", None),
+    ("false_alarms: 1 per 30d", "false_alarms.budget"),
+    ("{false_alarms: 1 per 30d, models: {m: {false_alarms: {weights: {score: 1}}}}}", "false_alarms.budget"),
+    ("models: {m: {false_alarms: 2 per 7d}}", "models.m.false_alarms.budget"),
+])  # fmt: skip
+def test_which_key_gives_the_budget_is_known(tmp_path: Path, text: str, key: str | None) -> None:
+    assert model(tmp_path, text).budget_key == key
+
+
 def test_weights_are_of_one_model_or_of_all(tmp_path: Path) -> None:
     text = "{false_alarms: {weights: {score: 1}}, models: {m: {false_alarms: 2 per 7d}, n: {false_alarms: {weights: {latency: 3}}}}}"  # noqa: E501  # one document
     config = load(tmp_path, text)

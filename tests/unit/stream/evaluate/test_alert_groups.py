@@ -31,7 +31,7 @@ MILD = Threshold(warning=0.1, critical=None, min_count=1)
 
 
 def run(*drifted: str, above: int | None = 3, crashes: bool = False, mild: str = "", **holds_s: int) -> Evaluate:
-    """Second by second, each with the features that are all in one bin; windows of a second."""
+    """Second by second, each with the features that are all in one bin (in capitals: a little); windows of a second."""
     evaluate, source = Evaluate(ONE, window_ms=SECOND), Speaker()
     holds = Holds(**{f"{name}_ms": SECOND * length for name, length in holds_s.items()})
     evaluate.judging = replace(
@@ -43,12 +43,19 @@ def run(*drifted: str, above: int | None = 3, crashes: bool = False, mild: str =
     for second, names in enumerate(drifted):
         counts = np.zeros(definition.layout.width, np.int64)
         for start, name in zip(definition.layout.starts, definition.layout.names, strict=False):
-            counts[start + 1 : start + 5] = (100, 0, 0, 0) if name in names else 25
+            counts[start + 1 : start + 5] = bins(name, names)
         pane = msgspec.structs.replace(part(definition, SECOND * second, 100), counts=pack_counts(counts))
         evaluate.hears(source.says(SECOND * (second + 1), [pane]))
         if crashes:
             evaluate.crash()
     return evaluate
+
+
+def bins(name: str, drifted: str) -> tuple[int, ...]:
+    """The rows of a second: PSI is far above the critical limit, or above the warning's, or 0."""
+    if name.upper() in drifted:
+        return (45, 25, 15, 15)
+    return (100, 0, 0, 0) if name in drifted else (25, 25, 25, 25)
 
 
 def told(evaluate: Evaluate) -> list[tuple[int, str, str, int]]:
@@ -118,6 +125,20 @@ def test_subjects_join_and_leave_a_group_until_the_last_is_gone() -> None:
 def test_a_group_is_as_bad_as_its_worst_subject() -> None:
     evaluate = run("abcd", "acd", mild="acd")
     assert [a["severity"] for a in evaluate.alerts] == ["critical", "warning"]
+
+
+def test_a_subject_that_rises_or_falls_within_a_group_is_told_when_it_does() -> None:
+    evaluate = run("aBCD", "aBCD", "aBcD", "aBCD", "")
+    severities = [{s["subject"]: s["severity"] for s in a["evidence"]["subjects"]} for a in evaluate.alerts]
+    mild = {"a": "critical", "b": "warning", "c": "warning", "d": "warning"}
+    assert severities == [mild, mild | {"c": "critical"}, mild, {}]
+    assert told(evaluate) == [
+        (1, "[abcd]", "firing", 1),
+        (3, "[abcd]", "firing", 2),
+        (4, "[abcd]", "firing", 3),
+        (5, "[]", "resolved", 4),
+    ]
+    assert told(run("aBCD", "aBcD", resolve=3)) == [(1, "[abcd]", "firing", 1), (2, "[abcd]", "firing", 2)]
 
 
 def test_a_group_goes_on_through_its_cooldown() -> None:

@@ -8,13 +8,13 @@ import numpy.typing as npt
 import pytest
 
 from detectors import Smoothing, Undefined, Verdict
+from stream.alerts.alert_names import ALERT_NAMES
 from stream.alerts.quality_rules import CLASS_SHARE, Limits, QualityRule
 from stream.baselines.baseline import Baseline
 from stream.baselines.create import create_baseline
 from stream.baselines.layout import Counts, Layout
 from stream.baselines.registry import complaint
 from stream.baselines.roles import Roles
-from stream.evaluate.alert_message import ALERT_NAMES
 from stream.evaluate.prediction_side import share_move_p_value
 from stream.evaluate.quality_evaluator import QualityCheck, QualityWindow, evaluate_quality
 from stream.evaluate.quality_report import quality_content, quality_record

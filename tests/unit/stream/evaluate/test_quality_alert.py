@@ -6,9 +6,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from stream.alerts.alert_names import ALERT_NAMES
 from stream.alerts.quality_rules import QualityRule
 from stream.baselines.definition import Definition
-from stream.evaluate.alert_message import ALERT_NAMES
 from stream.records.alert import runbook
 from stream.records.partial import PanePart, pack_counts
 from tests.small_model import START_MS, baseline

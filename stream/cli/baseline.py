@@ -24,6 +24,7 @@ from stream.baselines.roles import Roles, assign_roles, has_segment_column
 from stream.baselines.season import Season, SeasonKind, timezone_complaint
 from stream.baselines.segment_evidence import with_segment_evidence
 from stream.baselines.segment_learning import with_segments
+from stream.baselines.segmentation import Segmentation
 from stream.baselines.sight import LEAST_EFFECT, Levels, sights
 from stream.cli import config_option, json_option
 from stream.cli.options import duration, durations
@@ -36,6 +37,7 @@ from stream.errors import InputError
 from stream.evaluate.settings import model_settings
 from stream.ingest.foreign_shape import ForeignShape
 from stream.records.prediction import ModelKey
+from stream.records.settings import segment_settings
 from stream.records.source import Source
 
 DEFAULT_LAST: Final = 100_000
@@ -196,7 +198,7 @@ def show(baseline_id: str, config: Config, as_json: bool) -> None:
 
 
 def _show(baseline: Baseline, config: Config, *, as_json: bool) -> None:
-    seen = sights(baseline, _levels(baseline, config))
+    seen = sights(baseline, levels_of(baseline, config))
     if not as_json:
         click.echo(describe(baseline, seen))
         return
@@ -206,13 +208,17 @@ def _show(baseline: Baseline, config: Config, *, as_json: bool) -> None:
     click.echo(json.dumps(entry, indent=2, ensure_ascii=False))
 
 
-def _levels(baseline: Baseline, config: Config) -> Levels:
-    """What the model's budget gives each of its tests; as if the rule were `budget` where it is not."""
+def levels_of(baseline: Baseline, config: Config) -> Levels:
+    """What the model's budget gives each of its tests, segments included; as if the rule were `budget` where not."""
     of_model = config.model(baseline.model)
     settings = model_settings(of_model, Smoothing.parse(config.smoothing))
+    parts = 1 + len(Segmentation.of(baseline, segment_settings(of_model)).names)
     features = len(baseline.series) - baseline.answers
-    tests = {**settings.tests(baseline)}
-    tests |= {FEATURES: tests[FEATURES] or features or 1, SCORE: tests[SCORE] or baseline.answers or 1}
+    tests = {**settings.tests(baseline, parts)}
+    tests |= {
+        FEATURES: tests[FEATURES] or parts * features or 1,
+        SCORE: tests[SCORE] or parts * baseline.answers or 1,
+    }
     found = settings.budget.levels(tests, of_model.windows.pane)
     told = settings.psi.default.least
     return Levels(feature=found[FEATURES], answer=found[SCORE], effect=LEAST_EFFECT if told is None else told)

@@ -3,13 +3,23 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from detectors import Smoothing
+from stream.alerts.budget_plan import FEATURES, SCORE
 from stream.baselines.baseline import Baseline
+from stream.baselines.definition import Definition
 from stream.baselines.registry import read_registry
 from stream.cli import main
+from stream.cli.baseline import levels_of
+from stream.config import Config
+from stream.evaluate.settings import model_settings
+from stream.evaluate.yardstick import yardstick_of
+from stream.records.settings import CountingSettings, segment_settings
 from stream.records.source import Source
+from tests.small_model import baseline
 from tests.unit.stream.baselines.memory_log import MemoryLog
 
 
@@ -204,3 +214,28 @@ def test_labels_that_are_all_empty_are_said_to_say_nothing(tmp_path: Path, capsy
 def test_what_is_no_label_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert create(tmp_path, [0.1, 0.2], "--dry-run", labels=[0, 7]) == 2
     assert "label column 'y', row 1: a label must be 0, 1, false or true" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "of_model",
+    [{}, {"segments": {"plan": {"values": ["free", "pro"]}, "c": {"top": 1}}}, {"windows": {"pane": "2m"}}],
+)
+def test_a_baseline_is_shown_at_the_level_of_the_service(of_model: dict[str, Any]) -> None:
+    """The budget is shared by the whole traffic and every segment."""
+    model = Config.model_validate({"models": {"m": of_model}}).model("m")
+    counting = CountingSettings(
+        pane_ms=model.windows.pane, allowed_lateness_ms=0, max_clock_skew_ms=0, segments=segment_settings(model)
+    )
+    definition = Definition(baseline(), counting)
+    settings = model_settings(model, Smoothing.parse("half"))
+    service = yardstick_of(definition, settings, model.windows.length).levels
+
+    shown = levels_of(definition.baseline, Config.model_validate({"models": {definition.key.model: of_model}}))
+    assert (shown.feature, shown.answer) == (service[FEATURES], service[SCORE])
+
+
+def test_segments_share_the_budget_where_the_rule_asks_for_none_of_it_too() -> None:
+    plain: dict[str, Any] = {"rule": "threshold", "models": {"fraud": {}}}
+    parted = {"rule": "threshold", "models": {baseline().model: {"segments": {"plan": {"values": ["free", "pro"]}}}}}
+    whole, shared = (levels_of(baseline(), Config.model_validate(one)) for one in (plain, parted))
+    assert shared.feature == pytest.approx(whole.feature / 4, rel=0.01)  # the whole, free, pro and other

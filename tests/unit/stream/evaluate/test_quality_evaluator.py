@@ -224,6 +224,14 @@ def test_the_plain_rule_asks_for_the_effect_alone() -> None:
     assert found.verdict is Verdict.WARNING
 
 
+def test_by_the_plain_rule_the_limit_is_what_is_seen() -> None:
+    counts = window(healthy_xs(60))
+    plain, tested = (check(judged(counts, rule), "missing", "x") for rule in (replace(RULE, rule="threshold"), RULE))
+    assert plain.detectable == plain.warning
+    assert tested.detectable is not None
+    assert tested.detectable > 3 * tested.warning
+
+
 def test_what_is_constant_in_the_baseline_is_not_stuck_by_the_plain_rule_either() -> None:
     """The test would find it healthy; the limit alone would alarm for ever."""
     constant = Layout(create_baseline({"x": np.full(400, 7.0), "y": np.arange(400.0)}, model="m", version="1"))

@@ -36,11 +36,6 @@ class Matcher(msgspec.Struct, frozen=True, array_like=True):
         """Whether an alert with these labels fulfils it."""
         return like(self.pattern, labels[self.label]) is not self.differs
 
-    @property
-    def narrows(self) -> bool:
-        """Whether it leaves out more than it names: `model=fraud` does, `model=*` and `model!=fraud` do not."""
-        return not self.differs and self.pattern.strip("*") != ""
-
     def __str__(self) -> str:
         return f"{self.label}{'!=' if self.differs else '='}{self.pattern}"
 
@@ -58,11 +53,6 @@ class Silence(msgspec.Struct, frozen=True, array_like=True):
     def is_about(self, labels: Mapping[str, str]) -> bool:
         """Whether it silences alerts with these labels."""
         return all(matcher.matches(labels) for matcher in self.matchers)
-
-    @property
-    def narrows(self) -> bool:
-        """Whether it is about some alerts rather than about all, or all but some."""
-        return any(matcher.narrows for matcher in self.matchers)
 
 
 class Acknowledgement(msgspec.Struct, frozen=True, array_like=True):

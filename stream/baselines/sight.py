@@ -43,7 +43,7 @@ class SeriesSight:
     shift: float | None  # the same in its own unit
     category: str | None  # of a categorical series: its most frequent one
     category_share: float | None  # of all rows, moved to it
-    missing_share: float | None  # of all rows, turned missing
+    missing_share: float | None  # of all rows, turned missing, be they missing before or not
     words: str
 
 
@@ -127,14 +127,15 @@ def _of_series(series: Series, learned: _Eye, chance: _Eye, rates: RateEvidence,
     number = isinstance(series, NumericSeries)
     extras = NUMERIC_EXTRAS if number else CATEGORICAL_EXTRAS
     bins = int(learned.table.widths[0])
-    missing = learned.share(bins - len(extras) + extras.index("missing"))
+    of_missing = bins - len(extras) + extras.index("missing")
+    missing, already = learned.share(of_missing), float(learned.table.shares[of_missing])
     value_bins = bins - len(extras)
     seen, by_chance = (eye.shift(value_bins) if number else eye.share(0) for eye in (learned, chance))
     wanders = by_chance is not None and (seen is None or seen > WANDERS * by_chance) and evidence.blocks > 0
     category = series.categories[0] if isinstance(series, CategoricalSeries) and series.categories else None
     deviation = series.deviation if isinstance(series, NumericSeries) else None
     said = _shift_words(seen, deviation) if number else _share_words(seen, category)
-    parts = [f"wanders by itself: {said}" if wanders else said, _missing_words(missing, rates)]
+    parts = [f"wanders by itself: {said}" if wanders else said, _missing_words(missing, already, rates)]
     return SeriesSight(
         name=series.name,
         wanders=wanders,
@@ -162,11 +163,12 @@ def _share_words(seen: float | None, category: str | None) -> str:
     return f"less than {_percent(seen)} of rows moving to {category!r} will not be seen"
 
 
-def _missing_words(smallest: float | None, rates: RateEvidence) -> str:
+def _missing_words(smallest: float | None, already: float, rates: RateEvidence) -> str:
     usual = f"{_percent(rates.missing.rate)} missing" if rates.missing.rate else "never missing"
     if smallest is None:
         return f"{usual}, no rise of that will be seen"
-    return f"{usual}, seen from {_percent(smallest)} more"
+    rise = smallest * (1 - already)  # of the rows that turn missing some were before
+    return f"{usual}, seen from {_percent(rise)} more"
 
 
 def _percent(share: float) -> str:

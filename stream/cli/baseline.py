@@ -199,7 +199,7 @@ def show(baseline_id: str, config: Config, as_json: bool) -> None:
 
 
 def _show(baseline: Baseline, config: Config, *, as_json: bool) -> None:
-    seen = sights(baseline, _levels(baseline, config))
+    seen = sights(baseline, levels_of(baseline, config))
     if not as_json:
         click.echo(describe(baseline, seen))
         return
@@ -209,13 +209,17 @@ def _show(baseline: Baseline, config: Config, *, as_json: bool) -> None:
     click.echo(json.dumps(entry, indent=2, ensure_ascii=False))
 
 
-def _levels(baseline: Baseline, config: Config) -> Levels:
-    """What the model's budget gives each of its tests; as if the rule were `budget` where it is not."""
+def levels_of(baseline: Baseline, config: Config) -> Levels:
+    """What the model's budget gives each of its tests, segments included; as if the rule were `budget` where not."""
     of_model = config.model(baseline.model)
     settings = model_settings(of_model, Smoothing.parse(config.smoothing))
+    parts = 1 + len(Segmentation.of(baseline, segment_settings(of_model)).names)
     features = len(baseline.series) - baseline.answers
-    tests = {**settings.tests(baseline)}
-    tests |= {FEATURES: tests[FEATURES] or features or 1, SCORE: tests[SCORE] or baseline.answers or 1}
+    tests = {**settings.tests(baseline, parts)}
+    tests |= {
+        FEATURES: tests[FEATURES] or parts * features or 1,
+        SCORE: tests[SCORE] or parts * baseline.answers or 1,
+    }
     found = settings.budget.levels(tests, of_model.windows.pane)
     told = settings.psi.default.least
     return Levels(feature=found[FEATURES], answer=found[SCORE], effect=LEAST_EFFECT if told is None else told)

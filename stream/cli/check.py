@@ -1,15 +1,17 @@
 """`driftline check`: is the configuration good, and what is in effect?"""
 
 import json
+from collections.abc import Iterator
+from itertools import zip_longest
 
 import click
 
-from stream.alerts.rules import THRESHOLD
 from stream.cli import config_option, json_option
 from stream.cli.memory import Rates, WaitingMemory, megabytes, memory_by_model, read_rates
+from stream.cli.model_words import model_in_words
 from stream.config import Config, LatencyKeys, ModelConfig, WorseKeys
 from stream.config.durations import format_duration
-from stream.config.quality_keys import ErrorKeys
+from stream.config.quality_keys import ErrorKeys, QualityKeys, ThroughputKeys
 from stream.records.settings import OutcomeSettings, outcome_settings
 
 
@@ -62,6 +64,13 @@ def _model(config: Config, name: str) -> dict[str, object]:
         "rule": model.rule,
         "false_alarms": model.false_alarms.model_dump(),
         "windows": json.loads(model.windows.model_dump_json()),
+        "season": model.season,
+        "timezone": model.timezone,
+        "segments": {
+            key: one.model_dump(mode="json", include={"top" if one.top else "values"})
+            for key, one in model.segments.items()
+        },
+        "alerts": _alerts(model),
         "labels": _labels(outcome_settings(model)),
         "checks": {
             "psi": {
@@ -77,6 +86,8 @@ def _model(config: Config, name: str) -> dict[str, object]:
             "mae": _tested(model.checks.mae, model.rule),
             "latency": _tested(model.checks.latency, model.rule),
             "errors": _tested(model.checks.errors, model.rule),
+            "throughput": _tested(model.checks.throughput, model.rule),
+            "quality": _quality(model.checks.quality, model.rule),
         },
     }
 
@@ -95,7 +106,26 @@ def _labels(outcomes: OutcomeSettings | None) -> object:
     }
 
 
-def _tested(check: WorseKeys | LatencyKeys | ErrorKeys | None, rule: str) -> object:
+def _alerts(model: ModelConfig) -> dict[str, object]:
+    resolve = model.windows.length if model.alerts.resolve is None else model.alerts.resolve
+    return {
+        "pending": format_duration(model.alerts.pending),
+        "resolve": format_duration(resolve),
+        "cooldown": format_duration(model.alerts.cooldown),
+        "group_above": model.alerts.group_above or "off",
+    }
+
+
+def _quality(check: QualityKeys | None, rule: str) -> object:
+    """Each check of it with its limits, or `off`."""
+    if check is None:
+        return "off"
+    said = check.model_dump(mode="json", by_alias=True)
+    limits = {name: "off" if one is None else one for name, one in said.items() if name != "level"}
+    return {**limits, "level": check.level, "rule": check.rule or rule}
+
+
+def _tested(check: WorseKeys | LatencyKeys | ErrorKeys | ThroughputKeys | None, rule: str) -> object:
     """With the model's rule where it has none; a level of null is what the budget gives."""
     return "off" if check is None else {**check.model_dump(mode="json"), "rule": check.rule or rule}
 
@@ -108,13 +138,18 @@ def _text(config: Config, rates: Rates) -> str:
         ("reads", f"{topics.predictions}, {topics.labels}, {topics.baselines}"),
         ("writes", f"{topics.alerts}, {topics.reports}, {topics.dead_letters}, {config.internal_topic('*')}"),
         ("web", f"http://{config.web.host}:{config.web.port}"),
-        ("any model", _limits_in_words(config, "")),
-        *((f"model {name}", _limits_in_words(config, name)) for name in config.models),
+        *_model_in_words("any model", config.model("")),
+        *(line for name in config.models for line in _model_in_words(f"model {name}", config.model(name))),
         ("unknown models", config.unknown_models),
         *_memory_in_words(config, rates),
     ]
     width = max(len(name) for name, _ in lines)
     return "\n".join([*(f"{name:<{width}}  {value}" for name, value in lines), "the configuration is good"])
+
+
+def _model_in_words(title: str, model: ModelConfig) -> Iterator[tuple[str, str]]:
+    """The title beside the first line only."""
+    yield from zip_longest((title,), model_in_words(model), fillvalue="")
 
 
 def _memory_in_words(config: Config, rates: Rates) -> list[tuple[str, str]]:
@@ -124,36 +159,3 @@ def _memory_in_words(config: Config, rates: Rates) -> list[tuple[str, str]]:
     total = sum(one.bytes for one in memory.values())
     lines = [(f"waiting {name}".rstrip(), one.words) for name, one in memory.items()]
     return [*lines, ("memory", f"{megabytes(total)} for predictions that wait for labels, over all workers")]
-
-
-def _limits_in_words(config: Config, name: str) -> str:
-    model = config.model(name)
-    psi = model.checks.psi
-    own = f", {len(psi.features)} features of their own" if psi.features else ""
-    limits = f"PSI warning {_limit(psi.warning)}, critical {_limit(psi.critical)}, from {psi.min_count} rows{own}"
-    return (
-        f"windows of {format_duration(model.windows.length)} in panes of {format_duration(model.windows.pane)}, "
-        f"{_rule_in_words(model)}, {limits}, "
-        + ("no labels" if model.labels is None else f"labels within {format_duration(model.labels.ttl)}")
-        + _latency_in_words(model.checks.latency, model.rule)
-    )
-
-
-def _rule_in_words(model: ModelConfig) -> str:
-    if (model.checks.psi.rule or model.rule) == THRESHOLD:
-        return "plain limits"
-    return f"{model.false_alarms.budget} false alarms"
-
-
-def _latency_in_words(check: LatencyKeys | None, rule: str) -> str:
-    if check is None:
-        return ""
-    how = "without a test"
-    if (check.rule or rule) != THRESHOLD:
-        how = "a share of the false alarms" if check.level is None else f"p < {check.level:g}"
-    sla = format_duration(check.sla)
-    return f", {100 * check.quantile:g}% of the answers within {sla} ({how}, from {check.min_count} answers)"
-
-
-def _limit(limit: float | None) -> str:
-    return "off" if limit is None else f"{limit:g}"

@@ -12,6 +12,7 @@ import click
 import msgspec
 import orjson
 
+from stream.alerts.narrowing import silence_narrows
 from stream.alerts.request_book import RequestBook
 from stream.alerts.silences import LONGEST_TEXT, MOST_MATCHERS, Silence, matcher_of, silence_record
 from stream.cli import config_option, json_option
@@ -23,6 +24,9 @@ from stream.records.times import epoch_ms, rfc3339
 from stream.service.kafka_log import KafkaLog
 
 STATES: Final = ("active", "pending", "expired")
+IN_THE_PAST: Final = (
+    "its end is past, so it keeps nothing from being told now; windows that end within it do count in a replay"
+)
 
 
 @click.group(name="silence")
@@ -69,13 +73,15 @@ def add(config: Config, as_json: bool, everything: bool, **given: Any) -> None:
     told. One that starts later is a maintenance window.
     """
     silence = _new(given, now_ms=int(time.time() * 1_000))
-    if not silence.narrows and not everything:
+    if not silence_narrows(silence) and not everything:
         raise InputError(
             "this would silence every alert, or all but a few; name a label, such as model=NAME, or say --all"
         )
     asyncio.run(_write(config, silence))
     state = state_at(silence, int(time.time() * 1_000))
     click.echo(json.dumps(silence_record(silence)) if as_json else _line(silence, state))
+    if state == "expired" and not as_json:
+        click.echo(IN_THE_PAST)
 
 
 @command.command(name="list")

@@ -9,8 +9,9 @@ import click
 
 from stream.cli import config_option, json_option
 from stream.config import Config
+from stream.records.times import rfc3339
 from stream.service.kafka_log import KafkaLog
-from stream.service.standing import PERFORMANCE, Lag, Report, Standing, standing, verdicts
+from stream.service.standing import PERFORMANCE, DeadLetters, Lag, Report, Standing, standing, verdicts
 
 
 @click.command(name="status")
@@ -19,8 +20,8 @@ from stream.service.standing import PERFORMANCE, Lag, Report, Standing, standing
 def command(config: Config, as_json: bool) -> None:
     """Show how things stand, by what the topics say.
 
-    The newest window of each model with its verdicts, the alerts that fire, and how many records the workers have not
-    read yet. No worker is asked, so it also tells when none runs.
+    The newest window of each model with its verdicts, the alerts that fire, how many records the workers have not read
+    yet, and how many could not be counted. No worker is asked, so it also tells when none runs.
     """
     found = asyncio.run(_read(config))
     click.echo(json.dumps(as_plain(config, found), indent=2) if as_json else "\n".join(lines(config, found)))
@@ -42,6 +43,12 @@ def as_plain(config: Config, found: Standing) -> dict[str, Any]:
              "records": at.records}
             for at in found.lags
         ],
+        "dead_letters": {
+            "total": found.dead_letters.total,
+            "newest": {"received": rfc3339(found.dead_letters.newest_at_ms), "reason": found.dead_letters.newest_reason}
+            if found.dead_letters.total
+            else None,
+        },
     }  # fmt: skip
 
 
@@ -71,6 +78,9 @@ def lines(config: Config, found: Standing) -> Iterator[str]:
     yield ""
     yield f"to be read by group {config.app}: {sum(at.records for at in found.lags):,} records"
     yield from table([_lag_row(at) for at in found.lags])
+    if found.dead_letters.total:
+        yield ""
+        yield from table([(_dead_letters(found.dead_letters),)])
 
 
 def _row(report: Report) -> tuple[str, ...]:
@@ -97,6 +107,12 @@ def _firing_row(alert: dict[str, Any]) -> tuple[str, ...]:
 def _lag_row(at: Lag) -> tuple[str, ...]:
     read = "nothing read yet" if at.committed is None else f"read to {at.committed:,}"
     return f"  {at.source}", f"{at.records:,}", f"{read} of {at.end:,}"
+
+
+def _dead_letters(found: DeadLetters) -> str:
+    noun = "dead letters" if found.total != 1 else "dead letter"
+    newest = f"the newest of {rfc3339(found.newest_at_ms)}, {found.newest_reason}"
+    return f"{found.total:,} {noun}, {newest}  (driftline dead-letters list)"
 
 
 def table(rows: list[tuple[str, ...]]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from typing import Final
 
 UNITS_MS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 DURATION_PATTERN: Final = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$"
+UNITS: Final = "ms, s, m, h or d"
 EXAMPLES: Final = "250ms, 30s, 5m, 24h or 30d"
 
 

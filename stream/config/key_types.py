@@ -20,7 +20,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from stream.config.durations import DURATION_PATTERN, format_duration, parse_duration_ms
+from stream.config.durations import DURATION_PATTERN, UNITS, format_duration, parse_duration_ms
 from stream.config.refusals import Refused
 
 TOPIC_NAME: Final = re.compile(r"[a-zA-Z0-9._-]{1,249}")
@@ -33,12 +33,22 @@ ENVELOPE: Final = ("prediction_id", "model", "version", "ts", "score", "value", 
 
 
 def _duration(value: object) -> object:
+    return _duration_ms(value, "s", "30s")
+
+
+def _latency(value: object) -> object:
+    """Latencies are short: a number without a unit was meant in milliseconds."""
+    return _duration_ms(value, "ms", "250ms")
+
+
+def _duration_ms(value: object, unit: str, example: str) -> int:
+    """The milliseconds; what has no unit is refused with the unit that was probably meant."""
     if not isinstance(value, str):
-        raise Refused("needs a unit", fix=f"{value}s" if isinstance(value, int) else "30s")
+        raise Refused(f"needs a unit: {UNITS}", fix=f"{value}{unit}" if type(value) is int else example)
     try:
         return parse_duration_ms(value)
     except ValueError as error:
-        raise Refused(str(error), fix=f"{value.strip()}s" if value.strip().isdigit() else "30s") from None
+        raise Refused(str(error), fix=f"{value.strip()}{unit}" if value.strip().isdigit() else example) from None
 
 
 def _not_a_bool(value: object) -> object:
@@ -103,13 +113,10 @@ class OffAllowed:
         return schema
 
 
-DurationMs = Annotated[
-    int,
-    BeforeValidator(_duration),
-    PlainSerializer(format_duration, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["30s", "24h"]}),
-]
-SlaMs = Annotated[DurationMs, AfterValidator(_sla)]
+_IN_WORDS: Final = PlainSerializer(format_duration, return_type=str, when_used="json")
+_DURATION_SCHEMA: Final = WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, "examples": ["30s", "24h"]})
+DurationMs = Annotated[int, BeforeValidator(_duration), _IN_WORDS, _DURATION_SCHEMA]
+SlaMs = Annotated[int, BeforeValidator(_latency), AfterValidator(_sla), _IN_WORDS, _DURATION_SCHEMA]
 NUMBER: Final = BeforeValidator(_not_a_bool)
 Limit = Annotated[
     Annotated[float, Field(gt=0, allow_inf_nan=False), NUMBER] | None,

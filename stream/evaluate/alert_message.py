@@ -7,53 +7,16 @@ the same for all, and are filled in here.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from detectors import Verdict
+from stream.alerts.alert_names import ALERT_NAMES
 from stream.alerts.episode import Episode
-from stream.alerts.quality_rules import (
-    CARDINALITY,
-    CLASS_SHARE,
-    CONFIDENCE,
-    ENTROPY,
-    INVALID,
-    MISSING,
-    OUT_OF_RANGE,
-    POSITIVE_SHARE,
-    SCHEMA,
-    STUCK,
-    UNSEEN,
-)
-from stream.alerts.rules import AUC, BRIER, ERROR_RATE, INPUT_LOST, LATENCY_SLA, MAE, PSI
-from stream.alerts.throughput_rule import THROUGHPUT
+from stream.alerts.rules import INPUT_LOST
 from stream.records.alert import ALERT_SCHEMA, alert_id, runbook
 from stream.records.partial import NO_TIME, Partial
 from stream.records.prediction import ModelKey
 from stream.records.times import rfc3339
-from stream.records.violation import LATENCY_VIOLATION, VIOLATION_NAME
-
-ALERT_NAMES: Final = {
-    PSI: "DriftlinePSI",
-    AUC: "DriftlineAUC",
-    BRIER: "DriftlineBrier",
-    MAE: "DriftlineMAE",
-    LATENCY_SLA: "DriftlineLatencySLA",
-    LATENCY_VIOLATION: VIOLATION_NAME,
-    MISSING: "DriftlineQualityMissing",
-    INVALID: "DriftlineQualityInvalid",
-    OUT_OF_RANGE: "DriftlineQualityOutOfRange",
-    UNSEEN: "DriftlineQualityUnseen",
-    STUCK: "DriftlineQualityStuck",
-    CARDINALITY: "DriftlineQualityCardinality",
-    POSITIVE_SHARE: "DriftlinePositiveShare",
-    CONFIDENCE: "DriftlineConfidence",
-    ENTROPY: "DriftlineEntropy",
-    CLASS_SHARE: "DriftlineClassShare",
-    ERROR_RATE: "DriftlineErrorRate",
-    SCHEMA: "DriftlineSchema",
-    THROUGHPUT: "DriftlineThroughput",
-    INPUT_LOST: "DriftlineInputLost",
-}
 
 
 class JudgedCheck(Protocol):

@@ -40,10 +40,12 @@ def error_content(check: ErrorCheck, span_ms: int, *, severity: Verdict, resolve
 
 def _summary(check: ErrorCheck, span_ms: int, *, resolved: bool) -> str:
     counts, rule = check.counts, check.rule
-    failed = f"{counts.failed} of {counts.known} answers failed"
+    what = "no answers"
     if counts.known:
-        failed += f" ({counts.failed / counts.known:.2%})"
-    what = f"{failed} over {duration_words(span_ms)}, {rule.warning:.6g} may" if counts.known else "no answers"
+        what = (
+            f"{counts.failed} of {counts.known} answers ({counts.failed / counts.known:.2%}) failed "
+            f"({100 * rule.warning:.6g}% may) over {duration_words(span_ms)}"
+        )
     return f"answers succeed again: {what}" if resolved else f"answers fail: {what}"
 
 

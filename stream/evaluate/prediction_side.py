@@ -10,7 +10,7 @@ largest score.
 Weak: it cannot tell a model that changed from inputs that did; DriftlinePSI of the features can.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import t as student
 
+from detectors import Undefined
 from stream.alerts.quality_rules import CONFIDENCE, ENTROPY, POSITIVE_SHARE
 from stream.baselines.grid import ScoreGrid
 from stream.baselines.layout import Counts, Layout
@@ -80,6 +81,12 @@ def answer_law(check: str, grid: ScoreGrid, before: Counts) -> AnswerLaw:
     return AnswerLaw(check=check, values=values, rows=max(rows, 1), mean=mean, variance=variance)
 
 
+def answer_means(laws: Iterable[AnswerLaw], histogram: Values) -> dict[str, float | Undefined]:
+    """Each statistic of the rows of a histogram."""
+    rows = int(histogram.sum())
+    return {law.check: law.mean_of(histogram, rows) if rows else Undefined("empty") for law in laws}
+
+
 def move_p_value(move: float, variance: float, rows: tuple[int, int], spread: float, blocks: int) -> float:
     """How often a healthy window's mean lies so far from the baseline's, or farther.
 
@@ -93,13 +100,33 @@ def move_p_value(move: float, variance: float, rows: tuple[int, int], spread: fl
     >>> round(move_p_value(0.04, 0.16, (100, 10**9), 0.0, 0), 3)      # one standard error
     0.317
     """
-    window, baseline = rows
-    between = spread * (1 + (1 / blocks if blocks else 0.0))
-    error = float(np.sqrt(variance * (1 / window + 1 / baseline + between)))
+    error = _error(variance, rows, spread, blocks)
     if error == 0:
         return 0.0 if move else 1.0
-    freedom = max(_LEAST_FREEDOM, blocks / 3 - 1) if blocks else _MANY
-    return float(2 * student.sf(abs(move) / error, freedom))
+    return float(2 * student.sf(abs(move) / error, _freedom(blocks)))
+
+
+def detectable_move(level: float, variance: float, rows: tuple[int, int], spread: float, blocks: int) -> float:
+    """The move of the mean, either way, beyond which `move_p_value` is below the level.
+
+    Size to expect: 0.08 for a share of 0.2, 600 rows and a level of 1e-6; 0.16 if windows differ by a share of 0.005.
+
+    >>> move = detectable_move(1e-6, 0.16, (600, 10**9), 0.0, 0)
+    >>> round(move, 3), round(1e6 * move_p_value(move, 0.16, (600, 10**9), 0.0, 0), 6)
+    (0.08, 1.0)
+    """
+    return _error(variance, rows, spread, blocks) * float(student.isf(level / 2, _freedom(blocks)))
+
+
+def _error(variance: float, rows: tuple[int, int], spread: float, blocks: int) -> float:
+    """Of the difference of two means: of sampling, and of what healthy windows differ by."""
+    window, baseline = rows
+    between = spread * (1 + (1 / blocks if blocks else 0.0))
+    return float(np.sqrt(variance * (1 / window + 1 / baseline + between)))
+
+
+def _freedom(blocks: int) -> float:
+    return max(_LEAST_FREEDOM, blocks / 3 - 1) if blocks else _MANY
 
 
 def share_move_p_value(move: float, usual: float, rows: tuple[int, int], spread: float, blocks: int) -> float:
@@ -115,5 +142,14 @@ def share_move_p_value(move: float, usual: float, rows: tuple[int, int], spread:
     >>> round(share_move_p_value(0.05, 0.5, (100, 10**9), 0.0, 0), 3)      # one standard error
     0.317
     """
-    likely = (usual * rows[1] + 0.5) / (rows[1] + 1)  # Jeffreys' prior
-    return move_p_value(move, likely * (1 - likely), rows, spread, blocks)
+    return move_p_value(move, share_variance(usual, rows[1]), rows, spread, blocks)
+
+
+def share_variance(usual: float, rows: int) -> float:
+    """Of one row: a share that a baseline of so many rows has never is not taken for impossible.
+
+    >>> share_variance(0.5, 100), share_variance(0.0, 0)
+    (0.25, 0.25)
+    """
+    likely = (usual * rows + 0.5) / (rows + 1)  # Jeffreys' prior
+    return likely * (1 - likely)

@@ -38,7 +38,7 @@ from stream.alerts.quality_rules import (
 from stream.alerts.rules import THRESHOLD
 from stream.baselines.layout import Counts
 from stream.baselines.quality_counters import QualityCounts
-from stream.evaluate.prediction_side import move_p_value, score_histogram, share_move_p_value
+from stream.evaluate.prediction_side import answer_means, move_p_value, score_histogram, share_move_p_value
 from stream.evaluate.quality_yardstick import Flags, QualityYardstick, Values
 
 NOISE: Final = "sampling noise"  # why a value beyond its limit is no breach
@@ -95,12 +95,13 @@ class QualityWindow:
     level: float  # how often one test may alarm by chance
     provisional: bool  # how much healthy windows differ was not learned
     series: tuple[SeriesQuality, ...]
-    seen_from: Sequence[Mapping[str, float]]  # of each series, by check of a share: what would be seen, to 4 digits
+    seen_from: Sequence[Mapping[str, float]]  # of each series, by check: what would be seen, to 4 digits
     judged: int  # how many checks have a verdict
     beyond: tuple[QualityCheck, ...]  # those whose limit is crossed, be it by chance
     by: QualityYardstick
     judge: Callable[[Mapping[str, Sequence[int]]], Iterator[QualityCheck]]  # some series by check, and the answers
     tops: Mapping[str, int]  # of a multiclass model: how often each class was the answer
+    answers: Mapping[str, float | Undefined]  # of a binary one: share of positives, confidence, entropy; watched or not
 
     @cached_property
     def checks(self) -> tuple[QualityCheck, ...]:
@@ -168,6 +169,11 @@ class _Window:
         _, beyond = self.look(STUCK)
         checks = _stuck_checks(self, STUCK, beyond) if beyond else ()
         return [i for i, check in zip(beyond, checks, strict=True) if check.verdict.is_breach]
+
+    @cached_property
+    def scores(self) -> Values:
+        """The rows in each bin of the score's grid; of a binary model only."""
+        return score_histogram(self.by.layout, self.of.counts).astype(np.float64)
 
     def look(self, check: str) -> tuple[int, list[int]]:
         """How many series a check can judge, and which of them are beyond the limit."""
@@ -250,6 +256,7 @@ def evaluate_quality(
         by=yardstick,
         judge=partial(_judge, window),
         tops=dict(zip(yardstick.layout.baseline.classes, yardstick.layout.class_counts(counts).tolist(), strict=False)),
+        answers=answer_means(yardstick.answers, window.scores) if yardstick.answers else {},
     )
 
 
@@ -357,16 +364,16 @@ def _answer_checks(window: _Window) -> Iterator[QualityCheck]:
 
 def _mean_checks(window: _Window) -> Iterator[QualityCheck]:
     """Means over the answers of a binary model."""
-    layout, healthy, laws = window.by.layout, window.by.healthy, window.by.answers
+    healthy, last = window.by.healthy, len(window.by.layout.series) - 1
+    laws = [law for law in window.by.answers if window.by.watched.get(law.check)]
     if not laws:
         return
-    now = score_histogram(layout, window.of.counts).astype(np.float64)
-    n, last = int(now.sum()), len(layout.series) - 1
-    spread = float(healthy.spread[last])
+    n, spread, seen_from = int(window.scores.sum()), float(healthy.spread[last]), window.by.seen_from(window.n).exact
     for law in laws:
-        mean = law.mean_of(now, n) if n else law.mean
+        mean = law.mean_of(window.scores, n) if n else law.mean
         chance = partial(move_p_value, mean - law.mean, law.variance, (n, law.rows), spread, healthy.blocks)
-        found = _Found(n, n, abs(mean - law.mean), law.mean, window.by.rule.limits[law.check], now=mean)
+        limits, seen = window.by.rule.limits[law.check], seen_from[last][law.check]
+        found = _Found(n, n, abs(mean - law.mean), law.mean, limits, seen, now=mean)
         yield window.judge(law.check, last, found, chance)
 
 
@@ -377,10 +384,11 @@ def _class_checks(window: _Window) -> Iterator[QualityCheck]:
         return
     now, before = layout.class_counts(window.of.counts), layout.class_baseline
     n, known = int(now.sum()), max(int(before.sum()), 1)
-    first = len(layout.series) - len(before)
+    first, seen_from = len(layout.series) - len(before), window.by.seen_from(window.n).exact
     for i in watched:
         k, usual = int(now[i - first]), int(before[i - first]) / known
         move = k / n - usual if n else 0.0
         chance = partial(share_move_p_value, move, usual, (n, known), float(healthy.spread[i]), healthy.blocks)
-        found = _Found(k, n, abs(move), usual, window.by.rule.limits[CLASS_SHARE], now=usual + move)
+        limits, seen = window.by.rule.limits[CLASS_SHARE], seen_from[i][CLASS_SHARE]
+        found = _Found(k, n, abs(move), usual, limits, seen, now=usual + move)
         yield window.judge(CLASS_SHARE, i, found, chance)

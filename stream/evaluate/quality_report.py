@@ -38,7 +38,7 @@ _SAID: Final = {
     CONFIDENCE: "is sure by {now} on the average of {n} answers",
     ENTROPY: "has an entropy of {now} of a nat on the average of {n} answers",
     CLASS_SHARE: "is the largest in {now} of {n} answers",
-    CARDINALITY: "has only {count} different values in {n}, {share} fewer than healthy windows",
+    CARDINALITY: "fills only {count} of its {bins} with {n} values, {share} fewer than healthy windows",
 }
 
 
@@ -64,6 +64,7 @@ def quality_record(found: QualityWindow | None) -> dict[str, Any] | None:
             for one, seen_from in zip(found.series, found.seen_from, strict=True)
         ],
         "classes": dict(found.tops),
+        "answers": {name: number(value) for name, value in found.answers.items()},
         "judged": found.judged,
         "checks": [_check(check) for check in found.beyond],
     }
@@ -80,7 +81,12 @@ def quality_content(check: QualityCheck, series: Series, span_ms: int, *, severi
         resolved: whether the alert ends.
     """
     said = _SAID[check.check].format(
-        share=_share(check.value), n=check.n, count=check.count, bin=_bin(series, check.at), now=_share(check.now)
+        share=_share(check.value),
+        n=check.n,
+        count=check.count,
+        bin=_bin(series, check.at),
+        bins="categories" if isinstance(series, CategoricalSeries) else "bins",
+        now=_share(check.now),
     )
     against = "" if check.check == CARDINALITY else f" ({_share(check.healthy)} when healthy)"
     what = f"{said}{against} over {duration_words(span_ms)}"
@@ -109,7 +115,8 @@ def _description(check: QualityCheck) -> str:
     if check.check == CARDINALITY and check.p_value is not None:
         told = [f"A healthy window has so few or fewer with p = {check.p_value:.2g}."]
     if check.detectable is not None:
-        told.append(f"With {check.n} rows a share from about {_share(check.detectable)} on is seen.")
+        what = "a move of" if check.now is not None else "a share from"
+        told.append(f"With {check.n} rows {what} about {_share(check.detectable)} on is seen.")
     if check.provisional:
         told.append("Provisional: how much healthy windows differ was not learned, rows are taken as independent.")
     return " ".join(told) or "The window says nothing of it any more."

@@ -3,7 +3,7 @@
 Made once for a baseline and a window's length, and read only: what depends on the window is in `quality_evaluator`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, NamedTuple
@@ -12,10 +12,28 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.healthy_rate import HealthyRates, detectable_rates
-from stream.alerts.quality_rules import CARDINALITY, INVALID, MISSING, OUT_OF_RANGE, STUCK, UNSEEN, Limits, QualityRule
+from stream.alerts.quality_rules import (
+    CARDINALITY,
+    CLASS_SHARE,
+    INVALID,
+    MISSING,
+    OUT_OF_RANGE,
+    STUCK,
+    UNSEEN,
+    Limits,
+    QualityRule,
+)
+from stream.alerts.rules import THRESHOLD
 from stream.baselines.layout import Layout
 from stream.baselines.quality_counters import HealthyQuality, QualityCounters
-from stream.evaluate.prediction_side import STATISTICS, AnswerLaw, answer_law, score_histogram
+from stream.evaluate.prediction_side import (
+    STATISTICS,
+    AnswerLaw,
+    answer_law,
+    detectable_move,
+    score_histogram,
+    share_variance,
+)
 from stream.evaluate.sight import roughly
 
 Values = npt.NDArray[np.float64]
@@ -25,7 +43,7 @@ OF_SERIES: Final = (MISSING, INVALID, OUT_OF_RANGE, UNSEEN, STUCK, CARDINALITY) 
 
 
 class SeenFrom(NamedTuple):
-    """Of each series, by check of a share: about the one that a window must have to be seen."""
+    """Of each series, by check: about the share, or the move of an answer, that is seen in a window; 1: none is."""
 
     exact: list[dict[str, float]]
     rounded: list[dict[str, float]]  # as reports show it
@@ -78,27 +96,50 @@ class QualityYardstick:
         }
 
     def seen_from(self, rows: int) -> SeenFrom:
-        """About the shares that a window of roughly so many rows must have to be seen."""
+        """What is seen in a window of roughly so many rows."""
         size = roughly(rows) if rows else 0
         if size not in self._seen_from:
             exact: list[dict[str, float]] = [{} for _ in self.counters.names]
             for check, law in self.laws.items():
-                rates = detectable_rates(law, size, self.level) if size else np.ones(len(law.rate))
-                least = np.maximum(rates, self.of_series[check][1]).tolist()
+                least = np.maximum(self._rates(law, size), self.of_series[check][1]).tolist()
                 for i in self.watched[check]:
                     exact[i][check] = least[i]
+            for check, i, move in self._moves(size):
+                exact[i][check] = min(max(move, self.rule.limits[check].warning), 1.0)
             rounded = [{check: float(f"{share:.4g}") for check, share in one.items()} for one in exact]
             self._seen_from[size] = SeenFrom(exact, rounded)
         return self._seen_from[size]
 
+    def _rates(self, law: HealthyRates, rows: int) -> Values | float:
+        """The shares of so many rows that have the level; 0 where no test is asked, 1 of no rows."""
+        if self.rule.rule == THRESHOLD or not rows:
+            return 0.0 if rows else 1.0
+        return detectable_rates(law, rows, self.level)
+
+    def _moves(self, rows: int) -> Iterator[tuple[str, int, float]]:
+        """By check and series: the same of an answer's mean, or of a class, and how far it moves."""
+        moved = {(law.check, len(self.layout.series) - 1): (law.variance, law.rows) for law in self.answers}
+        known = max(int(self.layout.class_baseline.sum()), 1)
+        first = len(self.layout.series) - len(self.layout.class_baseline)
+        for place, count in enumerate(self.layout.class_baseline.tolist()):
+            moved[CLASS_SHARE, first + place] = share_variance(count / known, known), known
+        for (check, i), (variance, before) in moved.items():
+            if i not in self.watched.get(check, ()):
+                continue
+            if self.rule.rule == THRESHOLD or not rows:
+                yield check, i, 0.0 if rows else 1.0
+            else:
+                spread, blocks = float(self.healthy.spread[i]), self.healthy.blocks
+                yield check, i, detectable_move(self.level, variance, (rows, before), spread, blocks)
+
     @cached_property
     def answers(self) -> tuple[AnswerLaw, ...]:
-        """What the answers of the baseline are like, of each statistic that is watched; none without a score grid."""
+        """What the answers of the baseline are like, of each statistic, watched or not; none without a score grid."""
         grid = self.layout.baseline.grid
         if grid is None:
             return ()
         before = score_histogram(self.layout, self.layout.baseline_counts)
-        return tuple(answer_law(check, grid, before) for check in STATISTICS if self.watched.get(check))
+        return tuple(answer_law(check, grid, before) for check in STATISTICS)
 
     @cached_property
     def _seen_from(self) -> dict[int, SeenFrom]:
@@ -111,6 +152,11 @@ def quality_yardstick(layout: Layout, rule: QualityRule, level: float, healthy: 
     for i, checks in enumerate(rule.by_series(layout.baseline)):
         for check in checks:
             watched[check].append(i)
+    if rule.rule == THRESHOLD and watched.get(STUCK):
+        # The test would find it healthy; the limit alone would alarm for ever.
+        before = layout.quality.baseline
+        as_stuck = before.fullest >= rule.limits[STUCK].warning * np.maximum(before.usable, 1)
+        watched[STUCK] = [i for i in watched[STUCK] if not as_stuck[i]]
     return QualityYardstick(
         layout=layout, counters=layout.quality, rule=rule, level=level, healthy=healthy, watched=watched
     )

@@ -9,7 +9,9 @@ When every partition has been silent for `windows.idle` no window ends any more.
 alarm if it is longer than any healthy one, and no chance.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 from detectors import Verdict
@@ -21,7 +23,7 @@ from stream.baselines.evidence import RowsEvidence, WindowEvidence
 SUBJECT: Final = "predictions"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ThroughputYardstick:
     """What the number of rows is judged with."""
 
@@ -42,6 +44,26 @@ class ThroughputYardstick:
         """Whether how many rows are usual is not known, or from too few windows."""
         return self.live is None and (self.known is None or self.known.provisional)
 
+    def gone(self, rows: int) -> float | None:
+        """The share of the usual rows that a window of so many lacks; None: not known."""
+        return 1.0 if rows == 0 else None if self.usual is None else 1 - rows / self.usual.mean
+
+    def is_seen(self, rows: int) -> bool:
+        """Whether a window of so many rows is an alarm."""
+        gone, usual = self.gone(rows), self.usual
+        if gone is None or gone < self.rule.warning:
+            return False
+        if usual is None or self.rule.rule == THRESHOLD:
+            return True
+        return rows < usual.smallest and _p_value(rows, usual) < self.level
+
+    @cached_property
+    def most_seen(self) -> int | None:
+        """The most rows that a window may have and be an alarm; None: not even one without any row is."""
+        most = 0 if self.usual is None else int(self.usual.mean)
+        below = bisect_left(range(most + 1), True, key=lambda rows: not self.is_seen(rows))
+        return below - 1 if below else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThroughputCheck:
@@ -59,6 +81,7 @@ class ThroughputCheck:
     p_value: float | None  # None: not asked
     level: float
     provisional: bool
+    most_seen: int | None  # rows that a window may have and be an alarm; None: not even one without any row is
     verdict: Verdict
     reason: str | None  # why the verdict is undefined
 
@@ -83,7 +106,7 @@ def evaluate_throughput(yardstick: ThroughputYardstick | None, n: int, *, comple
     if yardstick is None:
         return None
     rule, usual = yardstick.rule, yardstick.usual
-    gone = 1.0 if n == 0 else None if usual is None else 1 - n / usual.mean
+    gone = yardstick.gone(n)
     found = ThroughputCheck(
         value=gone,
         n=n,
@@ -95,6 +118,7 @@ def evaluate_throughput(yardstick: ThroughputYardstick | None, n: int, *, comple
         p_value=None,
         level=yardstick.level,
         provisional=yardstick.provisional,
+        most_seen=yardstick.most_seen,
         verdict=Verdict.OK if complete else Verdict.UNDEFINED,
         reason=None if complete else "window filling",
     )
@@ -103,10 +127,14 @@ def evaluate_throughput(yardstick: ThroughputYardstick | None, n: int, *, comple
     verdict = Verdict.CRITICAL if gone >= rule.critical else Verdict.WARNING
     if usual is None or rule.rule == THRESHOLD:
         return replace(found, verdict=verdict)
-    p_value = few_rows_p_value(n, usual.mean, usual.overdispersion, usual.windows)
-    if p_value < yardstick.level and n < usual.smallest:
+    p_value = _p_value(n, usual)
+    if yardstick.is_seen(n):
         return replace(found, verdict=verdict, p_value=p_value)
     return replace(found, verdict=Verdict.UNDEFINED, reason="sampling noise", p_value=p_value)
+
+
+def _p_value(rows: int, usual: RowsEvidence) -> float:
+    return few_rows_p_value(rows, usual.mean, usual.overdispersion, usual.windows)
 
 
 def evaluate_silence(

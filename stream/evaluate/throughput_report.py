@@ -23,6 +23,7 @@ def throughput_record(found: ThroughputCheck | None) -> dict[str, Any] | None:
         "threshold": {"warning": found.warning, "critical": found.critical},
         "p_value": found.p_value,
         "level": found.level,
+        "minimum_detectable": _detectable(found),
         "verdict": str(found.verdict),
         "reason": found.reason,
         "provisional": found.provisional,
@@ -45,6 +46,16 @@ def throughput_content(found: ThroughputCheck, span_ms: int, *, severity: Verdic
         }
         | ({} if found.live is None else {"live_rows": msgspec.to_builtins(found.live)}),
     )
+
+
+def _detectable(found: ThroughputCheck) -> dict[str, Any] | None:
+    """The most rows that are told of; null where not even none are."""
+    if found.most_seen is None:
+        return None
+    return {
+        "rows": found.most_seen,
+        "share": 1.0 if found.usual is None else 1 - found.most_seen / found.usual,
+    }
 
 
 def _summary(found: ThroughputCheck, span_ms: int, *, resolved: bool) -> str:

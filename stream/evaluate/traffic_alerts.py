@@ -8,7 +8,7 @@ import msgspec
 
 from detectors import Undefined, Verdict
 from stream.alerts.evidence import bins_evidence, moved_in_words
-from stream.alerts.quality_rules import QUALITY_CHECKS, SCHEMA
+from stream.alerts.quality_rules import QUALITY_CHECKS, SCHEMA, STUCK
 from stream.alerts.rules import ERROR_RATE, LATENCY_SLA
 from stream.alerts.throughput_rule import THROUGHPUT
 from stream.baselines.evidence import SeriesEvidence
@@ -127,9 +127,10 @@ class _TrafficAlerts:
                 "The alert ends because its name is neither in the rows that were looked at nor in the baseline.",
             )
         if check in QUALITY_CHECKS and subject in watched:
+            or_else = " (or, by the plain limits, the baseline is as stuck)" if check == STUCK else ""
             return Content(
-                f"{subject} is not watched any more: `checks.quality` has {check} off, or the feature",
-                "The alert ends because the check was switched off, not because the data are well again.",
+                f"{subject} is not watched any more: `checks.quality` has {check} off, or the feature{or_else}",
+                "The alert ends because nothing is judged any more, not because the data are well again.",
             )
         return Content(
             f"{subject} is not watched any more: baseline {baseline} does not have it",

@@ -17,6 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from detectors import EstimatedPerformance, Undefined
+from stream.alerts.quality_rules import CONFIDENCE, ENTROPY, POSITIVE_SHARE
 from stream.count.counter import CountFold
 from stream.durable.owner import Owner
 from stream.evaluate.course import Course
@@ -35,6 +36,11 @@ from stream.service.performance_metrics import Families, Family, add_join, add_p
 PREFIX: Final = "driftline_"
 MAX_FEATURE_SERIES: Final = 20_000  # per metric and worker; what lies beyond is shown as feature="other"
 OTHER: Final = "other"
+ANSWER_MEANS: Final = {
+    POSITIVE_SHARE: "positive_ratio",
+    CONFIDENCE: "confidence_ratio",
+    ENTROPY: "entropy_nats",
+}
 BY_FEATURE: Final = ("psi", "kl_nats", "js_nats", "missing_ratio", "invalid_ratio", "beyond_ratio")
 ESTIMATED: Final = ("auc", "precision", "recall", "brier")
 
@@ -126,6 +132,9 @@ METRICS: Final = (
     MetricSpec("invalid_ratio", (*_MODEL, "feature"), "share of them with a value of a wrong type, or not finite"),
     MetricSpec("beyond_ratio", (*_MODEL, "feature"), "share of them out of the baseline's range, or unseen in it"),
     MetricSpec("class_ratio", (*_MODEL, "class"), "share of the newest window's answers that are of the class"),
+    MetricSpec("positive_ratio", _MODEL, "share of a binary model's answers of the newest window that are positive"),
+    MetricSpec("confidence_ratio", _MODEL, "mean of max(score, 1 - score) over them"),
+    MetricSpec("entropy_nats", _MODEL, "mean of the score's entropy over them"),
     MetricSpec("alerts_firing", (*_MODEL, "severity"), "alerts that are firing"),
     MetricSpec("alerts", (*_MODEL, "state"), "alerts by state: pending, firing, or resolved and within the cooldown"),
     MetricSpec("breaches_total", _MODEL, "verdicts beyond a limit, each window and check counted once"),
@@ -293,6 +302,7 @@ def _add_window(families: Families, traffic: list[str], latest: Evaluation) -> N
     _add_latency(families, traffic, latest.latency)
     _add_quality(families, traffic[:2], latest.quality)
     _add_classes(families, traffic[:2], latest.quality)
+    _add_answer_means(families, traffic[:2], latest.quality)
     if latest.errors is not None and latest.errors.counts.known:
         families["error_ratio"].add_metric(traffic, latest.errors.counts.failed / latest.errors.counts.known)
     for check in latest.checks:
@@ -320,6 +330,12 @@ def _add_classes(families: Families, model: list[str], quality: QualityWindow | 
     n = sum(tops.values())
     for name, answers in tops.items() if n else ():
         families["class_ratio"].add_metric([*model, name], answers / n)
+
+
+def _add_answer_means(families: Families, model: list[str], quality: QualityWindow | None) -> None:
+    for check, value in quality.answers.items() if quality else ():
+        if not isinstance(value, Undefined):
+            families[ANSWER_MEANS[check]].add_metric(model, value)
 
 
 def _cap(families: Families) -> int:

@@ -1,12 +1,12 @@
 """How things stand: the newest report of each model, the alerts that fire, and how far the group is behind.
 
 It reads topics only, no worker: so it also tells when no worker runs.
-Cost: reads the reports and the alerts that the topics keep; decodes the newest of each.
+Cost: reads the reports and the alerts that the topics keep; decodes the newest of each. Of dead letters the last.
 """
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -14,7 +14,7 @@ import orjson
 from stream.config import Config
 from stream.durable.log import Log
 from stream.errors import TopicMissing
-from stream.records.source import Source
+from stream.records.source import Message, Source
 from stream.service.kafka_log import KafkaLog, true_end
 from stream.verify.messages import read_alerts
 
@@ -38,12 +38,22 @@ class Lag:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadLetters:
+    """The input that could not be counted, as far as its topic keeps it."""
+
+    total: int = 0
+    newest_at_ms: int = 0
+    newest_reason: str = ""  # with its detail
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """What the topics say now."""
 
     reports: list[Report]  # the newest of each model, version and segment, traffic before labels
     firing: list[dict[str, Any]]  # the newest message of each alert that fires, by its begin
     lags: list[Lag]
+    dead_letters: DeadLetters = DeadLetters()
 
 
 async def standing(config: Config, log: KafkaLog) -> Standing:
@@ -56,7 +66,26 @@ async def standing(config: Config, log: KafkaLog) -> Standing:
         await _reports(log, await log.sources(topics.reports)),
         sorted((m[-1] for m in alerts.values() if m[-1]["status"] == "firing"), key=_since),
         [Lag(source, await true_end(log, source), committed.get(source)) for source in inputs],
+        await dead_letters_of(log, await _sources_if_there(log, topics.dead_letters)),
     )
+
+
+async def dead_letters_of(log: Log, sources: list[Source]) -> DeadLetters:
+    """How many there are, and the newest; reads the last of each partition only."""
+    total, newest = 0, DeadLetters()
+    for source in sources:
+        begin, end = await log.begin(source), await log.end(source)
+        async for letter in log.read(source, max(end - 1, begin)):
+            end = max(end, letter.offset + 1)
+            if letter.timestamp_ms >= newest.newest_at_ms:
+                newest = DeadLetters(0, letter.timestamp_ms, _reason(letter))
+        total += end - begin
+    return replace(newest, total=total)
+
+
+def _reason(letter: Message) -> str:
+    headers = {name: value.decode("utf-8", "replace") for name, value in letter.headers}
+    return f"{headers.get('reason')}: {headers.get('detail')}"
 
 
 def verdicts(report: Report) -> Counter[str]:

@@ -37,7 +37,7 @@ def refusal(worker: Worker) -> str:
     ("settings", "says"),
     [
         ("windows: {pane: 45s, length: 100s}", r"windows\.length = '100s': must be a whole number of panes.*; try "),
-        ("windows: {pane: 45}", r"windows\.pane = 45: needs a unit; try 45s"),
+        ("windows: {pane: 45}", r"windows\.pane = 45: needs a unit: ms, s, m, h or d; try 45s"),
         ("kafka: {server: here}", r"kafka\.server.*there is no such key; try "),
         ("unknown_models: guess", r"unknown_models = 'guess': must be one of dead-letter, ignore, learn; try "),
         ("models: {m: {checks: {psi: {warning: 0.5}}}}", r"psi\.critical = 0\.25: must be at least.*; try "),

@@ -14,9 +14,16 @@ class MemoryLog:
         self.reads: list[tuple[Source, int]] = []  # what was asked for
         self.before_send: Callable[[Sequence[Outgoing]], None] = lambda records: None
 
-    def put(self, source: Source, value: bytes | None, key: bytes | None = None, timestamp_ms: int = 0) -> None:
+    def put(
+        self,
+        source: Source,
+        value: bytes | None,
+        key: bytes | None = None,
+        timestamp_ms: int = 0,
+        headers: tuple[tuple[str, bytes], ...] = (),
+    ) -> None:
         held = self.records.setdefault(source, [])
-        held.append(Message(offset=len(held), timestamp_ms=timestamp_ms, key=key, value=value))
+        held.append(Message(offset=len(held), timestamp_ms=timestamp_ms, key=key, value=value, headers=headers))
 
     async def send(self, records: Sequence[Outgoing]) -> None:
         self.before_send(records)

@@ -1,5 +1,7 @@
 """Evidence in words: the sizes named are those at which a window begins to alarm, and who wanders is called so."""
 
+import re
+
 import msgspec
 import numpy as np
 import pyarrow as pa
@@ -90,6 +92,20 @@ def test_words_name_the_category_and_how_much_is_missing_as_a_rule() -> None:
     assert found["c"].category == "red"
     assert "of rows moving to 'red' will not be seen; never missing, seen from" in found["c"].words
     assert "; 4 % missing, seen from" in found["y"].words
+
+
+def test_of_what_is_mostly_missing_the_rise_said_is_beyond_what_was_missing_before() -> None:
+    rng = np.random.default_rng(3)
+    hour = np.repeat(np.arange(HOURS_SEEN), ROWS)
+    times = START_MS + hour * HOUR_MS + np.tile(np.arange(ROWS) * (HOUR_MS // ROWS), HOURS_SEEN)
+    sparse = np.where(rng.random(len(hour)) < 0.7, np.nan, rng.normal(size=len(hour)))
+    columns = columns_of(pa.table({"ts": times, "x": sparse, "score": rng.random(len(hour))}))
+    found = by_name(learn(baseline_from(columns), columns, HOURS).baseline)["x"]
+    assert found.missing_share is not None
+    usual, rise = (int(said) for said in re.findall(r"(\d+) %", found.words.split("; ")[-1]))
+    assert usual == 70
+    assert rise == pytest.approx(100 * 0.3 * found.missing_share, abs=1)
+    assert usual + rise < 100
 
 
 def test_rows_and_how_well_it_is_known_come_first() -> None:

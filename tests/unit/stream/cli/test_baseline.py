@@ -3,13 +3,23 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from detectors import Smoothing
+from stream.alerts.budget_plan import FEATURES, SCORE
 from stream.baselines.baseline import Baseline
+from stream.baselines.definition import Definition
 from stream.baselines.registry import read_registry
 from stream.cli import main
+from stream.cli.baseline import levels_of
+from stream.config import Config
+from stream.evaluate.settings import model_settings
+from stream.evaluate.yardstick import yardstick_of
+from stream.records.settings import CountingSettings, segment_settings
 from stream.records.source import Source
+from tests.small_model import baseline
 from tests.unit.stream.baselines.memory_log import MemoryLog
 
 
@@ -216,3 +226,28 @@ def test_a_budget_that_the_tests_of_the_baseline_cannot_meet_is_said(
         assert main(command) == 0
         told = f"driftline: false_alarms.budget: for features, {budget} is a chance of "
         assert (told in capsys.readouterr().err) is said
+
+
+@pytest.mark.parametrize(
+    "of_model",
+    [{}, {"segments": {"plan": {"values": ["free", "pro"]}, "c": {"top": 1}}}, {"windows": {"pane": "2m"}}],
+)
+def test_a_baseline_is_shown_at_the_level_of_the_service(of_model: dict[str, Any]) -> None:
+    """The budget is shared by the whole traffic and every segment."""
+    model = Config.model_validate({"models": {"m": of_model}}).model("m")
+    counting = CountingSettings(
+        pane_ms=model.windows.pane, allowed_lateness_ms=0, max_clock_skew_ms=0, segments=segment_settings(model)
+    )
+    definition = Definition(baseline(), counting)
+    settings = model_settings(model, Smoothing.parse("half"))
+    service = yardstick_of(definition, settings, model.windows.length).levels
+
+    shown = levels_of(definition.baseline, Config.model_validate({"models": {definition.key.model: of_model}}))
+    assert (shown.feature, shown.answer) == (service[FEATURES], service[SCORE])
+
+
+def test_segments_share_the_budget_where_the_rule_asks_for_none_of_it_too() -> None:
+    plain: dict[str, Any] = {"rule": "threshold", "models": {"fraud": {}}}
+    parted = {"rule": "threshold", "models": {baseline().model: {"segments": {"plan": {"values": ["free", "pro"]}}}}}
+    whole, shared = (levels_of(baseline(), Config.model_validate(one)) for one in (plain, parted))
+    assert shared.feature == pytest.approx(whole.feature / 4, rel=0.01)  # the whole, free, pro and other

@@ -108,3 +108,66 @@ def test_errors_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         "warning": 0.02, "critical": 0.05, "min_count": 50, "level": None, "rule": "budget",
     }  # fmt: skip
     assert models["ads"]["checks"]["errors"] == "off"
+
+
+EVERYTHING = """
+alerts: {pending: 2m, group_above: off}
+models:
+  fraud:
+    season: hour-of-day
+    timezone: Europe/Berlin
+    windows: {length: 2h}
+    alerts: {cooldown: 1h}
+    segments: {plan: {values: [free, pro]}, carrier: {top: 10}}
+    checks:
+      latency: {sla: 250ms, hard_limit: 2s}
+      errors: {warning: 0.02}
+      throughput: {warning: 0.7}
+      quality: {missing: {warning: 0.02}, cardinality: off, schema: off, features: {note: off}}
+  ads: {season: none, checks: {throughput: off, quality: off}}
+"""
+
+
+@pytest.fixture
+def everything(tmp_path: Path) -> str:
+    path = tmp_path / "driftline.yaml"
+    path.write_text(EVERYTHING, encoding="utf-8")
+    return str(path)
+
+
+def test_all_that_decides_of_a_model_is_said(everything: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "-c", everything]) == 0
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    (at,) = (i for i, line in enumerate(lines) if line.startswith("model fraud "))
+    first, checks, alerts, segments = lines[at : at + 4]
+    assert "windows of 2h in panes of 1m, by hour-of-day (Europe/Berlin), 1 per 30d false alarms" in first
+    assert "from 200 answers, each over 2s told, 10 a pane at most)" in first
+    assert checks.strip().startswith(
+        "warning/critical: throughput 0.7/0.9, errors 0.02/0.05, quality from 50 rows: missing 0.02/0.1, "
+    )
+    assert checks.endswith("class_share 0.05/0.15; off: cardinality, schema, feature note")
+    assert alerts.strip() == "alerts: pending 2m, resolve 2h, cooldown 1h, group_above off"
+    assert segments.strip() == "segments: plan (free, pro), carrier (top 10)"
+    assert lines[at + 4].startswith("model ads  ")
+    assert ", never by season, " in lines[at + 4]
+    assert lines[at + 5].strip() == "warning/critical: throughput off, errors off, quality off"
+    (any_model,) = (i for i, line in enumerate(lines) if line.startswith("any model "))
+    assert "by season if the baseline has one" in lines[any_model]
+    assert "schema 0.5/0.9" in lines[any_model + 1]
+    assert "off:" not in lines[any_model + 1]
+
+
+def test_programs_get_all_that_decides_of_a_model(everything: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "-c", everything, "--json"]) == 0
+    models = json.loads(capsys.readouterr().out)["models"]
+    fraud, ads = models["fraud"], models["ads"]
+    assert fraud["alerts"] == {"pending": "2m", "resolve": "2h", "cooldown": "1h", "group_above": "off"}
+    assert fraud["segments"] == {"plan": {"values": ["free", "pro"]}, "carrier": {"top": 10}}
+    assert (fraud["season"], fraud["timezone"], ads["season"]) == ("hour-of-day", "Europe/Berlin", "none")
+    checks = fraud["checks"]
+    assert checks["throughput"] == {"warning": 0.7, "critical": 0.9, "level": None, "rule": "budget"}
+    quality = checks["quality"]
+    assert quality["missing"] == {"warning": 0.02, "critical": 0.1}
+    assert (quality["cardinality"], quality["schema"], quality["features"]) == ("off", "off", {"note": "off"})
+    assert (quality["min_count"], quality["level"], quality["rule"]) == (50, None, "budget")
+    assert (ads["checks"]["throughput"], ads["checks"]["quality"], ads["segments"]) == ("off", "off", {})

@@ -1,11 +1,13 @@
 """What `driftline status` shows of reports, alerts and lag."""
 
+import asyncio
 from typing import Any
 
 from stream.cli.status import as_plain, lines, table
 from stream.config import Config
 from stream.records.source import Source
-from stream.service.standing import Lag, Standing, verdicts
+from stream.service.standing import DeadLetters, Lag, Standing, dead_letters_of, verdicts
+from tests.unit.stream.baselines.memory_log import MemoryLog
 
 REPORT: dict[str, Any] = {
     "schema": "driftline.report/1",
@@ -79,6 +81,26 @@ def test_programs_get_the_same() -> None:
     ]
     assert [(a["id"], a["summary"]) for a in plain["alerts_firing"]] == [("9f2c0a1b2c3d4e5f", "amount drifted")]
     assert plain["lag"][1] == {"topic": "predictions", "partition": 1, "end": 7, "committed": None, "records": 7}
+
+
+def test_dead_letters_are_counted_and_the_newest_says_why() -> None:
+    log = MemoryLog()
+    sources = [Source("dead-letters", p) for p in range(3)]
+    assert asyncio.run(dead_letters_of(log, sources)) == DeadLetters()
+    for source, at_ms, reason in ((0, 5_000, "bad-json"), (0, 9_000, "late"), (1, 8_000, "no-id"), (1, 1, "bad-json")):
+        headers = (("reason", reason.encode()), ("detail", b"as told"))
+        log.put(sources[source], b"x", timestamp_ms=at_ms, headers=headers)
+    found = asyncio.run(dead_letters_of(log, sources))
+    assert found == DeadLetters(4, 9_000, "late: as told")
+    told = list(lines(Config(), Standing([], [], [], found)))
+    assert (
+        told[-1] == "4 dead letters, the newest of 1970-01-01T00:00:09Z, late: as told  (driftline dead-letters list)"
+    )
+    assert as_plain(Config(), Standing([], [], [], found))["dead_letters"] == {
+        "total": 4, "newest": {"received": "1970-01-01T00:00:09Z", "reason": "late: as told"},
+    }  # fmt: skip
+    assert as_plain(Config(), FOUND)["dead_letters"] == {"total": 0, "newest": None}
+    assert not any("dead letter" in line for line in lines(Config(), FOUND))
 
 
 def test_a_lag_is_never_below_zero() -> None:

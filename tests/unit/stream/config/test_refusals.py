@@ -30,7 +30,7 @@ CASES = [
      "there is no such key; try critical"),
     ("fields: {scor: a.b}", "fields", ": scor is no field of a prediction; try one of prediction_id"),
     # durations
-    ("windows: {pane: 30}", "windows.pane", "= 30: needs a unit; try 30s"),
+    ("windows: {pane: 30}", "windows.pane", "= 30: needs a unit: ms, s, m, h or d; try 30s"),
     ("windows: {pane: '30'}", "windows.pane", "= '30': must be a number with its unit"),
     ("windows: {idle: 5 minutes}", "windows.idle", "such as 250ms, 30s, 5m, 24h or 30d"),
     ("windows: {idle: 0.5ms}", "windows.idle", "must be a whole number of milliseconds"),
@@ -69,7 +69,13 @@ CASES = [
     ("models: {m: {latency: 250ms}}", "models.m.latency", "there is no such key; try checks: {latency: {sla: 250ms}}"),
     ("models: {m: {checks: {latency: {quantile: 0.9}}}}", "models.m.checks.latency", "needs `sla`"),
     ("models: {m: {checks: {latency: }}}", "models.m.checks.latency", "needs `sla`"),
-    ("models: {m: {checks: {latency: {sla: 250}}}}", "models.m.checks.latency.sla", "= 250: needs a unit"),
+    ("models: {m: {checks: {latency: {sla: 250}}}}", "models.m.checks.latency.sla",
+     "= 250: needs a unit: ms, s, m, h or d; try 250ms"),
+    ("models: {m: {checks: {latency: {sla: '250'}}}}", "models.m.checks.latency.sla", "24h or 30d; try 250ms"),
+    ("models: {m: {checks: {latency: {sla: 1s, hard_limit: 2000}}}}", "models.m.checks.latency.hard_limit",
+     "try 2000ms"),
+    ("models: {m: {checks: {latency: {sla: yes}}}}", "models.m.checks.latency.sla", "24h or 30d; try 250ms"),
+    ("models: {m: {checks: {latency: {sla: true}}}}", "models.m.checks.latency.sla", "h or d; try 250ms"),
     ("models: {m: {checks: {latency: {sla: 0ms}}}}", "models.m.checks.latency.sla", "at least 1ms and shorter than 1h"),
     ("models: {m: {checks: {latency: {sla: 1h}}}}", "models.m.checks.latency.sla", "at least 1ms and shorter than 1h"),
     ("models: {m: {checks: {latency: {sla: 1s, quantile: 1}}}}", "models.m.checks.latency.quantile", "less than 1"),
@@ -85,10 +91,11 @@ CASES = [
      "models.m.checks.latency.max_per_pane", "must be at least 1"),
     ("models: {m: {hard_limit: 2s}}", "models.m.hard_limit", "try checks: {latency: {sla: 250ms, hard_limit: 2s}}"),
     # alerts
-    ("alerts: {pending: 90s}", "alerts.pending", "= '90s': must be a whole number of panes (1m); try 2m"),
-    ("models: {m: {alerts: {resolve: 90s}}}", "models.m.alerts.resolve", "whole number of panes (1m of m); try 2m"),
+    ("alerts: {pending: 90s}", "alerts.pending", "= '90s': must be a whole number of panes, which are 1m long; try 2m"),
+    ("models: {m: {alerts: {resolve: 90s}}}", "models.m.alerts.resolve",
+     "whole number of panes, which are 1m long for model m; try 2m"),
     ("alerts: {cooldown: 1h}\nmodels: {m: {windows: {pane: 2h, length: 24h}}}", "alerts.cooldown",
-     "whole number of panes (2h of m); try 2h"),
+     "whole number of panes, which are 2h long for model m; try 2h"),
     ("alerts: {group_above: 0}", "alerts.group_above", "must be at least 1"),
     ("alerts: {group_above: }", "alerts.group_above", "is empty; try off"),
     ("alerts: {hold: 1m}", "alerts.hold", "there is no such key"),
@@ -249,3 +256,9 @@ def test_a_refusal_never_shows_a_secret(tmp_path: Path, text: str) -> None:
 
 def test_a_long_value_does_not_bury_the_sentence(tmp_path: Path) -> None:
     assert len(str(refuse(tmp_path, f"unknown_models: {'x' * 10_000}"))) < 400
+
+
+def test_what_is_wrong_for_all_models_is_told_once(tmp_path: Path) -> None:
+    refused = refuse(tmp_path, "alerts: {pending: 90s}\nmodels: {a: {}, b: {}, c: {windows: {pane: 2m, length: 1h}}}")
+    assert [one.key for one in (refused, *refused.others)] == ["alerts.pending", "alerts.pending"]
+    assert "2m long for model c" in str(refused.others[0])

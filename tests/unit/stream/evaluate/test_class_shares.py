@@ -8,13 +8,13 @@ import numpy.typing as npt
 import pytest
 
 from detectors import Smoothing, Undefined, Verdict
+from stream.alerts.alert_names import ALERT_NAMES
 from stream.alerts.quality_rules import CLASS_SHARE, Limits, QualityRule
 from stream.baselines.baseline import Baseline
 from stream.baselines.create import create_baseline
 from stream.baselines.layout import Counts, Layout
 from stream.baselines.registry import complaint
 from stream.baselines.roles import Roles
-from stream.evaluate.alert_message import ALERT_NAMES
 from stream.evaluate.prediction_side import share_move_p_value
 from stream.evaluate.quality_evaluator import QualityCheck, QualityWindow, evaluate_quality
 from stream.evaluate.quality_report import quality_content, quality_record
@@ -172,6 +172,13 @@ def test_reports_have_every_class_and_alerts_a_name() -> None:
     record = quality_record(window(BEFORE[:600]))
     assert record is not None
     assert record["classes"] == dict(zip(CLASSES, np.bincount(BEFORE[:600].argmax(axis=1)).tolist(), strict=True))
+    assert record["answers"] == {}  # of binary models
+    seen = {one["subject"]: one["detectable"][CLASS_SHARE] for one in record["series"] if one["subject"] != "hour"}
+    for check in window(np.tile((0.1, 0.8, 0.1), (600, 1))).beyond:
+        if check.check == CLASS_SHARE:
+            assert check.detectable == pytest.approx(seen[check.subject], rel=1e-3)
+            assert 0.05 < seen[check.subject] < 0.12
+    assert len(seen) == len(CLASSES)
     assert ALERT_NAMES[CLASS_SHARE] == "DriftlineClassShare"
 
 

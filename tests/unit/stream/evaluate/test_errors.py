@@ -164,7 +164,7 @@ def test_its_message_says_what_failed() -> None:
         "alertname": "DriftlineErrorRate", "model": "m", "version": "0", "check": "error_rate", "subject": "status",
         "segment": "",
     }  # fmt: skip
-    assert alert["annotations"]["summary"] == "answers fail: 40 of 1000 answers failed (4.00%) over 1 s, 0.01 may"
+    assert alert["annotations"]["summary"] == "answers fail: 40 of 1000 answers (4.00%) failed (1% may) over 1 s"
     assert (alert["value"], alert["threshold"]) == (0.04, 0.01)
     evidence = alert["evidence"]
     assert (evidence["of"], evidence["failed"], evidence["bad"], evidence["counting"]["errors"]) == (1_000, 40, 0, True)

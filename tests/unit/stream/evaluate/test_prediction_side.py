@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from detectors import Smoothing, Verdict
-from stream.alerts.quality_rules import QualityRule
+from stream.alerts.quality_rules import Limits, QualityRule
 from stream.baselines.create import create_baseline
 from stream.baselines.layout import Counts, Layout
-from stream.evaluate.prediction_side import answer_law, move_p_value, score_histogram
-from stream.evaluate.quality_evaluator import QualityCheck, evaluate_quality
-from stream.evaluate.quality_report import quality_content
+from stream.evaluate.prediction_side import answer_law, detectable_move, move_p_value, score_histogram
+from stream.evaluate.quality_evaluator import QualityCheck, QualityWindow, evaluate_quality
+from stream.evaluate.quality_report import quality_content, quality_record
 from stream.evaluate.settings import ModelSettings
 from stream.evaluate.yardstick import Yardstick
 from stream.records.prediction import ModelColumns
@@ -18,6 +18,7 @@ from tests.unit.stream.evaluate.partials import limits
 RNG = np.random.default_rng(9)
 BEFORE = RNG.beta(2, 5, 20_000)
 LAYOUT = Layout(create_baseline({"score": BEFORE}, model="m", version="1"))
+RULE = QualityRule(level=1e-4)
 ANSWERS = ("positive_share", "confidence", "entropy")
 
 
@@ -28,12 +29,16 @@ def counts_of(scores: "np.ndarray") -> Counts:
     return np.bincount(LAYOUT.flat_bins(columns).ravel(), minlength=LAYOUT.width).astype(np.int64)
 
 
-def checks(scores: "np.ndarray") -> dict[str, QualityCheck]:
-    settings = ModelSettings(window_ms=1_000, psi=limits(), smoothing=Smoothing(), quality=QualityRule(level=1e-4))
+def window(scores: "np.ndarray", rule: QualityRule = RULE) -> QualityWindow:
+    settings = ModelSettings(window_ms=1_000, psi=limits(), smoothing=Smoothing(), quality=rule)
     yardstick = Yardstick(layout=LAYOUT, settings=settings, pane_ms=1_000)
     found = evaluate_quality(yardstick.quality, counts_of(scores), len(scores), complete=True)
     assert found is not None
-    return {c.check: c for c in found.checks if c.check in ANSWERS}
+    return found
+
+
+def checks(scores: "np.ndarray", rule: QualityRule = RULE) -> dict[str, QualityCheck]:
+    return {c.check: c for c in window(scores, rule).checks if c.check in ANSWERS}
 
 
 def test_means_are_those_of_the_rows() -> None:
@@ -49,6 +54,24 @@ def test_means_are_those_of_the_rows() -> None:
     }
     for check, mean in expected.items():
         assert answer_law(check, grid, histogram).mean == pytest.approx(mean, abs=0.002), check
+
+
+def test_a_report_says_how_the_model_answers_though_nothing_alarms_or_is_watched() -> None:
+    scores = np.random.default_rng(12).beta(2, 5, 600)
+    unwatched = QualityRule(level=1e-4, limits={"missing": Limits(warning=0.01, critical=0.1)})
+    for rule in (RULE, unwatched):
+        record = quality_record(window(scores, rule))
+        assert record is not None
+        assert record["checks"] == []
+        said = record["answers"]
+        assert said["positive_share"] == pytest.approx((scores >= 0.5).mean())
+        assert said["confidence"] == pytest.approx(np.maximum(scores, 1 - scores).mean(), abs=0.002)
+        assert said["entropy"] == pytest.approx(
+            -(scores * np.log(scores) + (1 - scores) * np.log(1 - scores)).mean(), abs=0.002
+        )
+    empty = quality_record(window(np.full(60, np.nan)))
+    assert empty is not None
+    assert empty["answers"] == dict.fromkeys(ANSWERS)
 
 
 def test_answers_as_in_the_baseline_are_no_alarm() -> None:
@@ -95,9 +118,43 @@ def test_a_healthy_mean_alarms_as_often_as_the_level_says() -> None:
     assert alarms / 2_000 == pytest.approx(0.05, abs=0.015)
 
 
+@pytest.mark.parametrize(("spread", "blocks"), [(0.0, 0), (0.001, 0), (0.005, 200), (0.005, 5)])
+def test_the_move_that_is_said_to_be_seen_is_where_the_test_begins_to_alarm(spread: float, blocks: int) -> None:
+    law = (0.16, (600, 20_000), spread, blocks)
+    move = detectable_move(1e-5, *law)
+    assert move_p_value(1.0001 * move, *law) < 1e-5 < move_p_value(0.9999 * move, *law)
+
+
+@pytest.mark.parametrize(("rows", "seen"), [(100, 0.12), (500, 0.054), (10_000, 0.05)])
+def test_a_move_beyond_what_is_said_to_be_seen_alarms_and_none_below_does(rows: int, seen: float) -> None:
+    """Of the share of positives, up and down; where rows are many the limit decides."""
+    record = quality_record(window(BEFORE[:rows]))
+    assert record is not None
+    said = record["series"][-1]["detectable"]
+    assert set(ANSWERS) < set(said)
+    assert said["positive_share"] == pytest.approx(seen, abs=0.003)
+
+    usual = (BEFORE >= 0.5).mean()
+    for move in (said["positive_share"] - 1 / rows, said["positive_share"] + 1 / rows, -seen - 0.01, -seen + 0.01):
+        positives = max(round((usual + move) * rows), 0)
+        found = checks(np.concatenate([np.full(positives, 0.6), np.full(rows - positives, 0.2)]))["positive_share"]
+        assert found.verdict.is_breach is (found.value >= said["positive_share"]), (found, move)
+        assert found.detectable == pytest.approx(said["positive_share"], rel=1e-3)
+
+
+def test_without_a_test_the_limit_is_what_is_seen() -> None:
+    plain = checks(BEFORE[:60], QualityRule(rule="threshold"))
+    assert [plain[name].detectable for name in ANSWERS] == [0.05, 0.05, 0.05]
+
+
+def test_a_window_without_rows_would_see_nothing() -> None:
+    assert [check.detectable for check in checks(BEFORE[:0]).values()] == [1.0, 1.0, 1.0]
+
+
 def test_the_alert_says_what_it_is_and_what_it_was() -> None:
     found = checks(np.concatenate([RNG.beta(2, 5, 500), np.full(100, 0.7)]))["positive_share"]
     said = quality_content(found, LAYOUT.series[-1], 3_600_000, severity=Verdict.WARNING, resolved=False)
     assert said.summary.startswith("score is positive in 2")
     assert "of 600 answers (1" in said.summary
     assert said.threshold == 0.05
+    assert "With 600 rows a move of about" in said.description

@@ -6,12 +6,15 @@ import msgspec
 import numpy as np
 import pytest
 
+from detectors import Verdict
+from stream.alerts.alert_names import ALERT_NAMES
 from stream.alerts.quality_rules import QualityRule
 from stream.baselines.definition import Definition
-from stream.evaluate.alert_message import ALERT_NAMES
+from stream.evaluate.quality_evaluator import QualityCheck
+from stream.evaluate.quality_report import quality_content
 from stream.records.alert import runbook
 from stream.records.partial import PanePart, pack_counts
-from tests.small_model import START_MS, baseline
+from tests.small_model import START_MS, baseline, settings
 from tests.unit.stream.evaluate.partials import Evaluate, Speaker, limits, relative
 from tests.unit.stream.evaluate.test_report import ROOT, validator
 
@@ -81,6 +84,18 @@ def test_a_stuck_value_is_named_by_its_bin() -> None:
     told = {a["labels"]["subject"]: a["annotations"]["summary"] for a in evaluate.alerts}
     assert told["x"] == "x is stuck: 100% of 400 values are [0.25, 0.5) (25.1% when healthy) over 1 s"
     assert told["c"].startswith("c is stuck: 100% of 400 values are b ")
+
+
+def test_few_different_values_are_told_by_the_bins_that_they_fill() -> None:
+    layout, of = Definition(baseline(), settings()).layout, {"x": "bins", "c": "categories"}
+    for name, kind in of.items():
+        check = QualityCheck(
+            check="cardinality", subject=name, value=0.6, healthy=0.0, count=11, n=626, warning=0.5, critical=0.75,
+            p_value=1e-9, level=1e-4, detectable=None, verdict=Verdict.WARNING, reason=None, provisional=False,
+        )  # fmt: skip
+        series = layout.series[layout.names.index(name)]
+        said = quality_content(check, series, 3_600_000, severity=Verdict.WARNING, resolved=False).summary
+        assert said == f"{name} fills only 11 of its {kind} with 626 values, 60% fewer than healthy windows over 1 h"
 
 
 def test_a_check_that_is_switched_off_ends_its_alerts() -> None:

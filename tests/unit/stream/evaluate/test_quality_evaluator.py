@@ -12,6 +12,7 @@ from scipy.stats import betabinom
 from detectors import Smoothing, Undefined, Verdict
 from stream.alerts.quality_rules import Limits, QualityRule
 from stream.baselines.baseline import Baseline
+from stream.baselines.create import create_baseline
 from stream.baselines.evidence import NO_RATE, Rate, RateEvidence, RowsEvidence, SeriesEvidence, WindowEvidence
 from stream.baselines.layout import Counts, Layout
 from stream.evaluate.quality_evaluator import QualityCheck, QualityWindow, evaluate_quality
@@ -221,6 +222,27 @@ def test_what_the_window_does_not_tell_is_undefined(rows: int, complete: bool, r
 def test_the_plain_rule_asks_for_the_effect_alone() -> None:
     found = check(judged(window([np.nan] * 7 + healthy_xs(593)), replace(RULE, rule="threshold")), "missing", "x")
     assert found.verdict is Verdict.WARNING
+
+
+def test_by_the_plain_rule_the_limit_is_what_is_seen() -> None:
+    counts = window(healthy_xs(60))
+    plain, tested = (check(judged(counts, rule), "missing", "x") for rule in (replace(RULE, rule="threshold"), RULE))
+    assert plain.detectable == plain.warning
+    assert tested.detectable is not None
+    assert tested.detectable > 3 * tested.warning
+
+
+def test_what_is_constant_in_the_baseline_is_not_stuck_by_the_plain_rule_either() -> None:
+    """The test would find it healthy; the limit alone would alarm for ever."""
+    constant = Layout(create_baseline({"x": np.full(400, 7.0), "y": np.arange(400.0)}, model="m", version="1"))
+    counts = np.zeros(constant.width, np.int64)
+    counts[constant.baseline_counts == 400] = 400  # x, as ever
+    counts[constant.starts[1] + 1] = 400  # y, in one of its bins
+    for rule in (RULE, QualityRule(rule="threshold")):
+        found = judged(counts, rule, layout=constant)
+        assert breaches(found) == {("stuck", "y"): Verdict.CRITICAL}
+        if rule is not RULE:
+            assert {c.subject for c in found.checks if c.check == "stuck"} == {"y"}
 
 
 def test_what_is_off_is_not_judged() -> None:

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
+from stream.alerts.alert_names import ALERT_NAMES
 from stream.alerts.rules import Rules
-from stream.evaluate.alert_message import ALERT_NAMES
 from stream.evaluate.report import report_key
 from stream.records.alert import runbook
 from stream.records.prediction import ModelKey

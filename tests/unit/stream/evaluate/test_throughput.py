@@ -58,6 +58,31 @@ def test_so_many_rows_may_be_gone(n: int, verdict: Verdict, reason: str | None) 
     assert (found.verdict, found.reason, found.value) == (verdict, reason, pytest.approx(1 - n / 600))
 
 
+@pytest.mark.parametrize(
+    ("rows", "rule", "most"),
+    [
+        ({}, RULE, 300),  # the limit decides
+        ({}, ThroughputRule(level=1e-4, warning=0.7), 180),
+        ({"overdispersion": 0.2}, RULE, None),  # the test does; what, is worked out below
+        ({"smallest": 100}, RULE, 99),  # what a healthy window had is no alarm
+        ({"smallest": 0}, RULE, -1),
+        ({"mean": 3.0, "smallest": 1}, RULE, -1),  # not even no row is evidence
+        ({"mean": 3.0, "smallest": 1}, replace(RULE, rule="threshold"), 1),
+        ({"mean": 0.0}, RULE, 0),  # nothing is known
+    ],
+)
+def test_the_rows_that_are_said_to_be_seen_are_where_the_alarms_end(
+    rows: dict[str, Any], rule: ThroughputRule, most: int | None
+) -> None:
+    found = judged(700, known(**rows), rule)
+    seen = -1 if found.most_seen is None else found.most_seen
+    assert seen == most or most is None
+    for n in range(700):
+        assert judged(n, known(**rows), rule).verdict.is_breach is (n <= seen)
+    if most is None:
+        assert 0 < seen < 299
+
+
 def test_what_a_healthy_window_had_is_no_alarm() -> None:
     """One of them had 250 rows, or they differ so much that 250 are nothing."""
     assert judged(250, known(smallest=250)).reason == "sampling noise"
@@ -202,6 +227,9 @@ def test_reports_tell_of_it_and_keep_their_schema() -> None:
         assert [r["operations"]["throughput"]["value"] for r in evaluate.reports] == [
             None if of.evidence == () else pytest.approx(1 - 250 / 600), 1.0,
         ]  # fmt: skip
+        assert evaluate.reports[0]["operations"]["throughput"]["minimum_detectable"] == (
+            {"rows": 0, "share": 1.0} if of.evidence == () else {"rows": 300, "share": 0.5}
+        )
 
 
 def test_it_is_one_of_the_budgets_quality_tests() -> None:

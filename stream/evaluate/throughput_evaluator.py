@@ -42,6 +42,12 @@ class ThroughputYardstick:
         """Whether how many rows are usual is not known, or from too few windows."""
         return self.live is None and (self.known is None or self.known.provisional)
 
+    @property
+    def none_in_breach(self) -> bool:
+        """Whether a whole window without any row is in breach."""
+        found = evaluate_throughput(self, 0, complete=True)
+        return found is not None and found.verdict.is_breach
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThroughputCheck:

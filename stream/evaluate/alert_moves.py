@@ -115,7 +115,16 @@ def _said_now(name: str, episodes: Episodes, checks: Checks) -> Told | None:
         return None
     members = members_of(name, episodes, checks)[0] if is_group(name) else []
     now = Told(True, episode.severity, tuple(m.check.subject for m in members), episode.acknowledged)
-    return None if now == episode.told else now
+    shown = [member.check for member in members] if is_group(name) else [checks[name]]
+    return None if now == episode.told or _is_early(now, episode.told, shown) else now
+
+
+def _is_early(now: Told, before: Told | None, shown: list[JudgedCheck]) -> bool:
+    """Whether all that is new is a lower severity, and nothing in the window is that bad: people hear of it later."""
+    if before is None or msgspec.structs.replace(now, severity=before.severity) != before:
+        return False
+    falls = SEVERITIES.index(now.severity) < SEVERITIES.index(before.severity)
+    return falls and all(check.verdict is not now.severity for check in shown)
 
 
 def _group(window: AlertWindow, check: str, before: Episode, episodes: Episodes, checks: Checks) -> Content:

@@ -31,7 +31,7 @@ MILD = Threshold(warning=0.1, critical=None, min_count=1)
 
 
 def run(*drifted: str, above: int | None = 3, crashes: bool = False, mild: str = "", **holds_s: int) -> Evaluate:
-    """Second by second, each with the features that are all in one bin; windows of a second."""
+    """Second by second, each with the features that are all in one bin, or lean to it (in capitals)."""
     evaluate, source = Evaluate(ONE, window_ms=SECOND), Speaker()
     holds = Holds(**{f"{name}_ms": SECOND * length for name, length in holds_s.items()})
     evaluate.judging = replace(
@@ -43,12 +43,19 @@ def run(*drifted: str, above: int | None = 3, crashes: bool = False, mild: str =
     for second, names in enumerate(drifted):
         counts = np.zeros(definition.layout.width, np.int64)
         for start, name in zip(definition.layout.starts, definition.layout.names, strict=False):
-            counts[start + 1 : start + 5] = (100, 0, 0, 0) if name in names else 25
+            counts[start + 1 : start + 5] = rows_of(name, names)
         pane = msgspec.structs.replace(part(definition, SECOND * second, 100), counts=pack_counts(counts))
         evaluate.hears(source.says(SECOND * (second + 1), [pane]))
         if crashes:
             evaluate.crash()
     return evaluate
+
+
+def rows_of(name: str, drifted: str) -> tuple[int, int, int, int]:
+    """Of the four bins: a critical drift, a warning if the name is in capitals, or none."""
+    if name in drifted:
+        return 100, 0, 0, 0
+    return (42, 20, 19, 19) if name.upper() in drifted else (25, 25, 25, 25)
 
 
 def told(evaluate: Evaluate) -> list[tuple[int, str, str, int]]:
@@ -83,6 +90,15 @@ def test_a_group_has_an_id_of_its_own_and_its_worst_subject_first() -> None:
     assert alert["evidence"]["sources"] == {"predictions/0": [0, 1]}
     assert "sources" not in subjects[0]["evidence"]
     assert alert["annotations"]["summary"].startswith("4 subjects of psi together: b, a, c, d; worst: b drifted: PSI ")
+
+
+def test_the_severity_of_a_group_falls_with_a_window_that_has_it_or_with_who_is_in_it() -> None:
+    falls = run("aBCD", "ABCD", "ABCD", resolve=2)
+    assert [(whom(a), a["severity"]) for a in falls.alerts] == [("[abcd]", "critical"), ("[abcd]", "warning")]
+    assert falls.alerts[-1]["value"] >= falls.alerts[-1]["threshold"] == 0.1
+    leaves = run("aBCD", "ABCD", "BCD", "BCD", resolve=2)  # at 3 nothing is told: `a` is fine, and was not for long
+    assert told(leaves) == [(1, "[abcd]", "firing", 1), (4, "[bcd]", "firing", 2)]
+    assert leaves.alerts[-1]["severity"] == "warning"
 
 
 def test_what_was_told_by_itself_before_goes_on_by_itself() -> None:

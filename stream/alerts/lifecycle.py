@@ -5,7 +5,8 @@
                                                          `--breach within `cooldown`----'   the same episode
 
 * A verdict that is undefined moves nothing: too few rows are no sign that a drift is over.
-* The severity is the worst of the last `resolve`: it rises at once and falls only when the worse has been away as long.
+* The severity is the worst of the last `resolve`: it rises at once and falls only when the worse has been away as long,
+  and with a window that is that bad itself: no message says that something is wrong and shows a window that is fine.
 * A window is in breach of one baseline. When another comes into force, what was said by the old one is forgotten: an
   alert that the new one explains ends at the first verdict by it, without a hold; one that it does not explain goes on.
 """
@@ -36,7 +37,7 @@ class Signal(enum.StrEnum):
     FINE = "fine"  # not in breach, but one within the hold was
     BREACH = "breach"  # in breach, for less than `pending`
     LASTING = "lasting"  # in breach, for at least `pending`
-    CHANGED = "changed"  # the worst within the hold is not the severity that it fires with
+    CHANGED = "changed"  # in breach, the worst within the hold, and not the severity that it fires with
 
 
 class Move(enum.StrEnum):
@@ -129,10 +130,10 @@ def _signal(episode: Episode, reading: Reading, holds: Holds) -> Signal:
     worst = episode.worst_since(reading.end_ms, holds.resolve_ms)
     if worst is None:
         return Signal.CALM
-    if episode.is_firing and worst is not episode.severity:
-        return Signal.CHANGED
     if reading.verdict not in SEVERITIES:
         return Signal.FINE
+    if episode.is_firing and worst is reading.verdict and worst is not episode.severity:
+        return Signal.CHANGED
     return Signal.LASTING if reading.end_ms - episode.starts_at_ms >= holds.pending_ms else Signal.BREACH
 
 

@@ -117,7 +117,18 @@ def _said_now(name: str, episodes: Episodes, checks: Checks) -> Told | None:
     subjects = tuple(member.check.subject for member in members)
     severities = tuple(member.episode.severity for member in members)
     now = Told(True, episode.severity, subjects, episode.acknowledged, severities)
-    return None if now == episode.told else now
+    shown = [member.check for member in members] if is_group(name) else [checks[name]]
+    return None if now == episode.told or _is_early(now, episode.told, shown) else now
+
+
+def _is_early(now: Told, before: Told | None, shown: list[JudgedCheck]) -> bool:
+    """Whether all that is new is lower severities, none of which its check has in this window: people hear later."""
+    if before is None or msgspec.structs.replace(now, severity=before.severity, severities=before.severities) != before:
+        return False
+    held, known = now.severities or (now.severity,), before.severities or (before.severity,)
+    moved = [(new, old, check) for new, old, check in zip(held, known, shown, strict=False) if new is not old]
+    rank = SEVERITIES.index
+    return bool(moved) and all(rank(new) < rank(old) and check.verdict is not new for new, old, check in moved)
 
 
 def _group(window: AlertWindow, check: str, before: Episode, episodes: Episodes, checks: Checks) -> Content:

@@ -138,16 +138,20 @@ class Course:
     def learn(self, end_ms: int, next_offset: int) -> None:
         """Keep what the window that ends at `end_ms` teaches, where that is learned; it holds for it already.
 
+        Whether it is in breach, and so teaches nothing, says its first evaluation, by what was known before.
         `next_offset`: of the partials partition, after the record that completed the window.
         """
         candidate = self.in_force(end_ms)
-        start_ms = end_ms - self.window_ms(candidate)
-        if not self._is_complete(candidate, start_ms, end_ms):
+        window_ms = self.window_ms(candidate)
+        if not self._is_complete(candidate, end_ms - window_ms, end_ms):
             return
-        self._learn_names(candidate, start_ms, end_ms)
+        self._learn_names(candidate, end_ms - window_ms, end_ms)
         for segment, panes in candidate.every_panes():
-            if candidate.live.take(segment, panes, self.settings, WholeWindow(start_ms, end_ms, next_offset)):
-                candidate.yardsticks.pop(segment, None)
+            if candidate.live.is_due(segment, self.settings, window_ms, end_ms):
+                throughput = self.yardstick(candidate, segment).throughput
+                window = WholeWindow(self.evaluate(end_ms, segment), throughput, next_offset)
+                if candidate.live.take(segment, panes, self.settings, window):
+                    candidate.yardsticks.pop(segment, None)
 
     def _learn_names(self, candidate: Candidate, start_ms: int, end_ms: int) -> None:
         """Which names beside the baseline's the model's first whole window under a definition has: they are no news."""
@@ -191,8 +195,8 @@ class Course:
             CandidateProgress(
                 c.definition.baseline.id,
                 c.definition.settings,
-                _sorted(c.from_ms),
-                _sorted(c.until_ms),
+                dict(sorted(c.from_ms.items())),
+                dict(sorted(c.until_ms.items())),
                 c.since,
                 c.entered_ms,
                 c.usual_names,
@@ -387,10 +391,6 @@ class Course:
         ahead = [s for c in self.candidates.values() for s in c.panes.by_start if s >= end_ms]
         reached = watermark_ms - watermark_ms % pane_ms
         self.progress.evaluated_to_ms = max(end_ms, min([reached, *ahead]))
-
-
-def _sorted(by_source: dict[str, int]) -> dict[str, int]:
-    return dict(sorted(by_source.items()))
 
 
 def _next_boundary(after_ms: int, candidate: Candidate) -> int:

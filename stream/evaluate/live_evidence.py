@@ -7,10 +7,12 @@ other. So the closed panes of the first windows are kept, and at 24 of them the 
 Promise: a function of the partials alone: windows that do not overlap, cut at whole multiples of their length since
 1970, each as it was when its last pane was evaluated; numbers rounded as in a baseline, so that another machine's
 arithmetic does not show. What is learned holds from the window on that completed it. A window that lies partly before
-the definition's first pane, or has fewer than 10 rows, is passed over.
+the definition's first pane, or has fewer than 10 rows, is passed over; so is, once something was learned, one that is
+in breach of it. The first 24 are kept whatever they are: while rows pass for independent, healthy wander is in breach,
+and to leave it out would be to learn too little of it for ever.
 Cost: at most 4 M counters kept, a byte or two each, until it is done; learning takes as long as it does for a file.
-Weak: a fault that falls into these windows is taken for healthy wander, and makes the checks blunter. A baseline that
-was made with times knows better.
+Weak: a fault in the first 24 windows is taken for healthy wander: its alert may end, and the checks are blunter. What
+is healthy and was not in them may alarm until there is a baseline that knows it. One made with times knows better.
 """
 
 from collections.abc import Callable
@@ -88,15 +90,18 @@ class LiveEvidence:
         """Whether a window that is to be kept ends here."""
         return not self.done and end_ms % self.window_ms == 0
 
-    def take(self, start_ms: int, pane: Callable[[int], Counts | None], next_offset: int) -> bool:
+    def take(
+        self, start_ms: int, pane: Callable[[int], Counts | None], next_offset: int, *, in_breach: bool = False
+    ) -> bool:
         """Keep the window that begins at `start_ms`, and learn if it is time to; whether it was.
 
         Args:
             start_ms: a whole multiple of the window's length.
             pane: the counts of the pane that begins there, shape (layout.width,); None if it has no rows.
             next_offset: of the partials partition, after the record that completed the window.
+            in_breach: whether any series had drifted when the window was judged first.
         """
-        if self.done or start_ms in self._blocks:
+        if self.done or start_ms in self._blocks or (in_breach and self._learned is not None):
             return False
         kept = self._in_parts(start_ms, pane)
         if kept[:, : self._first_series_end()].sum() < LEAST_ROWS:

@@ -4,8 +4,8 @@ One slow database makes many answers slow together, so the number of answers ove
 windows by more than chance. Of each window the answers and those over the SLA are kept; what is learned of them, when,
 and what is promised: `live_numbers`.
 
-Weak: a fault in these windows is taken for healthy wander. Fewer than 20 answers over the SLA, or within it, teach
-nothing.
+Weak: a fault in the first 24 windows is taken for healthy wander. Fewer than 20 answers over the SLA, or within it,
+teach nothing.
 """
 
 from typing import ClassVar, Final
@@ -29,7 +29,7 @@ class LiveLatency(LiveNumbers):
         super().__init__(window_ms)
         self.overdispersion: float | None = None  # rho of `detectors.rates`; None: not known
 
-    def take(self, start_ms: int, answers: int, over: int, next_offset: int) -> bool:
+    def take(self, start_ms: int, answers: int, over: int, next_offset: int, *, in_breach: bool = False) -> bool:
         """Keep a window, and learn if it is time to; whether it was.
 
         Args:
@@ -37,8 +37,9 @@ class LiveLatency(LiveNumbers):
             answers: with a usable latency.
             over: of them, over the SLA.
             next_offset: of the partials partition, after the record that completed the window.
+            in_breach: whether too many answers were over the SLA when the window was judged first.
         """
-        return answers >= LEAST_ROWS and self._keep(start_ms, (answers, over), next_offset)
+        return answers >= LEAST_ROWS and self._keep(start_ms, (answers, over), next_offset, in_breach=in_breach)
 
     def _learn(self, windows: list[tuple[int, tuple[int, ...]]]) -> None:
         answers, over = np.array([numbers for _, numbers in windows], np.int64).T

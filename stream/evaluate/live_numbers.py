@@ -3,7 +3,8 @@
 Then it stays, and the windows are dropped. Of which numbers, and what they teach, say `live_latency` and `live_rows`.
 
 Promise: a function of the partials alone, as `live_evidence` is: windows that do not overlap, cut at whole multiples of
-their length since 1970. What is learned holds from the window on that completed it.
+their length since 1970. What is learned holds from the window on that completed it. Once something was learned, a
+window in breach of it teaches nothing, and counts for no milestone.
 Cost: two numbers a window.
 """
 
@@ -45,9 +46,14 @@ class LiveNumbers(ABC):
         """Whether a window that is to be kept ends here."""
         return not self.done and end_ms % self.window_ms == 0
 
-    def _keep(self, start_ms: int, numbers: tuple[int, ...], next_offset: int) -> bool:
+    @property
+    def has_learned(self) -> bool:
+        """Whether the first milestone is behind it: from then on a window in breach is not kept."""
+        return self._learned_from > 0
+
+    def _keep(self, start_ms: int, numbers: tuple[int, ...], next_offset: int, *, in_breach: bool) -> bool:
         """Keep a window, and learn if it is time to; whether it was."""
-        if self.done or start_ms in self._windows:
+        if self.done or start_ms in self._windows or (in_breach and self.has_learned):
             return False
         self._windows[start_ms] = numbers
         self._note(next_offset)

@@ -2,28 +2,29 @@
 
 How much healthy windows differ (`live_evidence`), how alike slow answers are (`live_latency`), how many rows are usual
 (`live_rows`). All are functions of the partials alone, and durable: one kind of register, told apart by its key's end.
+Once something was learned, a window in breach of it teaches nothing more of that kind.
 """
 
 from typing import NamedTuple
 
-import numpy as np
-
 from stream.baselines.definition import Definition
-from stream.baselines.layout import Counts
 from stream.durable.fold import Register
+from stream.evaluate.evaluator import Evaluation
+from stream.evaluate.latency_evaluator import LatencyCheck
 from stream.evaluate.live_evidence import LiveEvidence
 from stream.evaluate.live_latency import LiveLatency
 from stream.evaluate.live_rows import LiveRows
 from stream.evaluate.panes import ModelPanes
 from stream.evaluate.settings import ModelSettings
+from stream.evaluate.throughput_evaluator import ThroughputCheck, ThroughputYardstick
 from stream.evaluate.yardstick import LearnedLive, is_learned_live, knows_rows
 
 
 class WholeWindow(NamedTuple):
-    """A window of which every pane was counted."""
+    """A window of which every pane was counted, as it was judged first."""
 
-    start_ms: int
-    end_ms: int
+    evaluation: Evaluation
+    throughput: ThroughputYardstick | None  # that its rows were judged with; None: they were not
     next_offset: int  # of the partials partition, after the record that completed it
 
 
@@ -39,9 +40,10 @@ class LiveWindows:
     def learned(self, segment: str, settings: ModelSettings, window_ms: int) -> LearnedLive:
         """What is known by now of a segment, or of the whole traffic where it is `""`."""
         evidence, rows = self.evidence_of(segment, settings, window_ms), self._rows_of(segment, settings, window_ms)
+        latency = self._latency_of(segment, window_ms)
         return LearnedLive(
             evidence=None if evidence is None else evidence.evidence,
-            alike=self._latency_of(segment, window_ms).overdispersion,
+            alike=None if latency is None else latency.overdispersion,
             rows=None if rows is None else rows.usual,
         )
 
@@ -60,7 +62,9 @@ class LiveWindows:
             )
         return held
 
-    def _latency_of(self, segment: str, window_ms: int) -> LiveLatency:
+    def _latency_of(self, segment: str, window_ms: int) -> LiveLatency | None:
+        if self._definition.layout.latency is None:
+            return None
         held = self._latency.get(segment)
         if held is None or held.window_ms != window_ms:
             held = self._latency[segment] = LiveLatency(window_ms)
@@ -76,48 +80,39 @@ class LiveWindows:
             held = self._rows = LiveRows(window_ms)
         return held
 
+    def is_due(self, segment: str, settings: ModelSettings, window_ms: int, end_ms: int) -> bool:
+        """Whether a window of a segment, or of the whole traffic where it is `""`, is to be kept if it ends here."""
+        evidence, rows = self.evidence_of(segment, settings, window_ms), self._rows_of(segment, settings, window_ms)
+        every = evidence, rows, self._latency_of(segment, window_ms)
+        return any(live.is_due(end_ms) for live in every if live is not None)
+
     def take(self, segment: str, panes: ModelPanes, settings: ModelSettings, window: WholeWindow) -> bool:
-        """Keep a window where that is due; whether something was learned.
+        """Keep a window that is due; whether something was learned.
 
         Args:
             segment: whose `panes` these are; `""`: the whole traffic's.
             panes: of the definition.
             settings: how the model's windows are judged.
-            window: every pane of it was counted.
+            window: of the segment.
         """
-        start_ms, end_ms, next_offset = window
-        learned, window_ms = False, end_ms - start_ms
-        evidence = self.evidence_of(segment, settings, window_ms)
-        if evidence is not None and evidence.is_due(end_ms):
-            learned |= evidence.take(start_ms, panes.total_of, next_offset)
-        latency, rows = self._latency_of(segment, window_ms), self._rows_of(segment, settings, window_ms)
-        timed = self._definition.layout.latency is not None and latency.is_due(end_ms)
-        if not timed and (rows is None or not rows.is_due(end_ms)):
-            return learned
-        counts = self._counts(panes, window)
-        if timed:
-            learned |= latency.take(start_ms, *self._answers(counts), next_offset)
-        if rows is not None and rows.is_due(end_ms):
-            in_first_series = counts[: int(self._definition.layout.starts[1])]  # each row has one entry in every series
-            learned |= rows.take(start_ms, int(in_first_series.sum()), next_offset)
+        of, throughput, next_offset = window
+        learned, start_ms, window_ms = False, of.start_ms, of.end_ms - of.start_ms
+        evidence, rows = self.evidence_of(segment, settings, window_ms), self._rows_of(segment, settings, window_ms)
+        if evidence is not None:
+            learned |= evidence.take(start_ms, panes.total_of, next_offset, in_breach=bool(of.breaches))
+        latency, answers = self._latency_of(segment, window_ms), of.latency
+        if latency is not None and answers is not None:
+            slow = _is_breach(answers.check)
+            learned |= latency.take(start_ms, answers.n, answers.violations, next_offset, in_breach=slow)
+        if rows is not None:
+            few, none = _is_breach(of.throughput), throughput is not None and throughput.none_in_breach
+            learned |= rows.take(start_ms, of.n, next_offset, in_breach=few, none_in_breach=none)
         return learned
 
     def fell_silent(self, settings: ModelSettings, window_ms: int, silent_ms: int, next_offset: int) -> bool:
         """Keep that every partition was silent for so long, and it was no alarm; whether something was learned."""
         rows = self._rows_of("", settings, window_ms)
         return rows is not None and rows.fell_silent(silent_ms, next_offset)
-
-    def _counts(self, panes: ModelPanes, window: WholeWindow) -> Counts:
-        pane_ms = self._definition.settings.pane_ms
-        each = (panes.total_of(start) for start in range(window.start_ms, window.end_ms, pane_ms))
-        return sum((one for one in each if one is not None), np.zeros(self._definition.layout.width, np.int64))
-
-    def _answers(self, counts: Counts) -> tuple[int, int]:
-        """With a usable latency, and of them those over the SLA."""
-        latency = self._definition.layout.latency
-        assert latency is not None, "asked only where latencies are counted"
-        of_latency = self._definition.layout.latency_counts(counts)
-        return int(of_latency[: latency.sketch.bins].sum()), latency.violations(of_latency)
 
     # -- what is durable
 
@@ -143,3 +138,7 @@ class LiveWindows:
             live = self.evidence_of(segment, settings, window_ms)
         if live is not None and length_ms == window_ms:
             live.restore(at, register)
+
+
+def _is_breach(check: LatencyCheck | ThroughputCheck | None) -> bool:
+    return check is not None and check.verdict.is_breach

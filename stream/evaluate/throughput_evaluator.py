@@ -64,6 +64,12 @@ class ThroughputYardstick:
         below = bisect_left(range(most + 1), True, key=lambda rows: not self.is_seen(rows))
         return below - 1 if below else None
 
+    @property
+    def none_in_breach(self) -> bool:
+        """Whether a whole window without any row is in breach."""
+        found = evaluate_throughput(self, 0, complete=True)
+        return found is not None and found.verdict.is_breach
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThroughputCheck:

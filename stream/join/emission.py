@@ -75,7 +75,7 @@ class Emission:
         messages = [m for p, mine in enumerate(parts) for m in self._messages(p, mine, watermark_ms, next_offset)]
         self._registers.cool(self.panes.next_offset)
         self.panes = Said(next_offset, watermark_ms)
-        self.cohorts |= {definition: Said(next_offset, watermark_ms) for definition in cohorts}
+        self.cohorts |= {definition: Said(next_offset, watermark_ms) for definition in sorted(cohorts)}
         return messages
 
     def find_untold(self) -> None:

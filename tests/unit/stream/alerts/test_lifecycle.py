@@ -78,8 +78,15 @@ def test_it_ends_when_no_window_within_the_hold_was_in_breach() -> None:
 
 def test_the_severity_rises_at_once_and_falls_when_the_worse_has_been_away_as_long() -> None:
     assert life("wcwww", resolve=3) == "wcccw"
-    assert life("cw...", resolve=2) == "ccw.."  # and each step down by itself: warning until 4 s
-    assert life("ciiwi.", resolve=2) == "cciwwi"
+    assert life("cwwiii..", resolve=2) == "ccwwiii."  # each step down by itself
+    assert life("ciiwi.", resolve=2) == "cciwww"
+
+
+def test_the_severity_falls_only_with_a_window_that_is_that_bad_itself() -> None:
+    assert life("cw...", resolve=2) == "ccc.."  # the warning is the worst of 3 s, in which nothing is wrong
+    assert life("cw.w..", resolve=2) == "cccww."
+    assert life("cwi..", resolve=2) == "cccc."  # the warning is the worst at 3 s, and its window says info
+    assert life("cw??w", resolve=2) == "ccccw"
 
 
 def test_a_breach_in_the_cooldown_goes_on_with_the_episode() -> None:
@@ -159,7 +166,7 @@ def firing_by_hand(verdicts: Sequence[Verdict], pending: int, resolve: int) -> l
             found.append(None)
             continue
         begun = begun if worst is not None else None
-        found.append(worst)
+        found.append(before if before is not None and worst not in (None, verdict) else worst)
     return found
 
 

@@ -88,6 +88,25 @@ def test_without_times_healthy_windows_are_learned_from_the_judged_ones_as_in_th
     assert "provisional" not in run("--baseline", base, file, "--window", "1h", "--rule", "threshold")[1]
 
 
+def test_what_lasts_beyond_the_first_lesson_stays_an_alarm_and_an_outage_does_not_hide_the_next(
+    run: Run, tmp_path: Path
+) -> None:
+    """The next lessons are due at 48 and 96 windows; what is in breach is no part of them."""
+    base = hours(tmp_path / "base.parquet", 336, seed=1, timed=False)
+    for seed, moved, silent in ((2, range(30, 168), range(0)), (3, range(0), range(40, 44))):
+        file = hours(tmp_path / "file.parquet", 168, seed=seed, moved=moved)
+        table = pyarrow.parquet.read_table(file)
+        hour = (table["ts"].to_numpy() - START_MS) // HOUR_MS
+        pyarrow.parquet.write_table(table.filter(~np.isin(hour, [*silent, *range(120, 124)])), file)
+        result, _ = run("--baseline", base, file, "--window", "1h")
+        check = "psi" if moved else "throughput"
+        alerting = {
+            w["index"] for w in result["windows"] for a in w["alerts"] if a["check"] == check and w["index"] > 23
+        }
+        outages = {*silent, *range(120, 124)}
+        assert alerting == (set(moved) - outages if moved else outages)
+
+
 def test_a_baseline_of_a_few_windows_is_provisional(run: Run, tmp_path: Path) -> None:
     base = hours(tmp_path / "base.parquet", 12, seed=1)
     file = hours(tmp_path / "file.parquet", 168, seed=2, moved=range(4, 8))

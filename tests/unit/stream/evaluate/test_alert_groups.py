@@ -92,6 +92,15 @@ def test_a_group_has_an_id_of_its_own_and_its_worst_subject_first() -> None:
     assert alert["annotations"]["summary"].startswith("4 subjects of psi together: b, a, c, d; worst: b drifted: PSI ")
 
 
+def test_the_severity_of_a_group_falls_with_a_window_that_has_it_or_with_who_is_in_it() -> None:
+    falls = run("aBCD", "ABCD", "ABCD", resolve=2)
+    assert [(whom(a), a["severity"]) for a in falls.alerts] == [("[abcd]", "critical"), ("[abcd]", "warning")]
+    assert falls.alerts[-1]["value"] >= falls.alerts[-1]["threshold"] == 0.1
+    leaves = run("aBCD", "ABCD", "BCD", "BCD", resolve=2)  # at 3 nothing is told: `a` is fine, and was not for long
+    assert told(leaves) == [(1, "[abcd]", "firing", 1), (4, "[bcd]", "firing", 2)]
+    assert leaves.alerts[-1]["severity"] == "warning"
+
+
 def test_what_was_told_by_itself_before_goes_on_by_itself() -> None:
     evaluate = run("ab", "abcde", "cde", "")
     assert told(evaluate) == [

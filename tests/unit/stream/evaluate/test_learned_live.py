@@ -91,6 +91,34 @@ def test_a_crash_at_any_window_changes_nothing() -> None:
     assert kept(calm) == 50 + 1  # windows, and what they taught
 
 
+def moved_from(definition: Definition, window: int, windows: int) -> list[PanePart]:
+    """Panes of windows [window, windows) whose rows all lie in one bin."""
+    first, last = (FIRST_MS + i * WINDOW_MS - START_MS for i in (window, windows))
+    return [part(definition, at, 200, bin_of=2) for at in range(first, last, PANE_MS)]
+
+
+def test_a_lasting_change_after_the_first_lesson_is_no_lesson_and_stays_an_alarm() -> None:
+    """Forty windows of it would be most of the second and of the third lesson."""
+    evaluate, source, definition = judged_by_budget()
+    shaken, same, _ = judged_by_budget()
+    for i, one in enumerate([*panes_of(definition, 30, calm=True), *moved_from(definition, 30, 70)]):
+        hear(evaluate, source, [one])
+        hear(shaken, same, [one])
+        if i % 7 == 0:
+            shaken.crash()
+    assert shaken.state() == evaluate.state()
+    assert {a["status"] for a in evaluate.alerts} == {"firing"}
+    assert {c["verdict"] for c in evaluate.reports[-1]["checks"]} == {"critical"}
+    assert evaluate.reports[-1]["learning"] == {"windows": 30, "next_at": 48}
+
+
+def test_a_change_among_the_first_windows_is_taken_for_wander_and_ends() -> None:
+    evaluate, source, definition = judged_by_budget()
+    hear(evaluate, source, [*panes_of(definition, 10, calm=True), *moved_from(definition, 10, 30)])
+    assert [a["status"] for a in evaluate.alerts][-1] == "resolved"
+    assert evaluate.reports[-1]["learning"] == {"windows": 30, "next_at": 48}
+
+
 def test_the_newest_evaluation_is_made_anew_as_it_was() -> None:
     evaluate, source, definition = judged_by_budget()
     hear(evaluate, source, panes_of(definition, 24))

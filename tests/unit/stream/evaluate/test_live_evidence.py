@@ -109,6 +109,22 @@ def test_a_window_of_too_few_rows_is_passed_over_and_empty_panes_count_as_nothin
     assert live.windows == 1
 
 
+def test_a_window_in_breach_is_kept_until_something_was_learned_and_never_after() -> None:
+    panes = clumpy_panes(50, rows=12)
+    live = LiveEvidence(LAYOUT, window_ms=WINDOW_MS, pane_ms=PANE_MS)
+    for i in range(24):
+        live.take(i * WINDOW_MS, pane_of(panes), next_offset=i + 1, in_breach=True)
+    assert (live.windows, live.wanted) == (24, 48)
+    assert live.evidence is not None
+    again = restored(live.registers(PREFIX, only_changed=False))
+    for one in (live, again):
+        for i in range(24, 30):
+            one.take(i * WINDOW_MS, pane_of(panes), next_offset=i + 1, in_breach=True)
+        assert (one.windows, one.registers(PREFIX, only_changed=True)) == (24, [])
+        fed(panes, 50, one, first=30)
+        assert (one.windows, one.wanted) == (44, 48)
+
+
 # -- what survives
 
 

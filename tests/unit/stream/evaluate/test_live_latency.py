@@ -80,6 +80,22 @@ def test_it_is_learned_anew_at_each_milestone_and_then_stays() -> None:
     assert msgspec.msgpack.decode(register.value)[0] == []  # the windows are dropped
 
 
+def test_a_window_in_breach_is_kept_until_something_was_learned_and_never_after() -> None:
+    live, healthy, learned = LiveLatency(1_000), fed(24), []
+    for i in range(24):
+        live.take(1_000 * i, 100, (0, 20)[i % 2], next_offset=i + 1, in_breach=True)
+    assert live.overdispersion == healthy.overdispersion
+    for i in range(24, 100):
+        if live.take(1_000 * i, 100, (10, 50)[i % 2], next_offset=i + 1, in_breach=i % 2 == 1):
+            learned.append(i + 1)
+        if i % 2 == 0:
+            healthy.take(1_000 * i, 100, 10, next_offset=i + 1)
+    assert learned == [24 + 2 * 24 - 1]
+    assert live.overdispersion == healthy.overdispersion
+    (found,), (expected,) = written(live), written(healthy)
+    assert found.value == expected.value
+
+
 @pytest.mark.parametrize("windows", [1, 23, 24, 30, 168])
 def test_what_is_restored_goes_on_as_what_was_never_interrupted(windows: int) -> None:
     going_on = fed(windows)
@@ -132,6 +148,14 @@ def test_bursts_alarm_until_it_is_known_that_they_are_usual() -> None:
     for name, records in (("report", evaluate.reports), ("alert", evaluate.alerts)):
         for record in records:
             validator(name).validate(record)
+
+
+def test_slow_windows_after_the_first_lesson_are_no_lesson() -> None:
+    """Eight slow windows of the second day would teach that slow windows are usual, and nothing would alarm again."""
+    evaluate = run([EVEN] * 30 + [SLOW_WINDOW] * 8 + [EVEN] * 20 + [SLOW_WINDOW] + [EVEN] * 2)
+    assert [a["status"] for a in evaluate.alerts] == ["firing", "resolved"] * 2
+    assert [c["verdict"] for c in (r["latency"]["check"] for r in evaluate.reports)].count("critical") == 9
+    assert evaluate.alerts[-2]["evidence"]["overdispersion"] == 0.0  # of the 48 windows that were healthy
 
 
 def test_a_crash_at_any_window_changes_nothing() -> None:

@@ -38,6 +38,31 @@ def test_windows_that_evaluate_has_leapt_over_were_empty() -> None:
     assert live.usual.mean == pytest.approx(2_400 / 27, abs=1e-3)
 
 
+def test_an_outage_is_kept_until_something_was_learned_and_never_after() -> None:
+    """Neither the windows in breach nor those that evaluate has leapt over meanwhile."""
+    live = fed(24)
+    for i in range(24, 30):
+        assert not live.take(1_000 * i, 0, next_offset=i + 1, in_breach=True, none_in_breach=True)
+    for i in range(40, 64):
+        live.take(1_000 * i, (90, 110)[i % 2], next_offset=i + 1, none_in_breach=True)
+    assert live.usual == RowsEvidence(
+        windows=48, mean=100.0, smallest=90, overdispersion=0.000213, longest_silence_ms=0
+    )
+    first = LiveRows(1_000)
+    for i in range(24):
+        first.take(1_000 * (i + 3 * (i > 9)), 100, next_offset=i + 1, in_breach=True, none_in_breach=True)
+    assert first.usual is not None
+    assert (first.usual.windows, first.usual.smallest) == (27, 0)
+
+
+def test_an_empty_stretch_that_is_no_alarm_counts_after_the_first_lesson_too() -> None:
+    live = fed(24)
+    for i in range(40, 64):
+        live.take(1_000 * i, 100, next_offset=i + 1)
+    assert live.usual is not None
+    assert (live.usual.windows, live.usual.smallest, live.usual.longest_silence_ms) == (64, 0, 16_000)
+
+
 def test_a_copy_of_a_window_counts_once() -> None:
     live = LiveRows(1_000)
     for _ in range(30):

@@ -24,6 +24,7 @@ from stream.records.source import Source
 from tests.memory_log import MemoryLog, SendFailed
 from tests.small_model import START_MS, baseline, numeric
 from tests.unit.stream.evaluate.partials import OUTPUTS, PARTIALS, Evaluate, Speaker, part, relative
+from tests.unit.stream.evaluate.test_alert_groups import bins
 
 SCHEMAS = Path(__file__).parents[4] / "schemas"
 NAMES = "abcdefgh"
@@ -38,7 +39,7 @@ def silence(*matchers: str, start: int = 0, end: int = 60, silence_id: str = "s1
 
 
 class Model:
-    """Second by second, features that are all in one bin; windows of a second."""
+    """Second by second, features that are all in one bin, or lean to it (in capitals); windows of a second."""
 
     def __init__(self, *silences: Silence, **holds_s: int) -> None:
         self.evaluate = Evaluate(ONE, window_ms=SECOND)
@@ -67,7 +68,7 @@ class Model:
         second = self.source.next_offset
         counts = np.zeros(self.definition.layout.width, np.int64)
         for start, name in zip(self.definition.layout.starts, self.definition.layout.names, strict=False):
-            counts[start + 1 : start + 5] = (100, 0, 0, 0) if name in names else 25
+            counts[start + 1 : start + 5] = bins(name, names)
         pane = msgspec.structs.replace(part(self.definition, SECOND * second, 100), counts=pack_counts(counts))
         return self.source.says(SECOND * (second + 1), [pane])
 
@@ -110,6 +111,15 @@ def test_what_people_know_to_fire_and_ended_in_a_silence_is_told_when_that_ends(
 def test_a_severity_that_changes_in_a_silence_is_told_when_that_ends_if_it_is_still_another() -> None:
     model = Model(silence("severity=critical"))
     assert model.lives("a").told == []  # it is critical
+
+
+@pytest.mark.parametrize(("first", "then"), [("a", "A"), ("aBCD", "ABCD")])
+def test_a_severity_that_fell_in_a_silence_is_told_with_the_next_window_that_has_it(first: str, then: str) -> None:
+    model = Model(silence("model=m", start=2, end=4), resolve=2).lives(first, then, then, "", then, "", "")
+    assert [(second, status, seq) for second, _, status, seq in model.told] == [
+        (1, "firing", 1), (5, "firing", 2), (7, "resolved", 3),
+    ]  # fmt: skip
+    assert [a["severity"] for a in model.evaluate.alerts] == ["critical", "warning", "warning"]
 
 
 def test_a_silence_is_heeded_from_the_next_window_on_and_so_is_its_end() -> None:

@@ -208,6 +208,20 @@ def test_a_silence_that_was_heard_before_is_none(windows_before: int) -> None:
     assert [a["labels"]["check"] for a in evaluate.alerts] == []
 
 
+def test_an_outage_after_the_first_lesson_does_not_hide_the_next_one() -> None:
+    """The window in breach is not kept, nor are those that evaluate leaps over: the smallest would be 0 for ever."""
+    evaluate, source, of = run(baseline())
+    evaluate.hears(*first_windows(source, of))
+    for second in (*range(28, 60), 64):
+        at_ms = FIRST_MS + 1_000 * second
+        evaluate.hears(source.says(at_ms + 1_000, [part(of, at_ms, 600)]))
+        evaluate.crash()
+    assert [a["status"] for a in evaluate.alerts] == ["firing", "resolved"] * 2
+    assert evaluate.alerts[-2]["evidence"]["live_rows"] == {
+        "windows": 48, "mean": 600.0, "smallest": 600, "overdispersion": 0.0, "longest_silence_ms": 0,
+    }  # fmt: skip
+
+
 def test_a_baseline_with_times_knows_better_than_live_windows() -> None:
     evaluate, source, of = run(timed(mean=100.0, smallest=90))
     evaluate.hears(*first_windows(source, of))

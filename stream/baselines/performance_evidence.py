@@ -84,7 +84,7 @@ def healthy_words(check: str, known: Wander) -> str:
     """What healthy windows read.
 
     >>> healthy_words("auc", Wander(mean=-2.4, deviation=0.42, mean_se=0.05, windows=88, worst=2.6))
-    'AUC 0.917, 0.823 to 0.963 in 19 of 20; known from 88 windows'
+    'AUC 0.917, 0.826 to 0.962 in 19 of 20; known from 88 windows'
     """
     low, high = sorted(in_own_unit(check, one) for one in known.usual)
     unsure = f", provisional (below {ENOUGH_BLOCKS})" if known.windows < ENOUGH_BLOCKS else ""

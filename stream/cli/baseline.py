@@ -34,9 +34,11 @@ from stream.config.season_keys import SEASONS
 from stream.durable.log import Log
 from stream.errors import InputError
 from stream.evaluate.settings import model_settings
-from stream.ingest.foreign_shape import ForeignShape
-from stream.records.prediction import ModelKey
+from stream.ingest.countable import Countable
+from stream.records.prediction import Answer, ModelKey
+from stream.records.settings import outcome_settings
 from stream.records.source import Source
+from stream.service.topology import ingest_settings
 
 DEFAULT_LAST: Final = 100_000
 NO_SEGMENT: Final = "what is normal in the segments of {key} is not known and their drift gets no verdict"
@@ -274,7 +276,8 @@ def _windows(configured: WindowKeys, lengths_ms: tuple[int, ...], pane_ms: int |
 
 
 def _make(config: Config, wanted: Wanted, binning: Binning, *, live: bool) -> tuple[Baseline, tuple[str, ...]]:
-    configured = tuple(config.model(wanted.key.model).segments)
+    model = config.model(wanted.key.model)
+    configured = tuple(model.segments)
     columns, made = _live(config, wanted, configured) if live else _from_files(wanted, configured)
     check_answer(columns)
     baseline = with_segments(baseline_of(columns, wanted.key, made, binning), columns)
@@ -313,15 +316,16 @@ def _from_files(wanted: Wanted, configured: tuple[str, ...]) -> tuple[Prediction
 
 
 def _live(config: Config, wanted: Wanted, configured: tuple[str, ...]) -> tuple[PredictionColumns, Any]:
+    model = config.model(wanted.key.model)
     if wanted.roles != Roles():
         raise InputError("messages say what their fields are; leave --score, --features and the like out")
-    shape = ForeignShape(config.fields, config.constants)
-    selection = Selection(
-        key=wanted.key, last=wanted.last, own_shape=shape.prediction, segments=wanted.segments or configured
-    )
+    answer = Answer.VALUE if model.task == "regression" else Answer.SCORE
+    ids = outcome_settings(model) is not None
+    countable = Countable(wanted.key, ingest_settings(config), answer=answer, ids=ids)
+    selection = Selection(key=wanted.key, last=wanted.last, segments=wanted.segments or configured, answer=answer)
 
     async def read(log: Any) -> tuple[PredictionColumns, Any]:
-        return await read_live(log, await log.sources(config.topics.predictions), selection)
+        return await read_live(log, await log.sources(config.topics.predictions), selection, countable.read)
 
     return _with_log(config, read)
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from stream.baselines.baseline import Baseline
+from stream.baselines.baseline import Baseline, NumericSeries
 from stream.baselines.registry import read_registry
 from stream.cli import main
 from stream.records.source import Source
@@ -204,3 +206,43 @@ def test_labels_that_are_all_empty_are_said_to_say_nothing(tmp_path: Path, capsy
 def test_what_is_no_label_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert create(tmp_path, [0.1, 0.2], "--dry-run", labels=[0, 7]) == 2
     assert "label column 'y', row 1: a label must be 0, 1, false or true" in capsys.readouterr().err
+
+
+PREDICTIONS = Source("predictions", 0)
+NOW_MS = 1_735_689_600_000  # 2025-01-01T00:00:00Z
+
+
+def from_topic(log: MemoryLog, *predictions: dict[str, Any], options: Sequence[str] = ()) -> int:
+    for one in predictions:
+        log.put(PREDICTIONS, json.dumps({"model": "m", "version": "1"} | one).encode(), timestamp_ms=NOW_MS)
+    return main(["baseline", "create", "--model", "m", "--version", "1", "--from-topic", *options])
+
+
+def test_messages_that_counting_refuses_are_left_out_of_a_topics_baseline_and_said(
+    registry: MemoryLog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = [{"ts": NOW_MS - i, "score": i / 10, "features": {"x": i}} for i in range(10)]
+    bad = [
+        {"ts": NOW_MS, "score": "0.5", "features": {"x": 100}},
+        {"ts": "2099-01-01T00:00:00Z", "score": 0.5, "features": {"x": 101}},
+        {"ts": NOW_MS, "score": True, "features": {"x": 102}},
+        {"ts": NOW_MS, "score": 0.5, "features": [1]},
+        {"ts": NOW_MS},
+    ]
+    assert from_topic(registry, *bad, *good) == 0
+    made = registered(registry, 1)
+    assert (made.rows, made.provenance.to_ms, [s.maximum for s in numeric(made)]) == (10, NOW_MS, [9, 0.9])
+    said = "5 messages are left out, since counting refuses them: 1 future, 1 missing_answer, 3 wrong_type; docs"
+    assert said in capsys.readouterr().err
+
+
+def numeric(baseline: Baseline) -> list[NumericSeries]:
+    return [series for series in baseline.series if isinstance(series, NumericSeries)]
+
+
+def test_ids_are_read_only_where_labels_are_joined(registry: MemoryLog, tmp_path: Path) -> None:
+    config = tmp_path / "driftline.yaml"
+    config.write_text("models: {m: {labels: off}}")
+    assert from_topic(registry, {"score": 0.5, "features": {"x": 1}}, {"score": 0.5, "prediction_id": 1.5}) == 0
+    assert from_topic(registry, options=["-c", str(config)]) == 0
+    assert [registered(registry, number).rows for number in (1, 2)] == [1, 2]

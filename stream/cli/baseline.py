@@ -13,6 +13,7 @@ import msgspec
 from detectors import Smoothing
 from stream.alerts.budget_plan import FEATURES, SCORE
 from stream.baselines.baseline import Baseline
+from stream.baselines.configured import check_task, unknown_feature_notes
 from stream.baselines.create import Binning, PredictionColumns, baseline_of, check_answer, read_columns, span_ms
 from stream.baselines.description import describe
 from stream.baselines.files import read_tables
@@ -249,7 +250,7 @@ def _wanted(options: dict[str, Any], config: Config) -> Wanted:
         key=key,
         files=options["files"],
         last=options["last"] or DEFAULT_LAST,
-        roles=roles_of(options),
+        roles=replace(roles_of(options), task=config.model(key.model).task),
         segments=options["segments"],
         windows=_windows(config.model(key.model).windows, options["lengths_ms"], options["pane_ms"]),
         season=_season(config.model(key.model), options["season"], options["timezone"]),
@@ -281,11 +282,13 @@ def _make(config: Config, wanted: Wanted, binning: Binning, *, live: bool) -> tu
     columns, made = _live(config, wanted, configured) if live else _from_files(wanted, configured)
     check_answer(columns)
     baseline = with_segments(baseline_of(columns, wanted.key, made, binning), columns)
+    check_task(model, baseline, live=live)
     whole = learn(baseline, columns, wanted.windows, wanted.season)
     learned = with_segment_evidence(whole.baseline, columns, wanted.windows)
     unknown = tuple(key for key in wanted.segments or configured if baseline.by_segment(key) is None)
     notes = tuple(f"the rows have no column {key!r}, so {NO_SEGMENT.format(key=key)}" for key in unknown)
-    notes += columns.notes + _notes_on_labels(columns, learned.baseline, binning) + whole.notes + learned.notes
+    notes += unknown_feature_notes(model, baseline) + columns.notes
+    notes += _notes_on_labels(columns, learned.baseline, binning) + whole.notes + learned.notes
     return learned.baseline, notes
 
 
@@ -317,8 +320,13 @@ def _from_files(wanted: Wanted, configured: tuple[str, ...]) -> tuple[Prediction
 
 def _live(config: Config, wanted: Wanted, configured: tuple[str, ...]) -> tuple[PredictionColumns, Any]:
     model = config.model(wanted.key.model)
-    if wanted.roles != Roles():
+    if wanted.roles != Roles(task=model.task):
         raise InputError("messages say what their fields are; leave --score, --features and the like out")
+    if model.task == "multiclass":
+        raise InputError(
+            f"models.{model.name}.task = 'multiclass': `scores` are not read from a topic; make the baseline from a "
+            "FILE with --scores A,B,C"
+        )
     answer = Answer.VALUE if model.task == "regression" else Answer.SCORE
     ids = outcome_settings(model) is not None
     countable = Countable(wanted.key, ingest_settings(config), answer=answer, ids=ids)

@@ -5,6 +5,7 @@ roles.py        which column is what: features, score, time
 files.py        CSV, gzipped CSV and Parquet into tables
 live.py         the newest predictions of a topic into columns
 create.py       columns into a baseline
+configured.py   where the configuration and a baseline do not go together
 grid.py         the bins that labelled scores are counted in
 classes.py      the classes of a multiclass model: names, grids, labels
 class_metrics.py  how good such a model was, from the counts of its classes

@@ -245,7 +245,7 @@ def check_answer(columns: PredictionColumns) -> None:
         if wrong.size:
             row = int(wrong[0])
             raise InputError(
-                f"column {column.name!r}, row {row}: a score must be in [0, 1], got {column.values[row]:g}; "
+                f"column {str(column.name)!r}, row {row}: a score must be in [0, 1], got {column.values[row]:g}; "
                 "for a regression's estimate use --value instead of --score"
             )
 

@@ -14,6 +14,7 @@ from stream.baselines.sight import WindowSight
 from stream.records.times import duration_words
 
 MOST_ATOMS_SHOWN = 3
+LEAST_ATOM_SHARE = 0.01  # of the rows; with fewer a bin is one float wide by rounding alone
 MOST_CATEGORIES_SHOWN = 5
 MOST_VALUES_SHOWN = 10
 
@@ -28,8 +29,9 @@ def describe(baseline: Baseline, sights: Sequence[WindowSight] = ()) -> str:
         ("from", ", ".join(made.files) or "a table"),
         ("sha256", made.data_sha256),
         ("created", f"{made.created_at}, commit {made.git_hash or 'none'}, seed {made.seed}"),
-        ("with", ", ".join(f"{name} {version}" for name, version in made.libraries.items())),
     ]
+    if made.libraries:  # a learned baseline names none, so that it is the same on every machine
+        facts.append(("with", ", ".join(f"{name} {version}" for name, version in made.libraries.items())))
     facts += [("segments", segment_words(one)) for one in baseline.segments]
     facts += _learned_facts(baseline)
     facts += performance_facts(baseline)
@@ -131,14 +133,15 @@ def describe_series(series: NumericSeries | CategoricalSeries, rows: int) -> str
 
 
 def atoms(series: NumericSeries) -> list[tuple[float, int]]:
-    """Values with a bin of their own and their counts, the most frequent first.
+    """Values with a bin of their own and a hundredth of the rows or more, with their counts, the most frequent first.
 
     A bin [v, nextafter(v)) holds v alone.
     """
+    least = LEAST_ATOM_SHARE * (sum(series.counts) + series.missing + series.invalid)
     edges = np.array(series.inner_edges, np.float64)
     alone = np.flatnonzero(np.nextafter(edges[:-1], np.inf) == edges[1:])
     found = [(float(edges[i]), series.counts[i + 1]) for i in alone.tolist()]
-    return sorted(((v, n) for v, n in found if n), key=lambda atom: (-atom[1], atom[0]))
+    return sorted(((v, n) for v, n in found if n >= max(least, 1)), key=lambda atom: (-atom[1], atom[0]))
 
 
 def _numeric(series: NumericSeries, rows: int) -> list[str]:

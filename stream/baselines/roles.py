@@ -5,13 +5,15 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 
-from stream.baselines.columns import SMALLEST_EPOCH_MS, Kind, kind_of, stray_text
+from stream.baselines.columns import SMALLEST_EPOCH_MS, Kind, kind_of, numeric_column, stray_text
 from stream.errors import InputError
 from stream.records.prediction import Answer
 
 SCORE_NAME: Final = "score"
+VALUE_NAME: Final = "value"
 TIME_NAMES: Final = ("ts", "timestamp", "time")
 ID_NAME: Final = "prediction_id"
 LABEL_NAME: Final = "label"
@@ -34,6 +36,7 @@ class Roles:
     ignore: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()  # features to count by their text although they are numbers
     segments: tuple[str, ...] = ()  # keys by whose values the rows are kept apart, too
+    task: str | None = None  # binary | regression | multiclass, as it is configured; None: as the columns are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,13 +63,15 @@ def assign_roles(table: pa.Table, roles: Roles) -> Assigned:
     """
     _check_names(table, roles)
     free = [name for name in table.column_names if name not in roles.ignore and name not in (roles.features or ())]
-    answer_column, answer = _answer(free, roles)
-    time = roles.time or find_time(table, [n for n in free if n not in (answer_column, *(roles.scores or ()))])
     label = roles.label or _found(LABEL_NAME, free)
+    answer_column, answer = _answer(free, roles, regression=_is_regression(table, label, roles))
+    time = roles.time or find_time(table, [n for n in free if n not in (answer_column, *(roles.scores or ()))])
     taken = {answer_column, time, label, roles.id or _found(ID_NAME, free), *(roles.scores or ())}
     notes: list[str] = []
     if roles.features is None:
         features = _rest(table, [n for n in free if n not in taken], roles.categorical, notes)
+        if answer is None and roles.task is None and VALUE_NAME in features:
+            notes.append("column 'value' is counted as a feature; a regression's estimate is named by --value value")
     else:
         features = tuple(name for name in table.column_names if name in roles.features)
         _check_types(table, features, roles.categorical)
@@ -134,13 +139,30 @@ def names_and_hint(name: str, names: Sequence[str]) -> str:
     return f"{_listed(names)}{hint}"
 
 
-def _answer(free: Sequence[str], roles: Roles) -> tuple[str | None, Answer | None]:
+def _answer(free: Sequence[str], roles: Roles, *, regression: bool) -> tuple[str | None, Answer | None]:
     if roles.value is not None:
         return roles.value, Answer.VALUE
     if roles.scores is not None:
         return None, Answer.SCORES
+    if roles.task == "multiclass":
+        raise InputError(
+            "the task is multiclass, and no name tells its columns; name those of P(class), --scores A,B,C"
+        )
     column = roles.score or _found(SCORE_NAME, free)
+    if column is None and regression and VALUE_NAME in free:
+        return VALUE_NAME, Answer.VALUE
     return column, Answer.SCORE if column is not None else None
+
+
+def _is_regression(table: pa.Table, label: str | None, roles: Roles) -> bool:
+    """Whether a column named `value` is the answer: the task says so or, where there is none, the labels do."""
+    if roles.task is not None or label is None:
+        return roles.task == "regression"
+    column = table.column(label)
+    if kind_of(column.type) is not Kind.NUMERIC:
+        return False
+    labels = numeric_column(label, column).values
+    return bool((np.isfinite(labels) & (labels != 0) & (labels != 1)).any())
 
 
 def _found(wanted: str, free: Sequence[str]) -> str | None:

@@ -13,6 +13,7 @@ import msgspec
 from detectors import Smoothing
 from stream.alerts.budget_plan import FEATURES, SCORE
 from stream.baselines.baseline import Baseline
+from stream.baselines.configured import check_task, unknown_feature_notes
 from stream.baselines.create import Binning, PredictionColumns, baseline_of, check_answer, read_columns, span_ms
 from stream.baselines.description import describe
 from stream.baselines.files import read_tables
@@ -35,10 +36,11 @@ from stream.config.season_keys import SEASONS
 from stream.durable.log import Log
 from stream.errors import InputError
 from stream.evaluate.settings import model_settings
-from stream.ingest.foreign_shape import ForeignShape
-from stream.records.prediction import ModelKey
-from stream.records.settings import segment_settings
+from stream.ingest.countable import Countable
+from stream.records.prediction import Answer, ModelKey
+from stream.records.settings import outcome_settings, segment_settings
 from stream.records.source import Source
+from stream.service.topology import ingest_settings
 
 DEFAULT_LAST: Final = 100_000
 NO_SEGMENT: Final = "what is normal in the segments of {key} is not known and their drift gets no verdict"
@@ -254,7 +256,7 @@ def _wanted(options: dict[str, Any], config: Config) -> Wanted:
         key=key,
         files=options["files"],
         last=options["last"] or DEFAULT_LAST,
-        roles=roles_of(options),
+        roles=replace(roles_of(options), task=config.model(key.model).task),
         segments=options["segments"],
         windows=_windows(config.model(key.model).windows, options["lengths_ms"], options["pane_ms"]),
         season=_season(config.model(key.model), options["season"], options["timezone"]),
@@ -281,15 +283,18 @@ def _windows(configured: WindowKeys, lengths_ms: tuple[int, ...], pane_ms: int |
 
 
 def _make(config: Config, wanted: Wanted, binning: Binning, *, live: bool) -> tuple[Baseline, tuple[str, ...]]:
-    configured = tuple(config.model(wanted.key.model).segments)
+    model = config.model(wanted.key.model)
+    configured = tuple(model.segments)
     columns, made = _live(config, wanted, configured) if live else _from_files(wanted, configured)
     check_answer(columns)
     baseline = with_segments(baseline_of(columns, wanted.key, made, binning), columns)
+    check_task(model, baseline, live=live)
     whole = learn(baseline, columns, wanted.windows, wanted.season)
     learned = with_segment_evidence(whole.baseline, columns, wanted.windows)
     unknown = tuple(key for key in wanted.segments or configured if baseline.by_segment(key) is None)
     notes = tuple(f"the rows have no column {key!r}, so {NO_SEGMENT.format(key=key)}" for key in unknown)
-    notes += columns.notes + _notes_on_labels(columns, learned.baseline, binning) + whole.notes + learned.notes
+    notes += unknown_feature_notes(model, baseline) + columns.notes
+    notes += _notes_on_labels(columns, learned.baseline, binning) + whole.notes + learned.notes
     return learned.baseline, notes + _notes_on_budget(config, learned.baseline)
 
 
@@ -330,15 +335,21 @@ def _from_files(wanted: Wanted, configured: tuple[str, ...]) -> tuple[Prediction
 
 
 def _live(config: Config, wanted: Wanted, configured: tuple[str, ...]) -> tuple[PredictionColumns, Any]:
-    if wanted.roles != Roles():
+    model = config.model(wanted.key.model)
+    if wanted.roles != Roles(task=model.task):
         raise InputError("messages say what their fields are; leave --score, --features and the like out")
-    shape = ForeignShape(config.fields, config.constants)
-    selection = Selection(
-        key=wanted.key, last=wanted.last, own_shape=shape.prediction, segments=wanted.segments or configured
-    )
+    if model.task == "multiclass":
+        raise InputError(
+            f"models.{model.name}.task = 'multiclass': `scores` are not read from a topic; make the baseline from a "
+            "FILE with --scores A,B,C"
+        )
+    answer = Answer.VALUE if model.task == "regression" else Answer.SCORE
+    ids = outcome_settings(model) is not None
+    countable = Countable(wanted.key, ingest_settings(config), answer=answer, ids=ids)
+    selection = Selection(key=wanted.key, last=wanted.last, segments=wanted.segments or configured, answer=answer)
 
     async def read(log: Any) -> tuple[PredictionColumns, Any]:
-        return await read_live(log, await log.sources(config.topics.predictions), selection)
+        return await read_live(log, await log.sources(config.topics.predictions), selection, countable.read)
 
     return _with_log(config, read)
 

@@ -6,8 +6,6 @@ raised, because the log no longer has them all. Never some of them in silence.
 
 import asyncio
 
-import numpy as np
-
 from stream.durable.fold import Fold, ReadsBack
 from stream.durable.log import Log
 from stream.records.source import Message, MessageBatch, Source
@@ -36,23 +34,12 @@ async def read_back(log: Log, source: Source, fold: Fold) -> None:
             messages.append(message)
             size += len(message.value or b"")
             if size >= BATCH_BYTES:
-                fold.reread(_batch(source, messages))
+                fold.reread(MessageBatch.of(source, messages, chained=True))
                 messages, size = [], 0
                 await asyncio.sleep(0)  # reading what has been fetched waits for nothing
         # Asked afterwards: what was cut while we read is missing, too.
         if (begin := await log.begin(source)) > start:
             raise Trimmed(begin, start)
         if messages:
-            fold.reread(_batch(source, messages))
+            fold.reread(MessageBatch.of(source, messages, chained=True))
     fold.end_reread()
-
-
-def _batch(source: Source, messages: list[Message]) -> MessageBatch:
-    return MessageBatch(
-        source=source,
-        begin=messages[0].offset,
-        chained=True,
-        offsets=np.array([m.offset for m in messages], np.int64),
-        timestamps_ms=np.array([m.timestamp_ms for m in messages], np.int64),
-        values=[m.value for m in messages],
-    )

@@ -15,6 +15,7 @@
     event_time.py      `ts` to milliseconds, or why it is no time
     foreign_shape.py   other producers' messages, read through paths and constants
     assemble.py        rows of both routes, back in log order
+    countable.py       what counting would take of one model version, as it came
     feature_looks.py   one row in 64, read once more for the names of its features
     value_codes.py     values of a feature that nobody has described, in bins
     settings.py        what the operator can set

@@ -1,5 +1,6 @@
 """Where bytes come from: a partition of a topic, a message of it, a batch of messages."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -47,3 +48,15 @@ class MessageBatch:
     def end(self) -> int:
         """The offset that follows the batch."""
         return int(self.offsets[-1]) + 1
+
+    @classmethod
+    def of(cls, source: Source, messages: Sequence[Message], *, chained: bool) -> "MessageBatch":
+        """Messages in offset order, at least one, as a batch that begins with the first of them."""
+        return cls(
+            source=source,
+            begin=messages[0].offset,
+            chained=chained,
+            offsets=np.array([m.offset for m in messages], np.int64),
+            timestamps_ms=np.array([m.timestamp_ms for m in messages], np.int64),
+            values=[m.value for m in messages],
+        )

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Final
 
+from stream.baselines.baseline import Baseline
 from stream.baselines.registry import Registry
 from stream.durable.log import Log
 from stream.records.source import Source
@@ -14,17 +16,27 @@ POLL_S: Final = 1.0  # a new baseline is in use about a second after it was regi
 
 
 class RegistryTail:
-    """Follows the partitions of the baselines topic."""
+    """Follows the partitions of the baselines topic.
 
-    def __init__(self, log: Log, sources: list[Source]) -> None:
+    Args:
+        log: that the topic lies in.
+        sources: its partitions.
+        look_at: is given every baseline that comes into force, once; one that was replaced meanwhile is none.
+    """
+
+    def __init__(
+        self, log: Log, sources: list[Source], look_at: Callable[[Baseline], None] = lambda baseline: None
+    ) -> None:
         self.registry = Registry()
         self.changes = 0  # counts new baselines, so that a plan is made anew only when there is one
         self._log = log
+        self._look_at = look_at
         self._positions = dict.fromkeys(sources, 0)
         self._reading = asyncio.Lock()
 
     async def catch_up(self) -> None:
         """Read every partition to its present end."""
+        new: list[Baseline] = []
         async with self._reading:
             for source, position in self._positions.items():
                 async for message in self._log.read(source, position):
@@ -32,7 +44,11 @@ class RegistryTail:
                     baseline = self.registry.add(message)
                     if baseline is not None:
                         self.changes += 1
+                        new.append(baseline)
                         log.info("baseline read", extra={"baseline": baseline.id, "rows": baseline.rows})
+            for baseline in new:
+                if self.registry.in_force(baseline.key) is baseline:
+                    self._look_at(baseline)
 
     async def learn(self, baseline_id: str) -> None:
         """Return when a baseline that others count with has been read, however long that takes."""

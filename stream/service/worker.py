@@ -27,6 +27,7 @@ from stream.records.times import rfc3339
 from stream.service.admin import check_topics, message_limits
 from stream.service.app import App, add_agent, ending_the_process, make_app, run
 from stream.service.budget_warnings import BudgetWarnings
+from stream.service.contradictions import contradictions
 from stream.service.fetch_scheduler import RECORDS_PER_FETCH
 from stream.service.kafka_log import SILENCE_LIMIT_S, KafkaLog
 from stream.service.metrics import Metrics
@@ -359,7 +360,7 @@ def _collect_garbage_seldom() -> None:
 
 async def _worker(config: Config, kafka: KafkaLog, limits: Mapping[str, int]) -> Worker:
     partitions = await check_topics(config, kafka)
-    registry = RegistryTail(kafka, await kafka.sources(config.topics.baselines))
+    registry = RegistryTail(kafka, await kafka.sources(config.topics.baselines), contradictions(config))
     dead_letters = config.topics.dead_letters
     topology = Topology(
         config=config,

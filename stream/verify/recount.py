@@ -169,18 +169,7 @@ async def batches(log: Log, source: Source, first: int, following: int) -> Async
             held.append(message)
             size += len(message.value or b"")
             if len(held) >= MESSAGES_AT_ONCE or size >= BYTES_AT_ONCE:
-                yield _batch(source, held)
+                yield MessageBatch.of(source, held, chained=False)
                 held, size = [], 0
     if held:
-        yield _batch(source, held)
-
-
-def _batch(source: Source, messages: list[Message]) -> MessageBatch:
-    return MessageBatch(
-        source=source,
-        begin=messages[0].offset,
-        chained=False,
-        offsets=np.array([m.offset for m in messages], np.int64),
-        timestamps_ms=np.array([m.timestamp_ms for m in messages], np.int64),
-        values=[m.value for m in messages],
-    )
+        yield MessageBatch.of(source, held, chained=False)

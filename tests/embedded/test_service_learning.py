@@ -1,6 +1,7 @@
 """`unknown_models: learn` on a running service: a model that nobody registered is learned, then watched."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,10 +21,17 @@ def learned(service: Service) -> list[Baseline]:
     return [entry for entry in entries if entry.is_learned]
 
 
+def warned_of(service: Service, baseline: str) -> list[dict[str, Any]]:
+    """The two warnings that name the baseline; none until both are there."""
+    events = [e for e in service.running[0].log() if e.get("level") == "WARNING" and e.get("baseline") == baseline]
+    return events if len(events) == 2 else []
+
+
 def test_a_model_that_nobody_registered_is_learned_from_its_first_window_although_the_worker_is_killed(
     broker: Broker, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    settings = {"unknown_models": "learn", "windows": {"idle": "10m"}}
+    odd = {"task": "regression", "checks": {"psi": {"features": {"typo": {"critical": 0.9}}}}}
+    settings = {"unknown_models": "learn", "windows": {"idle": "10m"}, "models": {"new": odd}}
     with Service.deployed(broker, tmp_path_factory.mktemp("learn"), partitions=PARTITIONS, **settings) as service:
         begin = service.next_hour()
         end = begin + WINDOW_PANES * PANE_MS
@@ -52,6 +60,8 @@ def test_a_model_that_nobody_registered_is_learned_from_its_first_window_althoug
 
         # From then on the model is watched, and nothing has vanished.
         service.wait_for("the baseline read", lambda: service.running[0].has_read(made.id))
+        other_task, unknown = service.wait_for("warnings", lambda: warned_of(service, made.id))
+        assert (other_task["configured"], other_task["found"], unknown["psi"]) == ("regression", "binary", ["typo"])
         service.wait_for("nothing to learn", lambda: service.counter("models_learning") == 0)
         later = end + 10 * PANE_MS
         send(make_rows(4 * PER_PANE, later, later + 4 * PANE_MS, model="new"))

@@ -30,6 +30,9 @@ class MemoryLog:
         for record in records:
             self.put(record.to, record.value, record.key)
 
+    async def sources(self, topic: str) -> list[Source]:
+        return sorted(source for source in self.records if source.topic == topic)
+
     async def begin(self, source: Source) -> int:
         return 0
 

@@ -8,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stream.baselines.baseline import Baseline, CategoricalSeries, NumericSeries
-from stream.baselines.create import Binning, create_baseline
+from stream.baselines.columns import NumericColumn
+from stream.baselines.create import Binning, PredictionColumns, check_answer, create_baseline
 from stream.baselines.layout import Layout
 from stream.baselines.registry import complaint
 from stream.baselines.roles import Roles
 from stream.errors import InputError
+from stream.records.prediction import Answer
 
 NAN, INF = float("nan"), float("inf")
 
@@ -142,6 +144,13 @@ def test_a_regressions_estimate_may_be_any_number() -> None:
 def test_a_score_outside_its_range_is_refused(scores: list[float]) -> None:
     with pytest.raises(InputError, match=r"'score', row \d: a score must be in \[0, 1\].*--value"):
         made({"score": scores})
+
+
+def test_a_score_of_messages_is_refused_by_its_plain_name() -> None:
+    wrong = NumericColumn(name=Answer.SCORE, values=np.array([7.0]))
+    columns = PredictionColumns(rows=1, features=(), answer_column=wrong, answer=Answer.SCORE)
+    with pytest.raises(InputError, match=r"^column 'score', row 0: "):
+        check_answer(columns)
 
 
 def test_a_score_that_is_text_is_refused() -> None:

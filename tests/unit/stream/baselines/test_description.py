@@ -4,6 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from stream.baselines.baseline import NumericSeries
 from stream.baselines.create import Binning, create_baseline
 from stream.baselines.description import atoms, describe, describe_series
 from stream.baselines.roles import Roles
@@ -30,6 +31,30 @@ def test_atoms_are_named_with_their_share() -> None:
     baseline = create_baseline({"x": values}, model="m", version="1")
     assert atoms(baseline.series[0]) == [(0.0, 600), (9.5, 150)]
     assert "atoms 0 (60.0 %), 9.5 (15.0 %)" in describe(baseline)
+
+
+def test_a_bin_that_is_one_float_wide_by_rounding_is_no_atom() -> None:
+    ulp = float(np.nextafter(1.0, 2.0))
+    one = baseline_series([1.0, ulp], counts=(500, 1, 499))
+    assert atoms(one) == []
+    assert "atoms" not in describe_series(one, 1_000)
+    assert atoms(baseline_series([1.0, ulp], counts=(500, 10, 490))) == [(1.0, 10)]
+    assert atoms(msgspec.structs.replace(baseline_series([1.0, ulp], counts=(500, 10, 480)), missing=11)) == []
+
+
+def baseline_series(edges: list[float], counts: tuple[int, ...]) -> NumericSeries:
+    """A numeric series that was cut at these edges."""
+    made = create_baseline({"x": [0.5, 1.5]}, model="m", version="1").series[0]
+    assert isinstance(made, NumericSeries)
+    return msgspec.structs.replace(made, inner_edges=tuple(edges), coarse_starts=(0, 1), counts=counts)
+
+
+def test_the_libraries_are_named_and_where_there_are_none_no_line_is_empty() -> None:
+    made = create_baseline({"x": [1]}, model="m", version="1")
+    assert "\nwith      " in describe(made)
+    learned = msgspec.structs.replace(made, provenance=msgspec.structs.replace(made.provenance, libraries={}))
+    told = describe(learned).splitlines()
+    assert [line for line in told if line.startswith("with")] == []
 
 
 def test_other_categories_and_invalid_values_are_counted() -> None:

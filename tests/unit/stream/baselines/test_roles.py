@@ -44,6 +44,44 @@ def test_small_numbers_named_time_are_a_feature() -> None:
     assert assign_roles(pa.table({"x": [1], "time": [1_700_000_000_000]}), Roles()).time == "time"
 
 
+REGRESSION = {"x": [1, 2, 3], "value": [4.0, 5.0, 6.0]}
+
+
+@pytest.mark.parametrize(("columns", "task", "answer"), [
+    (REGRESSION, "regression", "value"),
+    (REGRESSION | {"label": [4.1, 5.2, 6.3]}, "regression", "value"),
+    (REGRESSION | {"label": [4.1, None, 6.3]}, None, "value"),  # such labels are a regression's
+    (REGRESSION | {"label": [0, 1, 1]}, "regression", "value"),
+    (REGRESSION, None, None),
+    (REGRESSION | {"label": [0, 1, None]}, None, None),
+    (REGRESSION | {"label": [True, False, None]}, None, None),
+    (REGRESSION | {"label": ["a", "b", "c"]}, None, None),
+    (REGRESSION | {"label": [4.1, 5.2, 6.3]}, "binary", None),
+    (REGRESSION | {"label": [4.1, 5.2, 6.3], "score": [0.1, 0.2, 0.3]}, None, "score"),
+    (REGRESSION | {"score": [0.1, 0.2, 0.3]}, "regression", "score"),  # which the command refuses
+])  # fmt: skip
+def test_value_is_the_answer_by_name_only_of_what_is_a_regression(
+    columns: dict[str, list[object]], task: str | None, answer: str | None
+) -> None:
+    found = assign_roles(pa.table(columns), Roles(task=task))
+    assert found.answer_column == answer
+    assert ("value" in found.features) == (answer != "value")
+
+
+def test_a_value_that_is_taken_for_a_feature_is_said() -> None:
+    told = "column 'value' is counted as a feature; a regression's estimate is named by --value value"
+    assert assign_roles(pa.table(REGRESSION), Roles()).notes == (told,)
+    for roles in (Roles(task="binary"), Roles(value="value"), Roles(features=("value",))):
+        assert assign_roles(pa.table(REGRESSION), roles).notes == ()
+
+
+def test_the_columns_of_a_multiclass_model_must_be_named() -> None:
+    with pytest.raises(InputError, match=r"the task is multiclass.*--scores A,B,C"):
+        assign_roles(TABLE, Roles(task="multiclass"))
+    found = assign_roles(TABLE, Roles(task="multiclass", scores=("score", "distance")))
+    assert found.score_columns == ("score", "distance")
+
+
 def test_row_names_of_a_data_frame_are_left_out() -> None:
     found = assign_roles(pa.table({"": [0, 1], "Unnamed: 0": [0, 1], "x": [1, 2]}), Roles())
     assert found.features == ("x",)

@@ -11,7 +11,6 @@ import pytest
 from stream.baselines.baseline import Baseline
 from stream.baselines.create import baseline_of, read_columns
 from stream.baselines.definition import Definition
-from stream.baselines.live import Selection, read_live
 from stream.baselines.registry import complaint
 from stream.baselines.roles import Roles, assign_roles
 from stream.baselines.segment_learning import with_segments
@@ -22,7 +21,7 @@ from stream.records.prediction import ModelKey
 from stream.records.settings import SegmentSettings
 from tests.small_model import baseline, settings
 from tests.unit.stream.baselines.memory_log import MemoryLog
-from tests.unit.stream.baselines.test_live import LEFT, RIGHT, log_of
+from tests.unit.stream.baselines.test_live import log_of, read
 from tests.unit.stream.ingest.messages import batch_of
 
 KEY = ModelKey("m", "1")
@@ -66,9 +65,7 @@ def test_what_is_normal_in_a_segment_is_what_counting_counts_of_the_same_rows() 
 
 
 async def test_from_a_topic_it_is_the_same() -> None:
-    from_topic, _ = await read_live(
-        log_of(*messages()), [LEFT, RIGHT], Selection(key=KEY, segments=("origin", "carrier"))
-    )
+    from_topic, _ = await read(log_of(*messages()), segments=("origin", "carrier"))
     live = with_segments(baseline_of(from_topic, KEY, PROVENANCE), from_topic)
     assert live.segments == made().segments
 
@@ -78,7 +75,7 @@ async def test_values_of_a_topic_are_read_as_counting_reads_them() -> None:
     said = [{"model": "m", "version": "1", "score": 0.5, "features": {"x": 1}, "segment": {"k": v}} for v in values]
     odd = {"model": "m", "version": "1", "score": 0.5, "features": {"x": 1}, "segment": 3}
     log: MemoryLog = log_of(*said, odd)
-    columns, _ = await read_live(log, [LEFT, RIGHT], Selection(key=KEY, segments=("k",)))
+    columns, _ = await read(log, segments=("k",))
     (known,) = with_segments(baseline_of(columns, KEY, PROVENANCE), columns).segments
     assert {one.value: one.rows for one in known.values} == {"3": 3, "true": 2, "2.5": 1}
 

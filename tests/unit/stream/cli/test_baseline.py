@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from detectors import Smoothing
 from stream.alerts.budget_plan import FEATURES, SCORE
-from stream.baselines.baseline import Baseline
+from stream.baselines.baseline import Baseline, NumericSeries
 from stream.baselines.definition import Definition
 from stream.baselines.registry import read_registry
 from stream.cli import main
@@ -159,6 +160,59 @@ def test_a_mistake_is_one_sentence_and_exit_code_2(
     assert message in capsys.readouterr().err
 
 
+REGRESSION_CSV = "ts,value,x,label\n2024-01-01T00:00:00Z,10.5,1,11\n2024-01-02T00:00:00Z,7.25,2,7\n"
+
+
+def made_of(
+    tmp_path: Path, text: str, model: str, *options: str, capsys: pytest.CaptureFixture[str]
+) -> tuple[int, str, str]:
+    """Exit code, output and complaints of a dry run on a file of this text, with this model's configuration."""
+    path, config = tmp_path / "rows.csv", tmp_path / "driftline.yaml"
+    path.write_text(text)
+    config.write_text(f"models: {{m: {model}}}")
+    command = ["baseline", "create", "--model", "m", "--version", "1", "--dry-run", "-c", str(config), *options]
+    code = main([*command, str(path)])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_a_regression_is_set_up_by_its_task_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = made_of(tmp_path, REGRESSION_CSV, "{task: regression}", "--json", capsys=capsys)
+    made = Baseline.from_bytes(out.encode())
+    assert (code, made.task, made.answer) == (0, "regression", "value")
+    assert [s.name for s in made.series] == ["x", "value"]
+    assert made.labelled_values is not None
+    assert made.labelled_values.n == 2
+
+
+@pytest.mark.parametrize(("task", "text", "options", "message"), [
+    ("regression", "x,estimate\n1,2\n", [],
+     "models.m.task = 'regression': the rows have no answer; name the answer with --value COL"),
+    ("regression", "x,score\n1,0.5\n", [],
+     "models.m.task = 'regression': the rows have `score`, the answer of a binary model; name the answer with --value"),
+    ("binary", REGRESSION_CSV, ["--value", "value"],
+     "models.m.task = 'binary': the rows have `value`, the answer of a regression model; name the answer with --score"),
+    ("multiclass", "x,score\n1,0.5\n", [], "--scores A,B,C"),
+    ("multiclass", "x,score\n1,0.5\n", ["--value", "x"], "name the answer with --scores A,B,C"),
+])  # fmt: skip
+def test_rows_of_another_task_than_the_configured_one_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], task: str, text: str, options: list[str], message: str
+) -> None:
+    code, _, err = made_of(tmp_path, text, f"{{task: {task}}}", *options, capsys=capsys)
+    assert code == 2
+    assert message in err
+
+
+def test_configured_features_that_the_rows_have_not_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checks = "{checks: {psi: {features: {typo: {critical: 0.9}, x: off, score: off}}, quality: {features: {y: off}}}}"
+    code, _, err = made_of(tmp_path, "x,score\n1,0.5\n", checks, capsys=capsys)
+    assert code == 0
+    assert "models.m.checks.psi.features names 'typo', which the baseline has no series of" in err
+    assert "models.m.checks.quality.features names 'y', which the baseline has no series of" in err
+
+
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> MemoryLog:
     """A registry in memory, in place of Kafka's."""
@@ -251,3 +305,60 @@ def test_segments_share_the_budget_where_the_rule_asks_for_none_of_it_too() -> N
     parted = {"rule": "threshold", "models": {baseline().model: {"segments": {"plan": {"values": ["free", "pro"]}}}}}
     whole, shared = (levels_of(baseline(), Config.model_validate(one)) for one in (plain, parted))
     assert shared.feature == pytest.approx(whole.feature / 4, rel=0.01)  # the whole, free, pro and other
+
+
+PREDICTIONS = Source("predictions", 0)
+NOW_MS = 1_735_689_600_000  # 2025-01-01T00:00:00Z
+
+
+def from_topic(log: MemoryLog, *predictions: dict[str, Any], options: Sequence[str] = ()) -> int:
+    for one in predictions:
+        log.put(PREDICTIONS, json.dumps({"model": "m", "version": "1"} | one).encode(), timestamp_ms=NOW_MS)
+    return main(["baseline", "create", "--model", "m", "--version", "1", "--from-topic", *options])
+
+
+def test_messages_that_counting_refuses_are_left_out_of_a_topics_baseline_and_said(
+    registry: MemoryLog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = [{"ts": NOW_MS - i, "score": i / 10, "features": {"x": i}} for i in range(10)]
+    bad = [
+        {"ts": NOW_MS, "score": "0.5", "features": {"x": 100}},
+        {"ts": "2099-01-01T00:00:00Z", "score": 0.5, "features": {"x": 101}},
+        {"ts": NOW_MS, "score": True, "features": {"x": 102}},
+        {"ts": NOW_MS, "score": 0.5, "features": [1]},
+        {"ts": NOW_MS},
+    ]
+    assert from_topic(registry, *bad, *good) == 0
+    made = registered(registry, 1)
+    assert (made.rows, made.provenance.to_ms, [s.maximum for s in numeric(made)]) == (10, NOW_MS, [9, 0.9])
+    said = "5 messages are left out, since counting refuses them: 1 future, 1 missing_answer, 3 wrong_type; docs"
+    assert said in capsys.readouterr().err
+
+
+def numeric(baseline: Baseline) -> list[NumericSeries]:
+    return [series for series in baseline.series if isinstance(series, NumericSeries)]
+
+
+@pytest.mark.parametrize(("model", "answer", "refusal"), [
+    ("{task: regression}", "value", ""),
+    ("{task: regression}", "score", "the rows have `score`, the answer of a binary model; send `value`"),
+    ("{task: binary}", "value", "the rows have `value`, the answer of a regression model; send `score`"),
+    ("{task: multiclass}", "score", "`scores` are not read from a topic; make the baseline from a FILE with --scores"),
+    ("{}", "score", ""),
+])  # fmt: skip
+def test_messages_of_another_task_are_refused(
+    registry: MemoryLog, tmp_path: Path, capsys: pytest.CaptureFixture[str], model: str, answer: str, refusal: str
+) -> None:
+    config = tmp_path / "driftline.yaml"
+    config.write_text(f"models: {{m: {model}}}")
+    code = from_topic(registry, {answer: 0.5, "features": {"x": 1}}, options=["-c", str(config)])
+    assert code == (2 if refusal else 0)
+    assert refusal in capsys.readouterr().err
+
+
+def test_ids_are_read_only_where_labels_are_joined(registry: MemoryLog, tmp_path: Path) -> None:
+    config = tmp_path / "driftline.yaml"
+    config.write_text("models: {m: {labels: off}}")
+    assert from_topic(registry, {"score": 0.5, "features": {"x": 1}}, {"score": 0.5, "prediction_id": 1.5}) == 0
+    assert from_topic(registry, options=["-c", str(config)]) == 0
+    assert [registered(registry, number).rows for number in (1, 2)] == [1, 2]

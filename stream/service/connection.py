@@ -82,9 +82,9 @@ def _unavailable(kafka: KafkaKeys, error: KafkaError) -> BrokerUnavailable:
             why, fix = f"it does not take kafka.sasl_mechanism = {kafka.sasl_mechanism}", "set one that it takes"
         case IllegalSaslStateError():
             why, fix = f"it does not log in as {protocol} asks it to", "set the protocol that it speaks"
-        case TimeoutError():
-            why = f"it may be connected to, but does not answer as Kafka does with {protocol}"
-            fix = "set the protocol that it speaks, or kafka.bootstrap_servers"
+        case TimeoutError() | ConnectionResetError() | KafkaConnectionError():  # accepted, then mute or hung up
+            why = f"it does not answer as Kafka does with {protocol}"
+            fix = "start one, or set kafka.bootstrap_servers or kafka.security_protocol"
         case _:
             return BrokerUnavailable(kafka.bootstrap_servers, _LAST_WORDS.words or reason_of(error))
     return BrokerUnavailable(kafka.bootstrap_servers, why, fix)

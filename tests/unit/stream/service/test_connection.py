@@ -69,12 +69,13 @@ def test_a_refused_connection_is_told_in_the_clients_words() -> None:
     assert "[Errno 111] Connect call failed); start one, or set kafka.bootstrap_servers" in said
 
 
-def test_silence_names_the_security_protocol() -> None:
-    """SSL spoken to a plain port, or a host that accepts and says nothing: the client's cause has no text."""
-    said = refusal(KafkaKeys(bootstrap_servers="k:1", security_protocol="SSL"), TimeoutError())
+@pytest.mark.parametrize("cause", [TimeoutError(), ConnectionResetError(), KafkaConnectionError("closed")], ids=repr)
+def test_who_accepts_and_is_mute_or_hangs_up_may_speak_another_protocol(cause: Exception) -> None:
+    """SSL spoken to a plain port, or the other way round: the client's cause says nothing of it."""
+    said = refusal(KafkaKeys(bootstrap_servers="k:1", security_protocol="SSL"), cause)
     assert said == (
-        "no Kafka broker answers at k:1 (it may be connected to, but does not answer as Kafka does with "
-        "kafka.security_protocol = SSL); set the protocol that it speaks, or kafka.bootstrap_servers"
+        "no Kafka broker answers at k:1 (it does not answer as Kafka does with kafka.security_protocol = SSL); "
+        "start one, or set kafka.bootstrap_servers or kafka.security_protocol"
     )
 
 

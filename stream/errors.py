@@ -61,10 +61,10 @@ class BrokerUnavailable(CallerError):
     no Kafka broker answers at localhost:9092 (connection refused); start one, or set kafka.bootstrap_servers
     """
 
-    def __init__(self, bootstrap_servers: str, why: str) -> None:
-        super().__init__(
-            f"no Kafka broker answers at {bootstrap_servers} ({why}); start one, or set kafka.bootstrap_servers"
-        )
+    def __init__(
+        self, bootstrap_servers: str, why: str, fix: str = "start one, or set kafka.bootstrap_servers"
+    ) -> None:
+        super().__init__(f"no Kafka broker answers at {bootstrap_servers} ({why}); {fix}")
 
 
 class TopicMissing(CallerError):

@@ -13,6 +13,9 @@ from stream.cli import COMMANDS
 from stream.config import Config, TopicKeys, load_config
 from stream.config.check_keys import PsiKeys
 from stream.config.keys import ModelKeys
+from stream.evaluate.performance_report import performance_key
+from stream.evaluate.report import report_key
+from stream.records.prediction import ModelKey
 from stream.service.metrics import METRICS, markdown_table
 
 ROOT = Path(__file__).parents[1]
@@ -69,6 +72,19 @@ def test_every_topic_is_in_the_table() -> None:
     assert [t for t in topics if f"`{t}`" not in table] == []
 
 
+@pytest.mark.parametrize("segment", ["", "SEGMENT"])
+def test_every_key_of_a_report_is_in_the_table(segment: str) -> None:
+    key = ModelKey("model", "version")
+    for one in (report_key(key, segment), performance_key(key, "", segment)):
+        assert f"`{one.decode()}`" in section("Topics")
+
+
+def test_commands_that_are_said_to_be_missing_are() -> None:
+    missing = re.findall(r"`([a-z -]+)`", section("Not here yet"))
+    assert [name for name in missing if name in COMMANDS] == []
+    assert {"replay", "compare", "sample-size", "reports export"} <= set(missing)
+
+
 def keys_of(section: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
     """The sections of the configuration that are lists of plain keys, by their path in the file."""
     for name, field in section.model_fields.items():
@@ -120,3 +136,9 @@ def test_an_alert_of_prometheus_asks_for_metrics_that_there_are_and_is_explained
     headings = re.findall(r"^#+ (\w+)$", (ROOT / document).read_text(encoding="utf-8"), re.M)
     assert anchor in {heading.lower() for heading in headings}
     assert anchor == rule["alert"].lower()
+
+
+def test_refused_labels_are_told_of_while_they_are_refused() -> None:
+    """The fates are gauges that hold totals: of one that never falls an alert would never end."""
+    (expr,) = [rule["expr"] for rule in prometheus_rules() if rule["alert"] == "DriftlineLabelsRefused"]
+    assert 'delta(driftline_join_predictions{fate="refused"}[15m])' in expr

@@ -25,6 +25,7 @@ EXIT_DRIFT: Final = 1
 EXIT_CALLER: Final = 2
 EXIT_BUG: Final = 70  # EX_SOFTWARE of sysexits.h
 EXIT_INTERRUPTED: Final = 130  # 128 + SIGINT, as shells count
+EXIT_UNREAD: Final = 141  # 128 + SIGPIPE: what other tools end with whose reader has gone
 
 
 @dataclass(frozen=True)
@@ -99,10 +100,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; what a command returns as an int is the code."""
     try:
         code = group.main(args=arguments, prog_name="driftline", standalone_mode=False)
-    except BrokenPipeError:
-        # The reader of our output (`| head`) has gone; what it wanted it has.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_FINE
+    except SystemExit as ended:
+        # The reader of our output (`| head`) has gone, and what it wanted it has: click would end with 1.
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is not written yet has no reader
+        return EXIT_UNREAD
     except (KeyboardInterrupt, click.Abort):
         return EXIT_INTERRUPTED
     except Exception as error:

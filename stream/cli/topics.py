@@ -11,7 +11,7 @@ from stream.config import Config
 from stream.durable.incarnation import recreated, start_incarnation
 from stream.errors import InputError
 from stream.records.source import Source
-from stream.service.admin import DEFAULT_PARTITIONS, TopicState, create_topics
+from stream.service.admin import DEFAULT_PARTITIONS, TopicState, check_topics, create_topics
 from stream.service.kafka_log import KafkaLog
 from stream.service.topics import changelogs
 
@@ -64,6 +64,7 @@ async def _accept_recreated(config: Config, topic: str) -> dict[Source, int]:
     if topic not in homes_of:
         raise InputError(f"{topic} is not read by this service; name one of {', '.join(homes_of)}")
     async with KafkaLog.connect(config.kafka) as log:
+        await check_topics(config, log)  # as a worker's start does: a partition without a changelog would be waited for
         homes = {source: Source(homes_of[topic], source.partition) for source in await log.sources(topic)}
         new = {s: home for s, home in homes.items() if await recreated(log, s, home) is not None}
         return {source: await start_incarnation(log, home) for source, home in new.items()}

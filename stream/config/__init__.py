@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError
 from stream.config.alert_keys import AlertKeys
 from stream.config.budget_keys import FalseAlarmKeys, FalseAlarmSection, Rule
 from stream.config.check_keys import CheckKeys, LatencyKeys, PsiKeys, PsiLimits, WorseKeys
-from stream.config.key_types import AppName, FieldNames, Keys, SmoothingName, UnknownModels
+from stream.config.key_types import AppName, FieldConstants, FieldPaths, Keys, SmoothingName, UnknownModels
 from stream.config.keys import (
     CheckpointKeys,
     KafkaKeys,
@@ -95,8 +95,8 @@ class Config(Keys):
     learning: LearningKeys = LearningKeys()
     checkpoint: CheckpointKeys = CheckpointKeys()
     limits: LimitKeys = LimitKeys()
-    fields: FieldNames = Field(default_factory=dict)
-    constants: FieldNames = Field(default_factory=dict)
+    fields: FieldPaths = Field(default_factory=dict)
+    constants: FieldConstants = Field(default_factory=dict)
     smoothing: SmoothingName = "half"
     rule: Rule = "budget"
     false_alarms: FalseAlarmSection = FalseAlarmKeys()

@@ -15,6 +15,8 @@ from stream.config.refusals import Refused
 class FeatureLimitKeys(Keys):
     """What one feature has otherwise than its model's check."""
 
+    may_be_empty = False
+
     notice: Limit = None
     warning: Limit = None
     critical: Limit = None
@@ -114,8 +116,11 @@ def _latency_or_off(value: object) -> object:
 class LatencyKeys(Keys):
     """How long a model may take to answer; without the section latencies are not counted."""
 
+    may_be_empty = False
+
     sla: SlaMs  # an answer that takes exactly so long is within it
-    hard_limit: SlaMs | None = None  # a single answer that takes longer is told at once; None: none is
+    # A single answer that takes longer is told at once; None: none is.
+    hard_limit: Annotated[SlaMs | None, BeforeValidator(off), OffAllowed()] = None
     max_per_pane: Annotated[int, Field(ge=1), NUMBER] = 10  # so many of each partition; the rest is only counted
     quantile: Annotated[float, Field(ge=0.5, lt=1), NUMBER] = 0.99  # the share of answers that must be within it
     min_count: Annotated[int, Field(ge=1), NUMBER] = 200  # answers in the window; with fewer it does not judge

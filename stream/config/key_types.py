@@ -4,7 +4,7 @@ A value that its type refuses is refused with the rule and a fix; the sections a
 """
 
 import re
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -30,6 +30,8 @@ LONGEST_LATENCY_MS: Final = 3_600_000  # latencies from here on are counted toge
 ENVELOPE: Final = ("prediction_id", "model", "version", "ts", "score", "value", "scores", "features", "latency_ms",
                    "segment", "status", "role", "request_id")  # fmt: skip
 """The fields of a prediction, as a producer names them (schemas/prediction.schema.json)."""
+BELOW: Final = r"(features|segment)\.\S+"  # a single one of theirs
+PATH: Final = r"[^.]+(\.[^.]+)*"  # where a message of another shape has a field
 
 
 def _duration(value: object) -> object:
@@ -81,9 +83,19 @@ def _smoothing(text: str) -> str:
 
 def _field_names(names: dict[str, str]) -> dict[str, str]:
     for name in names:
-        if name not in ENVELOPE and not re.fullmatch(r"(features|segment)\.\S+", name):
+        if name not in ENVELOPE and not re.fullmatch(BELOW, name):
             raise Refused(f"{name} is no field of a prediction", fix=f"one of {', '.join(ENVELOPE)}, features.NAME")
     return names
+
+
+def _paths(paths: dict[str, str]) -> dict[str, str]:
+    for name, path in paths.items():
+        if not re.fullmatch(PATH, path):
+            raise Refused(
+                f"the path of {name} ({path!r}) must be keys and list positions with dots between",
+                fix="outputs.0.data.0",
+            )
+    return paths
 
 
 def off(value: object) -> object:
@@ -127,7 +139,12 @@ Topic = Annotated[str, AfterValidator(_topic)]
 AppName = Annotated[str, AfterValidator(_app)]
 UnknownModels = Literal["dead-letter", "ignore", "learn"]
 SmoothingName = Annotated[str, AfterValidator(_smoothing)]
-FieldNames = Annotated[dict[str, str], AfterValidator(_field_names)]
+FieldName = Annotated[
+    str, WithJsonSchema({"type": "string", "anyOf": [{"enum": list(ENVELOPE)}, {"pattern": f"^{BELOW}$"}]})
+]
+Path = Annotated[str, WithJsonSchema({"type": "string", "pattern": f"^{PATH}$"})]
+FieldPaths = Annotated[dict[FieldName, Path], AfterValidator(_field_names), AfterValidator(_paths)]
+FieldConstants = Annotated[dict[FieldName, str], AfterValidator(_field_names)]
 PANE_MINIMUM_MS: Final = 1_000
 
 
@@ -140,8 +157,16 @@ class Keys(BaseModel):
     """A section of the configuration: frozen, and it knows all its keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    may_be_empty: ClassVar[bool] = True  # False: what holds it refuses a section with nothing below it
 
     @model_validator(mode="before")
     @classmethod
     def _empty_section(cls, value: object) -> object:
         return {} if value is None else value  # `web:` with nothing below it
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler(core)
+        if cls.may_be_empty:
+            handler.resolve_ref_schema(schema)["type"] = ["object", "null"]
+        return schema

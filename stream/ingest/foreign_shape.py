@@ -59,6 +59,8 @@ def _put(prediction: dict[str, object], target: str, value: object) -> None:
         return
     parent, _, name = target.partition(".")
     held = prediction.get(parent)
-    # A copy: the message's own object stays as it came. Whatever else stands there is replaced.
+    if value is None and not isinstance(held, dict):
+        return  # a path that finds nothing makes no features, and mends none of a wrong type
+    # A copy: the message's own object stays as it came. A list of values gives way to what was found in it.
     own = dict(held) if isinstance(held, dict) else {}
     prediction[parent] = own | {name: value}

@@ -10,11 +10,13 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from aiokafka.errors import (
+    IllegalSaslStateError,
     KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
     NodeNotReadyError,
     RequestTimedOutError,
+    UnsupportedSaslMechanismError,
 )
 
 from stream.config import KafkaKeys, sasl_password
@@ -29,10 +31,12 @@ class _LastWords(logging.Handler):
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
         self.words = ""
+        self.cause: object = None  # the exception that they tell of, if it is one
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep it; printing is for whoever has set up logging."""
         self.words = record.getMessage()
+        self.cause = record.args[-1] if isinstance(record.args, tuple) and record.args else None
 
 
 _LAST_WORDS: Final = _LastWords()
@@ -67,7 +71,23 @@ def broker_unavailable(kafka: KafkaKeys) -> Iterator[None]:
     try:
         yield
     except _NOBODY_ANSWERS as error:
-        raise BrokerUnavailable(kafka.bootstrap_servers, _LAST_WORDS.words or reason_of(error)) from error
+        raise _unavailable(kafka, error) from error
+
+
+def _unavailable(kafka: KafkaKeys, error: KafkaError) -> BrokerUnavailable:
+    """Why nobody answers, and the key to look at: the client's words name neither silence nor a wrong protocol."""
+    protocol = f"kafka.security_protocol = {kafka.security_protocol}"
+    match _LAST_WORDS.cause:
+        case UnsupportedSaslMechanismError():
+            why, fix = f"it does not take kafka.sasl_mechanism = {kafka.sasl_mechanism}", "set one that it takes"
+        case IllegalSaslStateError():
+            why, fix = f"it does not log in as {protocol} asks it to", "set the protocol that it speaks"
+        case TimeoutError() | ConnectionResetError() | KafkaConnectionError():  # accepted, then mute or hung up
+            why = f"it does not answer as Kafka does with {protocol}"
+            fix = "start one, or set kafka.bootstrap_servers or kafka.security_protocol"
+        case _:
+            return BrokerUnavailable(kafka.bootstrap_servers, _LAST_WORDS.words or reason_of(error))
+    return BrokerUnavailable(kafka.bootstrap_servers, why, fix)
 
 
 def reason_of(error: KafkaError) -> str:

@@ -1,12 +1,15 @@
 """What the worker says over HTTP: `/metrics`, `/healthz` (alive), `/readyz` (recovered and consuming)."""
 
+import errno
 from collections.abc import Callable
+from typing import Final
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from stream.errors import CallerError
 
+_OF_THE_PORT: Final = (errno.EADDRINUSE, errno.EACCES)  # taken, or only for root
 Waits = Callable[[], list[str]]
 
 
@@ -35,6 +38,13 @@ def _state(waits: list[str]) -> web.Response:
     return web.json_response({"ok": not waits, "waiting_for": waits}, status=503 if waits else 200)
 
 
+def _refused(host: str, port: int, error: OSError) -> str:
+    why = error.strerror or error
+    if error.errno in _OF_THE_PORT:
+        return f"web.port = {port}: {host}:{port} cannot be used ({why}); choose another port, or 0 for any"
+    return f"web.host = {host}: cannot be listened on ({why}); give an address of this machine, or 0.0.0.0 for all"
+
+
 async def serve(app: web.Application, host: str, port: int) -> tuple[web.AppRunner, int]:
     """Serve until the runner is cleaned up; the port, which matters when 0 was asked for.
 
@@ -47,7 +57,5 @@ async def serve(app: web.Application, host: str, port: int) -> tuple[web.AppRunn
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
         await runner.cleanup()
-        raise CallerError(
-            f"web.port = {port}: {host}:{port} cannot be used ({error.strerror}); choose another port, or 0 for any"
-        ) from error
+        raise CallerError(_refused(host, port, error)) from error
     return runner, int(runner.addresses[0][1])

@@ -127,13 +127,7 @@ async def test_an_internal_topic_that_was_made_anew_with_other_partitions_is_ref
 ) -> None:
     """Also before it is grown to what it was: its state is gone all the same."""
     await create_topics(config, kafka_log, partitions=2)
-    topic = config.internal_topic(role)
-    await admin.delete_topics([topic])
-    async with asyncio.timeout(30):
-        while (await admin.create_topics([NewTopic(topic, made_anew, 1)])).topic_errors[0][1]:
-            await asyncio.sleep(0.05)  # Kafka deletes after it has answered
-        while not await is_there(kafka_log, topic, partitions=made_anew):
-            await asyncio.sleep(0.05)
+    await make_anew(admin, kafka_log, config.internal_topic(role), partitions=made_anew)
 
     words = rf"has {made_anew} partitions, its state was kept for 2"
     with pytest.raises(PartitionCountChanged, match=words):
@@ -151,6 +145,33 @@ async def test_a_topic_that_would_forget_state_by_itself_is_refused(
 
     with pytest.raises(CallerError, match=r"holds state and has retention.ms = 604800000; set it to -1"):
         await check_topics(config, kafka_log)
+
+
+@pytest.mark.timeout(30)
+async def test_an_input_that_was_made_anew_with_more_partitions_is_not_accepted_before_its_changelog_has_grown(
+    config: Config, kafka_log: KafkaLog, admin: AIOKafkaAdminClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same words as a worker's, at once: the changelog's missing partitions are not waited for."""
+    await create_topics(config, kafka_log, partitions=1)
+    await make_anew(admin, kafka_log, config.topics.predictions, partitions=4)
+    file = tmp_path / "driftline.yaml"
+    file.write_text(config.model_dump_json(exclude={"kafka": {"sasl_password"}}))
+
+    accept = ["topics", "accept-recreated", "-c", str(file), config.topics.predictions]
+    assert await asyncio.to_thread(main, accept) == EXIT_CALLER
+
+    said = capsys.readouterr().err
+    assert f"has grown to 4 partitions, {config.app}.count-changelog has 1; grow it with `driftline topics cr" in said
+
+
+async def make_anew(admin: AIOKafkaAdminClient, kafka_log: KafkaLog, topic: str, *, partitions: int) -> None:
+    """Delete a topic and make it again."""
+    await admin.delete_topics([topic])
+    async with asyncio.timeout(30):
+        while (await admin.create_topics([NewTopic(topic, partitions, 1)])).topic_errors[0][1]:
+            await asyncio.sleep(0.05)  # Kafka deletes after it has answered
+        while not await is_there(kafka_log, topic, partitions=partitions):
+            await asyncio.sleep(0.05)
 
 
 async def is_there(kafka_log: KafkaLog, topic: str, *, partitions: int) -> bool:

@@ -3,13 +3,23 @@
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import click
 import pytest
 
 from stream import cli
-from stream.cli import COMMANDS, EXIT_BUG, EXIT_CALLER, EXIT_DRIFT, EXIT_FINE, EXIT_INTERRUPTED, main
+from stream.cli import (
+    COMMANDS,
+    EXIT_BUG,
+    EXIT_CALLER,
+    EXIT_DRIFT,
+    EXIT_FINE,
+    EXIT_INTERRUPTED,
+    EXIT_UNREAD,
+    main,
+)
 from stream.errors import BrokerUnavailable
 
 Capture = pytest.CaptureFixture[str]
@@ -127,8 +137,34 @@ def test_check_tells_each_refused_key_in_a_line_of_its_own(tmp_path: Path, capsy
     assert [key in line for key, line in zip(("web.port", "windows.pane"), lines, strict=True)] == [True, True]
 
 
-def test_a_reader_that_goes_away_is_no_error() -> None:
-    command = f"'{sys.executable}' -m stream check --json | head -n 1"
-    ran = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, timeout=60)
-    assert ran.stdout == "{\n"
-    assert ran.stderr == ""
+@pytest.mark.parametrize("arguments", ["check --json", "--help", "backtest --help"])
+def test_a_reader_that_goes_away_ends_it_quietly(arguments: str) -> None:
+    """The code is the one of `cat FILE | head`; 1 would say that there is drift."""
+    command = f"(sleep 0.1; exec '{sys.executable}' -m stream {arguments})"
+    shell = f"{command} | true; exit ${{PIPESTATUS[0]}}"
+    ran = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stderr) == (EXIT_UNREAD, "")
+
+
+INTERRUPTED = """
+import importlib.abc, runpy, sys
+
+class Finder(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "stream.config":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Finder())
+sys.argv = ["driftline", "check"]
+runpy.run_module("stream", run_name="__main__")
+"""
+
+
+def test_ctrl_c_while_it_is_imported_shows_no_traceback() -> None:
+    ran = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (EXIT_INTERRUPTED, "", "")
+
+
+def test_the_installed_command_is_the_one_that_hears_ctrl_c() -> None:
+    project = tomllib.loads((Path(__file__).parents[4] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["project"]["scripts"] == {"driftline": "stream.__main__:main"}

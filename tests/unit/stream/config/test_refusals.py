@@ -29,6 +29,9 @@ CASES = [
     ("models: {m: {checks: {psi: {features: {f: {critcal: 1}}}}}}", "models.m.checks.psi.features.f.critcal",
      "there is no such key; try critical"),
     ("fields: {scor: a.b}", "fields", ": scor is no field of a prediction; try one of prediction_id"),
+    ("fields: {score: ''}", "fields",
+     ": the path of score ('') must be keys and list positions with dots between; try outputs.0.data.0"),
+    ("fields: {score: out., features.a: in.0}", "fields", ": the path of score ('out.') must be keys"),
     # durations
     ("windows: {pane: 30}", "windows.pane", "= 30: needs a unit: ms, s, m, h or d; try 30s"),
     ("windows: {pane: '30'}", "windows.pane", "= '30': must be a number with its unit"),

@@ -1,6 +1,8 @@
 """Segments: each has a course of its own, its alerts say which it is, and one that is taken out leaves nothing."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import msgspec
@@ -8,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from stream.alerts.rules import LatencyRule
 from stream.alerts.silences import Requests, Silence, matcher_of
@@ -40,6 +43,9 @@ def known_plans(number: int = 1) -> Baseline:
     return msgspec.structs.replace(whole, segments=(SegmentedBaseline(key="plan", values=values, rows_beyond=0),))
 
 
+REPORT = Draft202012Validator(
+    json.loads((Path(__file__).parents[4] / "schemas" / "report.schema.json").read_text(encoding="utf-8"))
+)
 ONE, TWO, UNKNOWN = known_plans(1), known_plans(2), baseline(1)
 
 
@@ -97,6 +103,14 @@ def test_what_the_baseline_does_not_know_is_shown_and_never_alerts() -> None:
     assert check["value"] > 0.25
     assert check["evidence"]["baseline"][:4] == [100] * 4
     assert [a for a in alerts_of(evaluate) if a[0]] == []
+
+
+@pytest.mark.parametrize("of", [ONE, UNKNOWN], ids=["known", "not known"])
+def test_reports_of_segments_keep_their_schema(of: Baseline) -> None:
+    reports = one_window(of, {"plan=free": UPPER, "plan=pro": UPPER}).reports
+    assert {r["segment"] for r in reports} == {"", "plan=free", "plan=pro"}
+    for report in reports:
+        REPORT.validate(report)
 
 
 def test_latency_is_judged_in_each_segment_and_needs_no_baseline() -> None:

@@ -1,5 +1,9 @@
 """Other producers' messages become our shape, and then obey the same rules."""
 
+import re
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from stream.ingest.decode import Decoder
@@ -46,6 +50,26 @@ def test_the_same_rules_apply_after_translation(message: bytes, reason: str) -> 
     settings = IngestSettings(fields={"score": "outputs.0.data.0", "ts": "at"}, constants={"model": "m"})
     batch = Decoder(SCHEMAS, settings).decode(batch_of([message]))
     assert [rejection.reason for rejection in batch.rejections] == [reason]
+
+
+DOCS = (Path(__file__).parents[4] / "docs" / "predictions.md").read_text(encoding="utf-8")
+ROWS = DOCS.partition("| foreign message | becomes |\n|---|---|\n")[2].split("\n\n")[0].splitlines()
+
+
+@pytest.mark.parametrize(("message", "becomes"), [row.strip("| ").split(" | ") for row in ROWS])
+def test_a_foreign_message_becomes_what_the_documented_table_says(message: str, becomes: str) -> None:
+    settings = IngestSettings(fields={"score": "out", "features.x": "in.0"}, constants={"model": "m"})
+    batch = Decoder(SCHEMAS, settings).decode(batch_of([message.strip("`").encode()]))
+    assert [f"dead letter `{rejection.reason}`" for rejection in batch.rejections] == re.findall(r"^dead[^:]+", becomes)
+    if becomes.startswith("row"):
+        expected = 7.0 if "x` is 7" in becomes or "[7]" in message else np.nan
+        np.testing.assert_equal(batch.columns[M].numeric[0, 0], expected)
+
+
+def test_of_a_segment_too_a_path_that_finds_nothing_makes_no_object() -> None:
+    shape = ForeignShape({"segment.origin": "from", "features.x": "x"}, {})
+    assert shape.prediction({"score": 1, "segment": None}) == {"score": 1, "segment": None}
+    assert shape.prediction({"score": 1, "from": "EWR"}) == {"score": 1, "from": "EWR", "segment": {"origin": "EWR"}}
 
 
 def test_elements_of_an_array_are_translated_one_by_one() -> None:

@@ -5,7 +5,8 @@ however far it goes. Here only its size counts, as PSI beside the largest of any
 
 Promise: a window is far if its PSI is at least 0.25 and at least twice the farthest healthy one's, and x = -ln p of
 going so far, if wander is normal and the farthest of so many windows was of the size to be expected, is large.
-Weak: wander with heavy tails goes so far more often than p says; with few windows hardly anything is far.
+Weak: wander with heavy tails goes so far more often than p says; with few windows hardly anything is far, and where
+healthy windows of few rows are noisy nothing is.
 """
 
 from dataclasses import dataclass

@@ -4,12 +4,15 @@ The G statistic of a window is split into the few directions in which healthy tr
 rest, each is measured against the variance that was learned for it, and the p-value's far tail is
 stretched to what a replay of the baseline showed. How it is learned: `evidence_learning`.
 
+Split so, a shift along wander cannot be told from wander, however far it goes: all of it is allowed for. So a
+window is beyond, too, that is at least twice as far, in PSI, as any healthy one, if so far is unlikely by the level.
+
 Promise: on a healthy series P(p_value <= level) is at most about the level, far into the tail, for the
 kinds of traffic in `make bench-alarms`; where that misses, its table says so.
-Cost: O(bins) a window; 500 series of 20 bins take below 1 ms. Stored: bins * (1 + directions) + 8
+Cost: O(bins) a window; 500 series of 20 bins take below 1 ms. Stored: bins * (1 + directions) + 9
 numbers for each series and window length, at most 3 directions.
-Weak: a shift along a direction in which healthy traffic wanders anyway is nearly invisible, and a
-season that the baseline has not seen is a shift.
+Weak: a shift along a direction in which healthy traffic wanders anyway is nearly invisible until it is far
+beyond every healthy window, and a season that the baseline has not seen is a shift.
 """
 
 import copy
@@ -20,12 +23,12 @@ from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betaincinv
 
 from detectors.budget import level_of_rows
 from detectors.divergence import psi_of_series
 from detectors.errors import ShapeMismatch
-from detectors.tail_laws import minus_log_f_tail
+from detectors.farthest import Farthest
+from detectors.tail_laws import f_quantile, minus_log_f_tail
 
 Counts = npt.NDArray[np.int64]
 Shares = npt.NDArray[np.float64]
@@ -51,6 +54,7 @@ class Evidence:
     tail_scale: float  # theta >= 1: how much slower than exponential the tail of x falls beyond it
     guard: float  # >= 0: the largest scaled x of a replayed healthy window
     blocks_behind: float = 0.0  # of a season: how many blocks the baseline of one window is the mean of; 0: of all
+    farthest_psi: float = math.inf  # the largest corrected PSI of a replayed healthy window, nats; infinity: not known
 
     @property
     def provisional(self) -> bool:
@@ -73,11 +77,21 @@ class Judgement:
     x: PerSeries  # -ln p before the tail is scaled
     x_scaled: PerSeries  # x': what is compared with -ln(level)
     psi_corrected: PerSeries  # PSI less what sampling alone explains, >= 0, nats
+    x_far: PerSeries  # -ln p of going so far in any direction; -infinity where it is not far (`farthest`)
+    times_farthest: PerSeries  # psi_corrected over that of the farthest healthy window; 0 where that is not known
 
     def breaches(self, level: PerSeries | float, effect: PerSeries | float, guard: PerSeries) -> npt.NDArray[np.bool_]:
-        """Evidence beyond the level and beyond every healthy window, and an effect of at least `effect` nats."""
-        beyond = (self.x_scaled >= -np.log(level)) & (self.x_scaled > guard)
-        return beyond & (self.psi_corrected >= effect)
+        """Evidence, or twice as far as any healthy window, and an effect of at least `effect` nats."""
+        return (self.evident(level, guard) | self.far(level)) & (self.psi_corrected >= effect)
+
+    def evident(self, level: PerSeries | float, guard: PerSeries) -> npt.NDArray[np.bool_]:
+        """Evidence beyond the level and beyond every healthy window."""
+        return (self.x_scaled >= -np.log(level)) & (self.x_scaled > guard)
+
+    def far(self, level: PerSeries | float) -> npt.NDArray[np.bool_]:
+        """At least twice as far as any healthy window, and so far that it is unlikely by the level."""
+        found: npt.NDArray[np.bool_] = self.x_far >= -np.log(level)
+        return found
 
 
 class EvidenceTable:
@@ -129,6 +143,12 @@ class EvidenceTable:
         self.most_directions = int(self.direction_count.max(initial=0.0))
         # As `rest_freedom`, of the directions; a third of the blocks, as wander lasts longer than one of them.
         self.direction_freedom = np.maximum(self.direction_count, 1.0), np.maximum(self.blocks / 3 - 1, _LEAST_FREEDOM)
+        # The baseline of a slot that has come a few times is itself off by a part of the way that healthy windows go.
+        few = np.array([e.blocks_behind or math.inf for e in evidence])
+        known = np.array([math.inf if e.provisional else max(e.farthest_psi, 1e-9) for e in evidence])
+        self.farthest = Farthest(
+            known * (1 + 1 / np.sqrt(few)) ** 2, block_rows, np.maximum(self.blocks, 1.0), self.direction_freedom[1]
+        )
         self._compare_with(baseline)
 
     def against(self, baseline: Counts | Shares) -> Self:
@@ -151,9 +171,12 @@ class EvidenceTable:
         self.baseline_variance = np.maximum(self._learned, 1 / np.maximum(self.rows, 1.0))
         self.psi_variance = np.where(self.blocks > 0, self._learned, 1 / np.maximum(self.rows, 1.0))
         bins = np.maximum(self.freedom - self.direction_count, 1.0)
-        seen = np.maximum(bins * (self.blocks - 1), _LEAST_FREEDOM)
         # Degrees of freedom of the F law of the rest: numerator, denominator; shape (series,).
-        self.rest_freedom = bins, np.where(self.blocks > 0, seen, _NO_BLOCKS_FREEDOM)
+        self.rest_freedom = bins, self._freedom_seen(bins)
+        self.whole_freedom = self._freedom_seen(self.freedom)
+
+    def _freedom_seen(self, bins: PerSeries) -> PerSeries:
+        return np.where(self.blocks > 0, np.maximum(bins * (self.blocks - 1), _LEAST_FREEDOM), _NO_BLOCKS_FREEDOM)
 
     def level(self, level: PerSeries | float, rows: PerSeries) -> PerSeries:
         """Of the tests of a window of so many rows: smaller where they are worth few independent ones.
@@ -171,6 +194,11 @@ class EvidenceTable:
         [1e-06, 2.5e-07]
         """
         return level_of_rows(level, rows / (1 + rows * self.overdispersion), self.freedom + 1)
+
+    def psi_noise(self, rows: PerSeries) -> PerSeries:
+        """The PSI that windows of so many rows have by sampling alone, in the mean; shape (..., series), nats."""
+        noise: PerSeries = self.freedom * (1 / rows + self.psi_variance)
+        return noise
 
     def total(self, per_bin: Shares) -> PerSeries:
         """Sums over the bins of each series, shape (..., bins) to (..., series)."""
@@ -224,14 +252,16 @@ def judge(table: EvidenceTable, current: Counts | Shares, psi: PerSeries | None 
     distance = np.maximum(g, 0.0) * (1 / n + 1 / m)
     toward = (shares - table.shares) / np.sqrt(pool)
     x = split_x(table, distance, toward, 1 / n)
-    noise = table.freedom * (1 / n + table.psi_variance)
+    corrected = np.maximum(psi - table.psi_noise(n), 0.0)
     scaled = scale_tail(x, table.tail_start, table.tail_scale)
     unknown = np.where(known, 0.0, np.nan)
     return Judgement(
         p_value=np.exp(-scaled) + unknown,
         x=x + unknown,
         x_scaled=scaled + unknown,
-        psi_corrected=np.maximum(psi - noise, 0.0) + unknown,
+        psi_corrected=corrected + unknown,
+        x_far=_x_far(table, current, corrected, distance, n) + unknown,
+        times_farthest=corrected / table.farthest.psi_of(n) + unknown,
     )
 
 
@@ -272,6 +302,22 @@ def split_x(
     return np.where(table.direction_count > 0, either, x_rest)
 
 
+def _x_far(table: EvidenceTable, current: Shares, psi: PerSeries, distance: PerSeries, rows: PerSeries) -> PerSeries:
+    """x = -ln p of windows that are far beyond the farthest healthy one, and -infinity of all others.
+
+    The larger p of two: of so far a wander, and of so large a distance of rows that do not wander at all.
+    """
+    x_wander = table.farthest.x(psi, rows, table.freedom)
+    if np.isneginf(x_wander).all():
+        return x_wander
+    # Healthy windows were measured with half a count per bin, so these are too, whatever their own PSI has.
+    half = psi_of_series(table.baseline, current, table.starts) - table.psi_noise(rows)
+    x_wander = table.farthest.x(np.minimum(psi, half), rows, table.freedom)
+    variance = 1 / rows + table.overdispersion + table.baseline_variance
+    x_rows = minus_log_f_tail(distance / variance / table.freedom, table.freedom, table.whole_freedom)
+    return np.minimum(x_rows, x_wander)
+
+
 def scale_tail(x: PerSeries, tail_start: PerSeries, tail_scale: PerSeries) -> PerSeries:
     """x' of x: at most ln 10 up to the start of the tail, beyond it at most ln 10 + (x - start) / scale."""
     beyond = np.where(x > tail_start, (x - np.where(np.isinf(tail_start), 0.0, tail_start)) / tail_scale, 0.0)
@@ -305,16 +351,16 @@ def minimum_detectable_psi(
     chance = np.exp(-np.minimum(x, 690.0))
     bins, seen = table.rest_freedom
     rest_variance = 1 / rows + table.overdispersion + table.baseline_variance
-    rest = (_f_quantile(chance, bins, seen) - 1) * bins * rest_variance
+    rest = (f_quantile(chance, bins, seen) - 1) * bins * rest_variance
     count, freedom = table.direction_freedom
     widest = 1 / rows + table.spreads[0] + table.baseline_spreads[0]
-    along = np.where(table.direction_count > 0, _f_quantile(chance, count, freedom) * count * widest, rest)
-    return np.maximum(rest, effect), np.maximum(along, effect)
-
-
-def _f_quantile(tail: PerSeries, numerator: PerSeries, denominator: PerSeries) -> PerSeries:
-    below: PerSeries = np.maximum(betaincinv(denominator / 2, numerator / 2, tail), 1e-300)
-    return denominator * (1 - below) / (numerator * below)
+    along = np.where(table.direction_count > 0, f_quantile(chance, count, freedom) * count * widest, rest)
+    far = np.maximum(
+        table.farthest.least_psi(level, rows, table.freedom),
+        (f_quantile(np.broadcast_to(level, rows.shape), table.freedom, table.whole_freedom) - 1)
+        * (table.freedom * rest_variance),
+    )
+    return np.maximum(np.minimum(rest, far), effect), np.maximum(np.minimum(along, far), effect)
 
 
 def _log(ratio: Shares) -> Shares:

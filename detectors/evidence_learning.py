@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import chdtri
 
+from detectors.divergence import psi_of_series
 from detectors.evidence import INDEPENDENT_ROWS, MOST_DIRECTIONS, Counts, Evidence, EvidenceTable, scale_tail, split_x
 from detectors.season_frame import LEAST_INSIDE, SeasonFrame
 
@@ -36,6 +37,10 @@ class _Tail:
     excess: float  # sum of x - start
     windows: float
     farthest: float  # the largest x of any window
+    farthest_psi: float  # the largest corrected PSI of any window, nats
+
+
+_NO_TAIL: Final = _Tail(np.inf, 0.0, 0.0, 0.0, np.inf)
 
 
 def learn_evidence(
@@ -44,13 +49,15 @@ def learn_evidence(
     window_panes: int,
     least_rows: int = LEAST_ROWS,
     slots: npt.NDArray[np.int64] | None = None,
+    baseline: Counts | None = None,
 ) -> tuple[Evidence, ...]:
     """The evidence of each series for windows of `window_panes` panes.
 
     1. Blocks of `window_panes` panes that do not overlap; those of fewer than `least_rows` rows are left out.
     2. Directions of healthy wander: eigenvectors of the blocks' covariance that stand out of its noise.
     3. The rest's overdispersion; each direction's spread, raised until no block is an outlier along it.
-    4. The baseline's own windows replayed: where the tail of -ln p starts, how slowly it falls, how far it went.
+    4. The baseline's own windows replayed: where the tail of -ln p starts, how slowly it falls, how far it went,
+       and how far the corrected PSI went.
 
     Args:
         panes: counts of all series one after the other, shape (panes, bins), in order of time, every pane
@@ -60,6 +67,8 @@ def learn_evidence(
         least_rows: of a block, >= 1.
         slots: of a season, the slot of each pane, shape (panes,), from 0: what is learned is then how much windows
             differ from what is normal in their own slots.
+        baseline: counts, shape (bins,), that windows will be judged against, where that is not the panes' own sum:
+            how far healthy ones lie from it is measured from there. Not with slots.
 
     Returns:
         One per series; `INDEPENDENT_ROWS` where fewer than two blocks have enough rows.
@@ -76,8 +85,9 @@ def learn_evidence(
     (168, 0, True)
     """
     ends = np.append(series_starts, panes.shape[1])
-    cut = (panes[:, ends[i] : ends[i + 1]] for i in range(len(series_starts)))
-    return learn_each(cut, window_panes, least_rows, slots)
+    each = [slice(ends[i], ends[i + 1]) for i in range(len(series_starts))]
+    baselines = None if baseline is None else [baseline[one] for one in each]
+    return learn_each((panes[:, one] for one in each), window_panes, least_rows, slots, baselines)
 
 
 def learn_each(
@@ -85,6 +95,7 @@ def learn_each(
     window_panes: int,
     least_rows: int = LEAST_ROWS,
     slots: npt.NDArray[np.int64] | None = None,
+    baselines: Sequence[Counts] | None = None,
 ) -> tuple[Evidence, ...]:
     """`learn_evidence` of series that come one after the other, so that only one need be in memory.
 
@@ -93,6 +104,7 @@ def learn_each(
         window_panes: panes of a window, >= 1.
         least_rows: of a block, >= 1.
         slots: of a season, the slot of each pane.
+        baselines: of each, where that is not the panes' own sum.
 
     Raises:
         ValueError: `window_panes` or `least_rows` below 1.
@@ -101,12 +113,12 @@ def learn_each(
         raise ValueError(f"window_panes and least_rows must be >= 1, got {window_panes} and {least_rows}")
     found: list[tuple[Evidence, _Tail]] = []
     frame: SeasonFrame | None = None
-    for panes in series:
+    for i, panes in enumerate(series):
         rows = panes.sum(axis=1)
         if frame is None or not np.array_equal(frame.rows, rows):
             frame = SeasonFrame.of(rows, slots, window_panes)
         spread = _of_blocks(panes, frame, least_rows)
-        found.append((spread, _tail(panes, spread, frame, least_rows)))
+        found.append((spread, _tail(panes, spread, frame, least_rows, None if baselines is None else baselines[i])))
     scales = _tail_scales([tail for _, tail in found])
     return tuple(_with_tail(spread, tail, scale) for (spread, tail), scale in zip(found, scales, strict=True))
 
@@ -171,8 +183,13 @@ def _raised(spreads: Values, along: Values, rows: Values) -> Values:
     return spreads
 
 
-def _replay(panes: Counts, evidence: Evidence, frame: SeasonFrame, least_rows: int) -> Values:
-    """x of the baseline's own windows of rows enough, one every twelfth of a window; shape (windows,), NaN: too few."""
+def _replay(
+    panes: Counts, evidence: Evidence, frame: SeasonFrame, least_rows: int, baseline: Counts | None
+) -> tuple[Values, Values]:
+    """x and corrected PSI of the baseline's own windows, one every twelfth of a window.
+
+    Both of shape (windows,), NaN where there are too few rows.
+    """
     windows, normal = frame.windows_of(panes), frame.windows_of(frame.expected(panes))
     table = EvidenceTable([evidence], panes.sum(axis=0), np.zeros(1, np.int64))
     n = np.maximum(frame.window_rows, 1.0)[:, None]
@@ -182,29 +199,38 @@ def _replay(panes: Counts, evidence: Evidence, frame: SeasonFrame, least_rows: i
     likelihood = table.total(shares * np.log(np.maximum(shares / used, 1e-300)))
     distance = 2 * np.maximum(likelihood, 0.0) / np.maximum(inside, LEAST_INSIDE)[:, None]
     x = split_x(table, distance, (shares - p) / np.sqrt(used), 1 / n, replay=True)[:, 0]
-    return np.where((frame.window_rows >= least_rows) & (inside > LEAST_INSIDE), x, np.nan)
+    if baseline is None:  # as many rows behind what is normal as leave so much of the sampling noise
+        psi = psi_of_series(p * (n / np.maximum(1 - inside, 1e-12)[:, None]), windows, table.starts)
+    else:
+        table = EvidenceTable([evidence], baseline, table.starts)
+        psi = psi_of_series(baseline, windows, table.starts)
+    psi -= table.psi_noise(n)
+    unknown = np.where((frame.window_rows >= least_rows) & (inside > LEAST_INSIDE), 0.0, np.nan)
+    return x + unknown, np.maximum(psi[:, 0], 0.0) + unknown
 
 
-def _tail(panes: Counts, evidence: Evidence, frame: SeasonFrame, least_rows: int) -> _Tail:
+def _tail(panes: Counts, evidence: Evidence, frame: SeasonFrame, least_rows: int, baseline: Counts | None) -> _Tail:
     if not evidence.blocks:
-        return _Tail(np.inf, 0.0, 0.0, 0.0)
-    every = _replay(panes, evidence, frame, least_rows)
+        return _NO_TAIL
+    every, psi = _replay(panes, evidence, frame, least_rows, baseline)
     x = every[:: max(1, frame.window_panes // _TAIL_STRIDES // frame.stride)]
     x = x[~np.isnan(x)]
     if not x.size:
-        return _Tail(np.inf, 0.0, 0.0, 0.0)
+        return _NO_TAIL
     start = float(np.quantile(x, _TAIL_QUANTILE))
     beyond = x[x > start] - start
     farthest = float(np.nanmax(every, initial=0.0))
-    return _Tail(start, float(beyond.sum()) / _TAIL_STRIDES, len(beyond) / _TAIL_STRIDES, farthest)
+    return _Tail(
+        start, float(beyond.sum()) / _TAIL_STRIDES, len(beyond) / _TAIL_STRIDES, farthest, float(np.nanmax(psi))
+    )
 
 
 def _with_tail(evidence: Evidence, tail: _Tail, scale: float) -> Evidence:
-    """The evidence with its tail, and with the farthest that a window of the baseline went."""
+    """The evidence with its tail, and with the farthest that a window of the baseline went, in x and in PSI."""
     if not evidence.blocks:
         return evidence
     guard = float(scale_tail(np.array(tail.farthest), np.array(tail.start), np.array(scale)))
-    return replace(evidence, tail_start=tail.start, tail_scale=scale, guard=guard)
+    return replace(evidence, tail_start=tail.start, tail_scale=scale, guard=guard, farthest_psi=tail.farthest_psi)
 
 
 def _tail_scales(tails: Sequence[_Tail]) -> list[float]:

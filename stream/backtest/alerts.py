@@ -43,6 +43,7 @@ class AlertResult(msgspec.Struct, frozen=True, kw_only=True):
     p_value: float | None = None  # of "healthy windows are as bad"; None: there was no test
     level: float | None = None  # that the budget, or the configuration, gave to the test
     psi_corrected: float | None = None  # of PSI: less what sampling and healthy wander explain; limits are for this one
+    times_farthest: float | None = None  # of PSI that is beyond by its size alone: times any healthy window's
     provisional: bool = False  # how much healthy windows differ is not known, or not well
 
     @property
@@ -129,4 +130,10 @@ def _of_series(check: Check) -> dict[str, Any]:
     """What a test of drift says."""
     if check.test is None:
         return {}
-    return {"p_value": check.test.p_value, "level": check.test.level, "psi_corrected": check.test.psi_corrected}
+    test = check.test
+    return {
+        "p_value": test.p_value,
+        "level": test.level,
+        "psi_corrected": test.psi_corrected,
+        "times_farthest": test.times_farthest,
+    }

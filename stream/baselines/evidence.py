@@ -15,7 +15,7 @@ from detectors.wander import FEWEST_WINDOWS, Wander
 
 
 class SeriesEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`detectors.evidence.Evidence` as it is stored: JSON knows no infinity, so no tail is no `tail_start`."""
+    """`detectors.evidence.Evidence` as it is stored: JSON knows no infinity, so what is infinite is absent."""
 
     overdispersion: float = 0.0
     spreads: tuple[float, ...] = ()
@@ -26,6 +26,7 @@ class SeriesEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     tail_scale: float = 1.0
     guard: float = 0.0
     blocks_behind: float = 0.0
+    farthest_psi: float | None = None  # nats; None: not known, as before it was stored
 
     def evidence(self) -> Evidence:
         """As `judge` takes it."""
@@ -39,6 +40,7 @@ class SeriesEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
             tail_scale=self.tail_scale,
             guard=self.guard,
             blocks_behind=self.blocks_behind,
+            farthest_psi=math.inf if self.farthest_psi is None else self.farthest_psi,
         )
 
     @classmethod
@@ -56,6 +58,7 @@ class SeriesEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
             tail_scale=evidence.tail_scale,
             guard=evidence.guard,
             blocks_behind=evidence.blocks_behind,
+            farthest_psi=None if math.isinf(evidence.farthest_psi) else evidence.farthest_psi,
         )
 
 
@@ -167,6 +170,7 @@ def _complaint(evidence: WindowEvidence, widths: Sequence[int]) -> str | None:
     for one, width in zip(evidence.stored, widths, strict=True):
         if len(one.spreads) != len(one.directions) or any(len(d) != width for d in one.directions):
             return "each spread needs a direction over the compared bins"
-        if min(one.overdispersion, one.block_rows, one.blocks, one.guard, one.tail_scale - 1, *one.spreads) < 0:
+        numbers = one.overdispersion, one.block_rows, one.blocks, one.guard, one.farthest_psi or 0.0, *one.spreads
+        if min(one.tail_scale - 1, *numbers) < 0:
             return "no number of it may be negative, and tail_scale must be at least 1"
     return None

@@ -247,7 +247,7 @@ def values_of(column: Column, series: Series) -> Values:
 
 
 def rounded(evidence: Evidence) -> Evidence:
-    """As many digits as mean something; the guard upwards, so that every healthy window stays within it.
+    """As many digits as mean something; the guard and the farthest PSI upwards, so that they hold every healthy window.
 
     >>> from detectors.evidence import INDEPENDENT_ROWS
     >>> rounded(replace(INDEPENDENT_ROWS, guard=5.00001)).guard
@@ -263,7 +263,12 @@ def rounded(evidence: Evidence) -> Evidence:
         tail_start=_six(evidence.tail_start),
         tail_scale=max(1.0, _six(evidence.tail_scale)),
         guard=math.ceil(evidence.guard * 1_000) / 1_000,
+        farthest_psi=_upwards(evidence.farthest_psi),
     )
+
+
+def _upwards(psi: float) -> float:
+    return psi if math.isinf(psi) else math.ceil(psi * 100_000) / 100_000
 
 
 def _six(number: float) -> float:

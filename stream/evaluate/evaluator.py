@@ -1,8 +1,8 @@
 """The evaluator: one window's counts against the baseline, all series at once; pure.
 
 By the rule `threshold` PSI alone is compared with its limits. By the rule `budget` a series needs evidence,
-a p-value at most the level that the model's false-alarm budget gives to its test, and effect, a corrected
-PSI that reaches a limit.
+a p-value at most the level that the model's false-alarm budget gives to its test, or to be far beyond every
+healthy window, and effect, a corrected PSI that reaches a limit.
 Cost: O(bins) (`make bench`). The same function judges a live window and one of a file.
 """
 
@@ -35,10 +35,11 @@ class SeriesTest(NamedTuple):
     p_value: float  # of "healthy windows differ as much"
     level: float  # the p-value must be at most this
     psi_corrected: float  # PSI less what sampling and healthy wander explain, nats; the limits are for this one
-    breaches: bool  # evidence beyond the level and beyond every window of the baseline, and the least effect told
+    breaches: bool  # evidence beyond the level and beyond every healthy window, or far; and the least effect told
     detectable_psi: float  # what half of the windows of so many rows would alarm at, nats
     detectable_along_psi: float  # the same for a shift in the way in which healthy windows wander
     seen: Seen  # the same in the series' own terms
+    times_farthest: float | None  # of a breach by being far alone: its corrected PSI over the farthest healthy window's
 
 
 _PLAIN: Final[list[SeriesTest]] = []  # nothing is tested: the rule is `threshold`, or there are no rows
@@ -183,10 +184,11 @@ def _tested(yardstick: Yardstick, normal: Counts | Shares, coarse: Counts, psi: 
     table = yardstick.table if yardstick.season is None else yardstick.table.against(normal)
     found, level = judge(table, coarse, psi), yardstick.level(n)
     beyond = found.breaches(level, yardstick.effects, table.guard)
-    anywhere, along = yardstick.detectable(n)
-    columns = (found.p_value, level, found.psi_corrected, beyond, anywhere, along)
-    seen = yardstick.seen(n)
-    return [SeriesTest(*row) for row in zip(*(column.tolist() for column in columns), seen, strict=True)]
+    far_alone = beyond & ~found.evident(level, table.guard)
+    times = [t if far else None for t, far in zip(found.times_farthest.tolist(), far_alone.tolist(), strict=True)]
+    columns = (found.p_value, level, found.psi_corrected, beyond, *yardstick.detectable(n))
+    rows = zip(*(column.tolist() for column in columns), yardstick.seen(n), times, strict=True)
+    return [SeriesTest(*row) for row in rows]
 
 
 def _verdict(value: float | Undefined, n: int, threshold: Threshold, test: SeriesTest | None) -> Verdict:

@@ -150,7 +150,8 @@ class LiveEvidence:
     def _learn(self, next_offset: int) -> None:
         rows = [unpack_counts(self._blocks[start].packed) for start in sorted(self._blocks)]
         panes = np.concatenate(rows).reshape(-1, len(self._layout.coarse_starts))
-        found = learn_evidence(panes, self._layout.series_coarse_starts, self.parts)
+        layout = self._layout
+        found = learn_evidence(panes, layout.series_coarse_starts, self.parts, baseline=layout.baseline_coarse)
         series = tuple(SeriesEvidence.of(rounded(one)) for one in found)
         self._learned, self._learned_offset = Learned(len(self._blocks), series), next_offset
         self._evidence = None

@@ -128,7 +128,22 @@ def test_record(check: Check) -> dict[str, Any]:
         "psi_corrected": test and test.psi_corrected,
         "minimum_detectable": test and _detectable(test),
         "provisional": check.provisional,
+        **({} if test is None or test.times_farthest is None else {"far": _far(test.times_farthest)}),
     }
+
+
+def _far(times: float) -> dict[str, Any]:
+    """What a breach rests on that has no evidence by its p-value."""
+    return {"times": times, "words": far_in_words(times)}
+
+
+def far_in_words(times: float) -> str:
+    """How far beyond healthy windows one is.
+
+    >>> far_in_words(2.345), far_in_words(4_321.0)
+    ('2.3 times the PSI of any healthy window', 'more than 99 times the PSI of any healthy window')
+    """
+    return f"{f'{times:.2g}' if times < 99 else 'more than 99'} times the PSI of any healthy window"
 
 
 def _detectable(test: SeriesTest) -> dict[str, Any] | None:

@@ -21,7 +21,7 @@ from stream.evaluate.latency_report import latency_description, latency_evidence
 from stream.evaluate.panes import Span
 from stream.evaluate.quality_evaluator import QualityCheck, QualityWindow
 from stream.evaluate.quality_report import quality_content
-from stream.evaluate.report import Judged, test_record
+from stream.evaluate.report import Judged, far_in_words, test_record
 from stream.evaluate.schema_evaluator import SchemaCheck, SchemaWindow
 from stream.evaluate.schema_report import schema_content
 from stream.evaluate.sources_evidence import sources_evidence
@@ -185,6 +185,8 @@ def _evidence_in_words(check: Check) -> str:
     if test is None:
         return ""
     sure = f"; healthy windows differ as much with p = {test.p_value:.2g}, the budget allows {test.level:.2g}"
+    if test.times_farthest is not None:
+        sure = f"; {far_in_words(test.times_farthest)}, which is enough, though p = {test.p_value:.2g} is not"
     return sure + (f"; {PROVISIONAL}" if check.provisional else "")
 
 

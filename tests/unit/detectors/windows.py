@@ -2,6 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import norm
 
 Counts = npt.NDArray[np.int64]
 
@@ -40,3 +41,11 @@ def blocks_of(panes: Counts, window: int = WINDOW) -> Counts:
     """The sums of windows that do not overlap."""
     sums: Counts = panes[: len(panes) // window * window].reshape(-1, window, panes.shape[1]).sum(axis=1)
     return sums
+
+
+def shifting_panes(rng: np.random.Generator, windows: int, wander: float, shift: float = 0.0, rows: int = 20) -> Counts:
+    """A normal feature in ten bins whose mean wanders from window to window and is shifted, in deviations."""
+    cuts = norm.ppf(np.arange(1, 10) / 10) * np.sqrt(1 + wander**2)
+    means = shift + wander * rng.normal(size=(windows, 1))
+    below = np.concatenate([np.zeros((windows, 1)), norm.cdf(cuts - means), np.ones((windows, 1))], axis=1)
+    return rng.multinomial(rows, np.repeat(np.diff(below, axis=1), WINDOW, axis=0))

@@ -1,5 +1,6 @@
 """Evidence in a baseline: stored and read back number for number, and refused where it cannot be used."""
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -21,6 +22,7 @@ WIDTHS = (12, 6, 12)  # 10 bins, missing, invalid; a, b, other, missing, unseen,
 WANDERING = Evidence(
     overdispersion=0.01, spreads=(0.3,), directions=((0.6, 0.8, *[0.0] * 10),), blocks=168, block_rows=600.5,
     tail_start=2.5, tail_scale=1.25, guard=7.125, blocks_behind=7.5,
+    farthest_psi=0.375,
 )  # fmt: skip
 ROWS = RowsEvidence(windows=3, mean=2.0, smallest=1, overdispersion=0.0, longest_silence_ms=5)
 
@@ -42,6 +44,14 @@ def test_what_is_read_back_is_what_was_stored_the_tail_that_never_starts_too() -
     read = Baseline.from_bytes(stored.to_bytes())
     assert read == stored
     assert read.evidence[0].series == (WANDERING, INDEPENDENT_ROWS, INDEPENDENT_ROWS)
+
+
+def test_evidence_of_before_the_farthest_psi_was_stored_does_not_know_it() -> None:
+    stored = msgspec.to_builtins(SeriesEvidence.of(WANDERING))
+    assert stored.pop("farthest_psi") == 0.375
+    read = msgspec.convert(stored, SeriesEvidence).evidence()
+    assert read == replace(WANDERING, farthest_psi=np.inf)
+    assert "farthest_psi" not in msgspec.to_builtins(SeriesEvidence.of(read))
 
 
 def test_a_series_that_nothing_is_known_of_takes_no_room() -> None:
@@ -86,6 +96,7 @@ def test_a_baseline_with_evidence_that_fits_can_be_counted_with() -> None:
         ({"first": SeriesEvidence(overdispersion=-0.1)}, "may be negative"),
         ({"first": SeriesEvidence(tail_scale=0.5)}, "tail_scale must be at least 1"),
         ({"first": SeriesEvidence(blocks=-1)}, "may be negative"),
+        ({"first": SeriesEvidence(farthest_psi=-0.1)}, "may be negative"),
     ],
 )
 def test_evidence_that_does_not_fit_is_refused(changed: dict[str, Any], why: str) -> None:

@@ -53,6 +53,13 @@ def test_who_wanders_is_called_so_and_hides_a_larger_shift() -> None:
     assert hidden is None or hidden > 2 * (still["x"].shift_deviations or 9)
 
 
+def test_a_shift_beyond_twice_the_farthest_hour_is_seen_however_x_wanders() -> None:
+    found = by_name(hours(0.4))["x"]
+    assert found.shift_deviations is not None
+    assert f"a shift below {found.shift_deviations:.2g} sd" in found.words
+    assert by_name(hours(0.8))["x"].shift_deviations is None  # hours were half of the way to one bin already
+
+
 def test_a_shift_is_named_in_deviations_and_in_the_numbers_own_unit() -> None:
     found = by_name(hours(0.0))["y"]
     assert found.shift_deviations is not None

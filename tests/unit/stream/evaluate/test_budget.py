@@ -14,6 +14,7 @@ from stream.alerts.budget_plan import BudgetPlan
 from stream.alerts.rules import BUDGET, NEVER, LatencyRule, PerformanceRules, Rules, WorseRule
 from stream.baselines.definition import Definition
 from stream.evaluate.evaluator import Check, SeriesTest, evaluate_window
+from stream.evaluate.report import test_record as record_of_test
 from stream.evaluate.settings import ModelSettings
 from stream.evaluate.yardstick import Yardstick
 from tests.small_model import baseline, settings
@@ -119,6 +120,21 @@ def test_no_window_alarms_that_is_nearer_than_one_of_the_baseline() -> None:
     farthest = -float(np.log(of_series(judged(x, evidence=(HEALTHY,) * 3)["x"]).p_value))
     for guard, verdict in ((farthest - 0.1, Verdict.CRITICAL), (farthest + 0.1, Verdict.OK)):
         assert judged(x, evidence=(replace(HEALTHY, guard=guard),) * 3)["x"].verdict is verdict
+
+
+@pytest.mark.parametrize(("farthest", "verdict"), [(0.3, Verdict.CRITICAL), (3.0, Verdict.OK), (np.inf, Verdict.OK)])
+def test_what_is_far_beyond_every_healthy_window_needs_no_other_evidence(farthest: float, verdict: Verdict) -> None:
+    wanders = replace(HEALTHY, overdispersion=0.01, guard=1_000.0, blocks=168, farthest_psi=farthest)
+    check = judged([10, 10, 10, 970], evidence=(wanders,) * 3)["x"]
+    assert check.verdict is verdict
+    psi, times = of_series(check).psi_corrected, of_series(check).times_farthest
+    assert times == (pytest.approx(psi / farthest) if verdict is Verdict.CRITICAL else None)
+    assert ("far" in record_of_test(check)) == (times is not None)
+
+
+def test_what_has_evidence_rests_on_it_however_far_it_is() -> None:
+    check = judged([10, 10, 10, 970], evidence=(replace(HEALTHY, farthest_psi=0.01),) * 3)["x"]
+    assert (check.verdict, of_series(check).times_farthest) == (Verdict.CRITICAL, None)
 
 
 def test_evidence_of_too_few_windows_is_provisional() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from detectors.evidence import EvidenceTable, judge
 from detectors.evidence_learning import learn_evidence
 from stream.baselines.definition import Definition
 from stream.baselines.layout import Layout
@@ -65,7 +66,8 @@ def test_nothing_is_known_before_the_24th_window() -> None:
 def test_what_is_learned_is_what_the_same_panes_of_a_file_teach(windows: int) -> None:
     panes = clumpy_panes(windows)
     coarse = np.array([LAYOUT.coarsen(counts) for counts in panes])
-    taught = learn_evidence(coarse, LAYOUT.series_coarse_starts, PANES)
+    # How far windows went is measured from the baseline that they are judged by, which is not their own here.
+    taught = learn_evidence(coarse, LAYOUT.series_coarse_starts, PANES, baseline=LAYOUT.baseline_coarse)
     assert taught[1].overdispersion > 0.01  # the clumps of the second series are in it
     assert fed(panes, windows).evidence == tuple(map(rounded, taught))
 
@@ -165,3 +167,15 @@ def test_only_what_changed_is_written() -> None:
 def test_a_wide_model_is_cut_into_fewer_parts_so_that_what_is_kept_is_bounded() -> None:
     assert parts_of(60, 10_000) * 10_000 * MILESTONES[-1] <= 4_000_000
     assert parts_of(60, 1_000_000) == 1
+
+
+def test_no_window_that_it_learned_from_is_far_from_the_baseline_that_windows_are_judged_by() -> None:
+    """One that differs from all of them, as one that was made of another month does."""
+    panes, counts = clumpy_panes(24), LAYOUT.baseline_coarse
+    evidence = fed(panes, 24).evidence
+    assert evidence is not None
+    table = EvidenceTable(evidence, counts, LAYOUT.series_coarse_starts)
+    windows = [LAYOUT.coarsen(np.sum(panes[i * PANES : (i + 1) * PANES], axis=0)) for i in range(24)]
+    times = judge(table, np.array(windows)).times_farthest
+    assert times.max() <= 1
+    assert times.max() > 0.5  # they are those that it is measured by

@@ -2,21 +2,29 @@
 
 import asyncio
 import copy
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from stream.alerts.episode import AlertRules
 from stream.alerts.rules import BUDGET
+from stream.baselines.evidence import SeriesEvidence
 from stream.verify.verifier import Result, Verified
 from tests.small_model import baseline
 from tests.unit.stream.evaluate.partials import limits
-from tests.unit.stream.evaluate.test_seasons import NEXT_HOUR_MS, seasonal
+from tests.unit.stream.evaluate.test_seasons import NEXT_HOUR_MS, evidence, seasonal
 from tests.unit.stream.verify.alerted import COUNTING, END_MS, ONE, PARTITIONS, Alerted, Sent, alerted, traffic
+
+ALERT_SCHEMA = Draft202012Validator(
+    json.loads((Path(__file__).parents[4] / "schemas" / "alert.schema.json").read_text(encoding="utf-8"))
+)
 
 # A row every 250 ms on each partition; then some that come when their pane has closed.
 STEADY = [(p, Sent(at)) for at in range(0, 10_000, 250) for p in range(2)]
@@ -83,6 +91,30 @@ async def test_what_was_learned_from_live_windows_is_taken_from_the_alert_that_r
     assert {(a["labels"]["subject"], a["evidence"]["live"]["blocks"]) for a in resting} == {("score", 24)}
     resting[0]["evidence"]["live"]["overdispersion"] = 0.5
     assert (await served.verifier().verify(resting[0])).result is Result.UNEQUAL
+
+
+async def test_a_breach_by_its_size_alone_says_so_in_words_and_is_equal_too() -> None:
+    """x wanders into and out of its first bin, but never went as far as to have all rows there."""
+    out_of_first = tuple(x / 12**0.5 for x in (3, -1, -1, -1, 0, 0))
+    wanders = SeriesEvidence(
+        spreads=(2.0,), directions=(out_of_first,), blocks=168, block_rows=24.0, tail_start=2.0, farthest_psi=0.1
+    )
+    known = msgspec.structs.replace(evidence(3_000, 168), stored=(wanders, SeriesEvidence(), SeriesEvidence()))
+    found = await alerted(STEADY, rule=BUDGET, of=msgspec.structs.replace(ONE, evidence=(known,))).verified()
+    assert results(found) == {"equal"}
+    of_x = [one.alert for one in found if one.alert["labels"]["subject"] == "x" and not one.alert["labels"]["segment"]]
+    fired = [alert for alert in of_x if alert["status"] == "firing"]
+    assert fired
+    for alert in of_x:
+        ALERT_SCHEMA.validate(alert)
+        assert ("far" in alert["evidence"]) == (alert in fired)
+    for alert in fired:
+        far = alert["evidence"]["far"]
+        farthest = 0.1 * max(24 / alert["evidence"]["n"], 1.0)  # of a window that has so few rows
+        assert far["times"] == pytest.approx(alert["evidence"]["psi_corrected"] / farthest)
+        assert far["words"] == f"{far['times']:.2g} times the PSI of any healthy window"
+        assert f"; {far['words']}, which is enough, though p = " in alert["annotations"]["description"]
+        assert alert["evidence"]["p_value"] > alert["evidence"]["level"]
 
 
 async def test_how_alike_answers_are_is_taken_from_the_alert_that_rests_on_it() -> None:

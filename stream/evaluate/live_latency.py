@@ -24,6 +24,7 @@ class LiveLatency(LiveNumbers):
     """Of one definition and segment, for windows of one length."""
 
     AT: ClassVar = -2
+    NUMBERS: ClassVar = 2
 
     def __init__(self, window_ms: int) -> None:
         super().__init__(window_ms)

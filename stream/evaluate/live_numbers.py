@@ -29,6 +29,7 @@ class LiveNumbers(ABC):
     """Of one definition and segment, for windows of one length."""
 
     AT: ClassVar[int]  # in the key of its register, where that of a window of `live_evidence` has its start
+    NUMBERS: ClassVar[int]  # of each window
 
     def __init__(self, window_ms: int) -> None:
         self.window_ms: Final = window_ms
@@ -95,8 +96,8 @@ class LiveNumbers(ABC):
         return [Register(key, self._next_offset, msgspec.msgpack.encode(state))]
 
     def restore(self, _at: int, register: Register) -> None:
-        """Become what the register says; there is but one."""
+        """Become what the register says; there is but one. Windows with other numbers, of before, are dropped."""
         state = msgspec.msgpack.decode(register.value, type=_State)
-        self._windows = {window[0]: window[1:] for window in state.windows}
+        self._windows = {window[0]: window[1:] for window in state.windows if len(window) == 1 + self.NUMBERS}
         self._learned_from, self._next_offset = state.learned_from, register.next_offset
         self._relearn(state.learned)

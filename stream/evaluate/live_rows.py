@@ -24,6 +24,7 @@ class LiveRows(LiveNumbers):
     """Of one definition, for windows of one length."""
 
     AT: ClassVar = -3
+    NUMBERS: ClassVar = 2
 
     def __init__(self, window_ms: int) -> None:
         super().__init__(window_ms)

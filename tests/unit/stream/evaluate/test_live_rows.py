@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from stream.baselines.evidence import RowsEvidence
+from stream.durable.fold import Register
 from stream.evaluate.live_evidence import MILESTONES
 from stream.evaluate.live_rows import LiveRows
 from tests.unit.stream.evaluate.test_live_latency import PREFIX, again, written
@@ -111,3 +112,16 @@ def test_only_what_changed_is_written_again() -> None:
     assert live.registers(PREFIX, only_changed=True) == []
     assert len(written(live)) == 1
     assert written(LiveRows(1_000)) == []
+
+
+def test_windows_of_a_version_that_kept_other_numbers_are_dropped() -> None:
+    (register,) = fed(30).registers(PREFIX, only_changed=False)
+    state = msgspec.msgpack.decode(register.value)
+    state[0] = [window[:2] for window in state[0]]  # a start and its rows
+    old = LiveRows(1_000)
+    old.restore(LiveRows.AT, Register(register.key, register.next_offset, msgspec.msgpack.encode(state)))
+    assert old.usual == fed(30).usual
+    for i in range(30, 54):
+        old.take(1_000 * i, 100, next_offset=i + 1)
+    assert old.usual is not None
+    assert (old.usual.windows, old.usual.mean) == (24, 100.0)

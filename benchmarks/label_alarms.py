@@ -60,7 +60,8 @@ def _month(kind: str, rows: int, seed: int) -> tuple[list[int], float]:
     level = BUDGET.level(1.0, PANE_MS)
     limit = np.array([one.value < before.value - TOLERANCE for one in areas])
     sampling = limit & np.array([auc_drop_p_value(one, before) < level for one in areas])
-    budget = limit & np.array([known.p_value(one) < level and known.beyond(one) for one in readings])
+    evident = np.array([known.p_value(one) < level and known.beyond(one) for one in readings])
+    budget = limit & (evident | (sampling & np.array([known.far(one) for one in readings])))
     healthy = slice(begin - WINDOW + 1, len(areas) - PANES_A_DAY)
     after = np.flatnonzero(budget[-PANES_A_DAY:])
     return [episodes(one[healthy], WINDOW) for one in (limit, sampling, budget)], float(after[0] + 1) if len(

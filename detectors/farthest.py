@@ -67,7 +67,7 @@ class Farthest:
         [1.7]
         """
         farthest = self.psi_of(rows)
-        chance = np.broadcast_to(np.maximum(level, 1e-300), self.freedom.shape)
+        chance = np.broadcast_to(np.clip(level, 1e-300, 0.5), self.freedom.shape)
         squares = f_quantile(chance, np.ones_like(self.freedom), self.freedom) / self._usual
         wanted = squares * _squared_shift(farthest, rows, bins)
         low, high = np.zeros_like(wanted), wanted  # a squared shift is never below its PSI

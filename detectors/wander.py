@@ -30,6 +30,10 @@ Values = npt.NDArray[np.float64]
 FEWEST_WINDOWS: Final = 2  # of one that nothing can differ
 _HIGHEST_CORRELATION: Final = 0.98  # of one window with the next: more cannot be told from a trend
 _LEAST_FREEDOM: Final = 1.0
+_TIMES_WORST: Final = 2.0  # as far from the mean as the worst healthy window: beyond that it is far
+_LEAST_FAR: Final = 3.0  # deviations: nothing nearer is far
+_OF_19_IN_20: Final = 1.959964  # deviations to either side, of a normal law
+_ROUNDING: Final = 1e-9  # readings that differ by less are equal
 
 
 class Reading(NamedTuple):
@@ -58,10 +62,10 @@ class Wander:
         >>> Wander(mean=-2.0, deviation=0.3, mean_se=0.0, windows=90, worst=2.5).deviations(Reading(-1.0, 0.4))
         2.0
         """
-        spread = math.hypot(reading.se, self.deviation, self.mean_se)
+        spread = self._spread(reading.se)
         gap = reading.badness - self.mean
-        if spread == 0:
-            return 0.0 if gap == 0 else math.copysign(math.inf, gap)
+        if spread < _ROUNDING:
+            return 0.0 if abs(gap) < _ROUNDING else math.copysign(math.inf, gap)
         return gap / spread
 
     def p_value(self, reading: Reading) -> float:
@@ -81,15 +85,29 @@ class Wander:
         """Whether no healthy window was as bad."""
         return self.deviations(reading) > self.worst
 
+    def far(self, reading: Reading) -> bool:
+        """Whether it is so far beyond the worst healthy window that no p-value is asked for.
+
+        Where spells of hard windows last long few of them were seen, and Student's t says next to nothing.
+        """
+        return self.worst > 0 and self.deviations(reading) >= self._far
+
     def seen_from(self, se: float, level: float) -> float:
         """The badness that half of the windows with such a standard error would alarm at, at the level."""
         needed = max(-float(stdtrit(self._freedom(se), level)), self.worst)
-        return self.mean + needed * math.hypot(se, self.deviation, self.mean_se)
+        return self.mean + (min(needed, self._far) if self.worst > 0 else needed) * self._spread(se)
+
+    @property
+    def _far(self) -> float:
+        return max(_TIMES_WORST * self.worst, _LEAST_FAR)
+
+    def _spread(self, se: float) -> float:
+        return math.hypot(se, self.deviation, self.mean_se)
 
     @property
     def usual(self) -> tuple[float, float]:
         """The badness between which 19 of 20 healthy windows with very many labels lie."""
-        reach = float(stdtrit(self._freedom(0.0), 0.975)) * math.hypot(self.deviation, self.mean_se)
+        reach = _OF_19_IN_20 * self.deviation
         return self.mean - reach, self.mean + reach
 
     def _freedom(self, se: float) -> float:

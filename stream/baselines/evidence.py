@@ -125,7 +125,7 @@ class PerformanceEvidence(msgspec.Struct, frozen=True, kw_only=True):
         return self.windows < ENOUGH_BLOCKS
 
 
-class WindowEvidence(msgspec.Struct, frozen=True, kw_only=True):
+class WindowEvidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What healthy windows of one length look like."""
 
     window_ms: int

@@ -64,7 +64,8 @@ def performance_evidence(
         begins = np.searchsorted(pane, ends - window_panes).tolist()
         for begin, end in zip(begins, np.searchsorted(pane, ends).tolist(), strict=True):
             for check, reading in read(slice(begin, end)).items():
-                found.setdefault(check, []).append(reading)
+                if math.isfinite(reading.badness) and math.isfinite(reading.se):
+                    found.setdefault(check, []).append(reading)
         for check, readings in found.items():
             rounds.setdefault(check, []).append(readings)
     learned = {check: learn_wander(readings) for check, readings in rounds.items()}
@@ -84,7 +85,7 @@ def healthy_words(check: str, known: Wander) -> str:
     """What healthy windows read.
 
     >>> healthy_words("auc", Wander(mean=-2.4, deviation=0.42, mean_se=0.05, windows=88, worst=2.6))
-    'AUC 0.917, 0.826 to 0.962 in 19 of 20; known from 88 windows'
+    'AUC 0.917, 0.829 to 0.962 in 19 of 20; known from 88 windows'
     """
     low, high = sorted(in_own_unit(check, one) for one in known.usual)
     unsure = f", provisional (below {ENOUGH_BLOCKS})" if known.windows < ENOUGH_BLOCKS else ""
@@ -111,7 +112,7 @@ def _reader(baseline: Baseline, columns: PredictionColumns, order: Integers) -> 
     labels = columns.labels[order]
     if columns.answer == Answer.SCORE and baseline.grid is not None and columns.answer_column is not None:
         return _scores(baseline, columns.answer_column.values[order], labels)
-    if columns.answer == Answer.VALUE and columns.answer_column is not None:
+    if baseline.labelled_values is not None and columns.answer_column is not None:
         return _values(columns.answer_column.values[order], labels)
     if columns.class_columns and baseline.by_class:
         return _classes(baseline, np.array([one.values[order] for one in columns.class_columns]), labels)

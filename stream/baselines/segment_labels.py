@@ -21,18 +21,20 @@ def of_segment(baseline: Baseline, segmentation: Segmentation, segment: str) -> 
     """
     counts = _labelled_counts(baseline, segmentation, segment)
     labelled = None if counts is None else _labelled(baseline, counts)
-    evidence = tuple(
-        baseline.evidence_of(segment, one.window_ms) or _borrowed(baseline, one, counts) for one in baseline.evidence
-    )
+    evidence = tuple(_of_labels(baseline, segment, one, counts) for one in baseline.evidence)
     return msgspec.structs.replace(baseline, labelled=labelled, labelled_values=None, evidence=evidence)
 
 
-def _borrowed(baseline: Baseline, whole: WindowEvidence, counts: Counts | None) -> WindowEvidence:
+def _of_labels(baseline: Baseline, segment: str, whole: WindowEvidence, counts: Counts | None) -> WindowEvidence:
+    """Check by check the segment's own, if of windows enough, or the whole's around the segment's own reading."""
+    own = baseline.evidence_of(segment, whole.window_ms)
     read = {} if counts is None or baseline.grid is None else binary_readings(counts[0], counts[1], baseline.grid)
-    moved = [
-        msgspec.structs.replace(one, mean=read[one.check].badness) for one in whole.performance if one.check in read
-    ]
-    return msgspec.structs.replace(whole, performance=tuple(moved))
+    known = {
+        one.check: msgspec.structs.replace(one, mean=read[one.check].badness)
+        for one in whole.performance
+        if one.check in read
+    } | {one.check: one for one in (own.performance if own else ()) if not one.provisional}
+    return msgspec.structs.replace(own or whole, performance=tuple(one for _, one in sorted(known.items())))
 
 
 def _labelled_counts(baseline: Baseline, segmentation: Segmentation, segment: str) -> Counts | None:

@@ -35,6 +35,7 @@ MACRO: Final = "macro"  # the subject of a multiclass model's AUC
 OFF: Final = Verdict.OK  # of a check that is switched off: its alert, if one fires, ends
 Healthy = Mapping[str, Wander]  # by check, what healthy windows read
 NOT_KNOWN: Final[Healthy] = {}
+LARGEST_REACH: Final = math.log(1_000)  # from the mean of healthy windows: errors that are a thousand times theirs
 HAVE_CRITICAL: Final = frozenset({AUC, MAE})  # Brier moves with the base rate too, so it only warns
 
 
@@ -86,15 +87,27 @@ class _Compared:
     baseline: float | Undefined
     p_value: float | Undefined
     enough: bool = True  # rows of each class, where there are classes
-    reach: Callable[[float], float] | None = None  # by level: the value that a test would see; None: there is no test
+    reach: Callable[[float], float | Undefined] | None = None  # by level: what a test would see; None: there is no test
     reading: Reading | None = None
     healthy: Wander | None = None  # that it was held against
     is_usual: bool = False  # a healthy window was as bad
+    far: float | None = None  # p-value by sampling alone of a window far beyond every healthy one; None: it is not
 
     def among(
-        self, healthy: Wander | None, reading: Reading | Undefined, back: Callable[[float], float]
+        self,
+        healthy: Wander | None,
+        reading: Reading | Undefined,
+        back: Callable[[float], float],
+        most: float = math.inf,
     ) -> "_Compared":
-        """Held against healthy windows, where it is known how they differ; `back` undoes the reading's scale."""
+        """Held against healthy windows, where it is known how they differ.
+
+        Args:
+            healthy: what is known of them.
+            reading: of the window.
+            back: undoes the reading's scale.
+            most: the largest badness that there is.
+        """
         if isinstance(reading, Undefined) or self.n < FEWEST_LABELS or not self.enough:
             return self
         if healthy is None or self.reach is None:
@@ -103,9 +116,12 @@ class _Compared:
             self,
             reading=reading,
             p_value=healthy.p_value(reading),
-            reach=lambda level: back(healthy.seen_from(reading.se, level)),
+            reach=lambda level: _reach(
+                healthy.seen_from(reading.se, level), back, min(healthy.mean + LARGEST_REACH, most)
+            ),
             healthy=healthy,
             is_usual=not healthy.beyond(reading),
+            far=self.p_value if healthy.far(reading) and isinstance(self.p_value, float) else None,
         )
 
 
@@ -172,7 +188,15 @@ def _macro(
         baseline=other.value if isinstance(other, Auc) else other,
         p_value=p_value,
         reach=reach,
-    ).among(healthy, auc_reading(area) if isinstance(area, Auc) else area, auc_of)
+    ).among(_centred(healthy, other), auc_reading(area) if isinstance(area, Auc) else area, auc_of)
+
+
+def _centred(healthy: Wander | None, other: Auc | Undefined) -> Wander | None:
+    """What live windows taught, around the baseline's AUC of the very classes that are compared."""
+    if healthy is None or healthy.worst > 0 or not isinstance(other, Auc):
+        return healthy  # the windows of a baseline were read class by class themselves
+    mean, mean_se = auc_reading(other)
+    return replace(healthy, mean=mean, mean_se=mean_se)
 
 
 def _auc(found: BinaryMetrics | Undefined, known: KnownLabels | None, healthy: Wander | None) -> _Compared:
@@ -208,7 +232,7 @@ def _brier(found: BinaryMetrics | Undefined, known: KnownLabels | None, healthy:
         baseline=baseline,
         p_value=rise_p_value(found.brier, found.brier_se, before, before_se),
         reach=partial(detectable_rise, found.brier_se, before, before_se),
-    ).among(healthy, error_reading(found.brier, found.brier_se), math.exp)
+    ).among(healthy, error_reading(found.brier, found.brier_se), math.exp, most=0.0)  # a Brier score of 1
 
 
 def _mae(found: RegressionMetrics | Undefined, known: LabelledValues | None, healthy: Wander | None) -> _Compared:
@@ -275,10 +299,21 @@ def _verdict(
         return TOO_FEW
     if not _beyond(value, warning, less_is_worse=less_is_worse):
         return Verdict.OK
-    if rule.rule != THRESHOLD and (compared.is_usual or p_value >= (rule.level or 0.0)):
+    if rule.rule != THRESHOLD and not _is_evident(compared, p_value, rule.level or 0.0):
         return NOISE if compared.healthy is None else HEALTHY
     is_critical = critical is not None and _beyond(value, critical, less_is_worse=less_is_worse)
     return Verdict.CRITICAL if is_critical else Verdict.WARNING
+
+
+def _is_evident(compared: _Compared, p_value: float, level: float) -> bool:
+    """Worse than any healthy window and unlikely among them, or far beyond them and more than sampling explains."""
+    is_far = compared.far is not None and compared.far < level
+    return is_far or (p_value < level and not compared.is_usual)
+
+
+def _reach(badness: float, back: Callable[[float], float], most: float) -> float | Undefined:
+    """The statistic with this reading, if a model can be as bad."""
+    return back(badness) if badness <= most else Undefined("nothing is seen")
 
 
 def _detectable(
@@ -294,6 +329,8 @@ def _detectable(
     if compared.reach is None or compared.n < rule.min_samples or not compared.enough:
         return Undefined(TOO_FEW)
     seen = compared.reach(level)
+    if isinstance(seen, Undefined):
+        return seen
     return min(seen, warning) if less_is_worse else max(seen, warning)
 
 

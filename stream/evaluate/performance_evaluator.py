@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 
 from detectors import Auc, BinaryMetrics, RegressionMetrics, Undefined, binary_metrics, regression_metrics
-from detectors.evidence import ENOUGH_BLOCKS
 from detectors.multiclass import macro_auc
 from detectors.wander import Reading, Wander, auc_reading, error_reading
 from stream.alerts.rules import AUC, BRIER, MAE, PerformanceRules
@@ -71,8 +70,7 @@ class PerformanceBaseline:
         taught = {
             check: Wander(reading.badness, one.deviation, reading.se, one.windows, worst=0.0, lasting=one.lasting)
             for check, one in live.items()
-            if (check not in self.healthy or self.healthy[check].windows < ENOUGH_BLOCKS)
-            and (reading := self._reading(check)) is not None
+            if check not in self.healthy and (reading := self._reading(check)) is not None
         }
         return replace(self, healthy={**self.healthy, **taught}) if taught else self
 
@@ -160,7 +158,7 @@ def performance_baseline(baseline: Baseline, definition: PerformanceDefinition) 
 
 def _healthy(baseline: Baseline, window_ms: int) -> Healthy:
     known = baseline.evidence_for(window_ms)
-    return {} if known is None else {one.check: one.wander for one in known.performance}
+    return {} if known is None else {one.check: one.wander for one in known.performance if not one.provisional}
 
 
 def evaluate_performance(

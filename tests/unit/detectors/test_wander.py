@@ -1,6 +1,7 @@
 """Healthy windows that differ by themselves: what is learned of them, and how often one of them alarms."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -53,7 +54,7 @@ def test_hard_days_are_few_however_many_hours_they_have() -> None:
     alone = learn_wander([readings(rng, 168, deviation=0.4, se=0.05)])
     assert alone is not None
     assert alone.lasting < 1.6
-    assert known.seen_from(0.05, 1e-4) - known.mean > 1.5 * (alone.seen_from(0.05, 1e-4) - alone.mean)
+    assert known.p_value(Reading(known.mean + 1.5, 0.05)) > 10 * alone.p_value(Reading(alone.mean + 1.5, 0.05))
 
 
 def test_independent_windows_would_have_alarmed_all_the_time() -> None:
@@ -79,9 +80,19 @@ def test_windows_with_more_labels_are_held_to_a_narrower_band() -> None:
 def test_half_of_the_windows_at_the_size_named_alarm(se: float, level: float) -> None:
     at = HEALTHY.seen_from(se, level)
     more, less = Reading(at + 1e-6, se), Reading(at - 1e-6, se)
-    assert HEALTHY.p_value(more) <= level * (1 + 1e-6)
-    assert HEALTHY.deviations(more) > HEALTHY.worst
-    assert HEALTHY.p_value(less) > level * (1 - 1e-4) or HEALTHY.deviations(less) < HEALTHY.worst
+    assert HEALTHY.far(more) or (HEALTHY.p_value(more) <= level * (1 + 1e-6) and HEALTHY.beyond(more))
+    assert not HEALTHY.far(less)
+    assert HEALTHY.p_value(less) > level * (1 - 1e-4) or not HEALTHY.beyond(less)
+
+
+def test_far_is_twice_the_worst_healthy_window_and_three_deviations_at_least() -> None:
+    at = {worst: replace(HEALTHY, worst=worst, mean_se=0.0) for worst in (0.0, 1.0, 2.5)}
+    readings = [Reading(-2.0 + 0.4 * deviations, 0.0) for deviations in (2.9, 3.1, 4.9, 5.1)]
+    assert [[known.far(one) for one in readings] for known in at.values()] == [
+        [False] * 4,  # of live windows no worst is known
+        [False, True, True, True],
+        [False, False, False, True],
+    ]
 
 
 def test_rounds_that_begin_elsewhere_do_not_count_as_more_windows() -> None:

@@ -92,6 +92,18 @@ def test_classes_differ_in_their_macro_auc() -> None:
     assert auc_of(found.mean) == pytest.approx(macro, abs=0.04)  # hours apart rank better than together
 
 
+@pytest.mark.parametrize("off", [1.5, 0.1, 1e200])
+def test_errors_that_are_all_alike_or_beyond_all_bounds_are_stored_as_numbers(off: float) -> None:
+    value = np.linspace(0.0, 1.0, len(HOUR))
+    rows = columns(
+        value=value + np.where(np.arange(len(HOUR)) == 7, max(off, 1.5), off if off < 2 else 1.5), label=value
+    )
+    made = learn(baseline_from(rows), rows, HOURS).baseline
+    assert Baseline.from_bytes(made.to_bytes()) == made
+    for one in known(made).values():
+        assert np.isfinite([one.mean, one.deviation, one.mean_se, one.worst, one.lasting]).all()
+
+
 def test_rows_without_labels_or_times_teach_nothing() -> None:
     values = scored(wander=0.5)
     rows = columns(**values)

@@ -22,12 +22,18 @@ from tests.unit.stream.evaluate.labels import binary_baseline, definition, value
 from tests.unit.stream.evaluate.test_performance_evaluator import SCORES, check, drop, evaluated, sampled
 
 
-def wandering(deviation: float = 0.5, windows: int = 90, worst: float = 0.0) -> Baseline:
+def wandering(deviation: float = 0.5, windows: int = 90, worst: float = 0.0, lasting: float = 1.0) -> Baseline:
     """The baseline, with windows of 30 s of which some are hard."""
     known = {"auc": (-math.log(0.83 / 0.17), 2), "brier": (math.log(0.166), 1)}
     of_labels = tuple(
         PerformanceEvidence(
-            check=name, mean=mean, deviation=deviation / part, mean_se=0.02, windows=windows, worst=worst, lasting=1.0
+            check=name,
+            mean=mean,
+            deviation=deviation / part,
+            mean_se=0.02,
+            windows=windows,
+            worst=worst,
+            lasting=lasting,
         )
         for name, (mean, part) in known.items()
     )
@@ -83,9 +89,30 @@ def test_the_plain_limit_asks_for_no_evidence() -> None:
     assert (found.verdict, found.provisional) == (Verdict.CRITICAL, False)
 
 
-def test_few_healthy_windows_are_provisional() -> None:
-    assert check(evaluated(HARD, wandering(windows=19)), "auc").provisional
-    assert not check(evaluated(HARD, wandering(windows=20)), "auc").provisional
+def test_few_healthy_windows_are_not_known_yet() -> None:
+    few, enough = (check(evaluated(HARD, wandering(windows=n)), "auc") for n in (19, 20))
+    assert (few.provisional, few.healthy, few.verdict) == (True, None, Verdict.CRITICAL)
+    assert not enough.provisional
+
+
+def test_what_is_far_beyond_every_healthy_window_is_told_however_long_spells_last() -> None:
+    """Of spells of fifty windows a hundred have shown two: by p alone not even a coin would be seen."""
+    lost = sampled(4_000, 5, drop(SCORES, 1.0))
+    assert check(evaluated(lost, wandering(deviation=0.5, windows=100, lasting=50.0)), "auc").reason == "healthy wander"
+    found = check(evaluated(lost, wandering(deviation=0.5, windows=100, lasting=50.0, worst=2.0)), "auc")
+    assert found.verdict is Verdict.CRITICAL
+    assert isinstance(found.detectable, float)
+    assert found.detectable > 0.5
+
+
+@pytest.mark.parametrize("deviation", [0.01, 0.3, 3.0])
+@pytest.mark.parametrize("lasting", [1.0, 50.0, 100.0])
+def test_no_evidence_makes_a_size_that_cannot_be(deviation: float, lasting: float) -> None:
+    strict = WorseRule(tolerance=0.05, min_samples=200, level=1e-12)
+    by = wandering(deviation=deviation, windows=100, lasting=lasting)
+    found = evaluated(HARD, by, PerformanceRules(auc=strict, brier=strict))
+    for one in found.checks:
+        assert not isinstance(one.detectable, float) or 0 < one.detectable <= 1
 
 
 def test_live_windows_teach_where_the_baseline_knows_too_little() -> None:

@@ -8,10 +8,12 @@ import pytest
 
 from detectors import Auc, Undefined, Verdict
 from detectors.multiclass import comparable
+from detectors.wander import Reading, Wander, auc_reading
 from stream.alerts.rules import PerformanceRules, WorseRule
 from stream.baselines.baseline import Baseline, ClassScores
 from stream.baselines.grid import ScoreGrid
 from stream.evaluate.label_coverage import Cohort, LabelCoverage
+from stream.evaluate.performance_checks import _centred
 from stream.evaluate.performance_classes import ClassPerformance, macro_cohorts
 from stream.evaluate.performance_evaluator import (
     ClassCounts,
@@ -128,3 +130,17 @@ def test_a_cohort_has_the_mean_of_its_classes() -> None:
     first, second = macro_cohorts(classes)
     assert (first.value, first.predictions, first.labelled) == (0.625, 7, 5)
     assert second.value == 0.25
+
+
+def test_what_live_windows_taught_is_held_around_the_classes_that_are_compared() -> None:
+    """A rare class that is hard is in the baseline's mean, and in no window's."""
+    easy, hard = (Auc(value, value, value, 0.01, 900, 300) for value in (0.95, 0.7))
+    live = Wander(mean=auc_reading(Auc(0.825, 0.825, 0.825, 0.01, 900, 300)).badness, deviation=0.1, mean_se=0.1,
+                  windows=48, worst=0.0)  # fmt: skip
+    both = comparable([easy, Undefined("one class")], [easy, hard], 30)[1]
+    centred = _centred(live, both)
+    assert centred is not None
+    assert (centred.mean, centred.deviation) == (auc_reading(easy).badness, 0.1)
+    assert centred.p_value(Reading(auc_reading(easy).badness, 0.05)) == pytest.approx(0.5)
+    of_baseline = Wander(mean=-2.0, deviation=0.1, mean_se=0.1, windows=48, worst=2.0)
+    assert _centred(of_baseline, both) is of_baseline

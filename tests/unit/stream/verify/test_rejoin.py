@@ -129,8 +129,8 @@ async def test_alerts_on_labels_are_equal_to_what_is_joined_again(of: Baseline, 
 
 
 async def test_alerts_held_against_healthy_windows_of_the_baseline_are_equal_too() -> None:
-    verified = await joined(wandering(deviation=0.2, windows=15)).verified()
-    assert {one.alert["evidence"]["healthy"]["windows"] for one in verified} == {15}
+    verified = await joined(wandering(deviation=0.2, windows=30)).verified()
+    assert {one.alert["evidence"]["healthy"]["windows"] for one in verified} == {30}
     assert [(one.result, one.differences) for one in verified if one.result is not Result.EQUAL] == []
 
 

@@ -22,7 +22,8 @@ from stream.backtest.performance import LabelWindows
 from stream.baselines.definition import Definition
 from stream.count.panes import PaneRows, Panes, pane_starts
 from stream.evaluate.alert_moves import move_alerts
-from stream.evaluate.course import Course, CourseProgress
+from stream.evaluate.course import Course
+from stream.evaluate.course_progress import CourseProgress
 from stream.evaluate.evaluator import Evaluation
 from stream.evaluate.performance_evaluator import PerformanceEvaluation
 from stream.evaluate.performance_report import performance_window

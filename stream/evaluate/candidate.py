@@ -15,7 +15,7 @@ from stream.records.feature_names import FeatureNames
 from stream.records.partial import NO_TIME, ActiveDefinition
 
 
-@dataclass
+@dataclass(eq=False)
 class Candidate:
     """A definition that the sources count with."""
 

@@ -1,81 +1,30 @@
 """The course of one model: its panes, its sliding window, its evaluations and alerts.
 
 A window ends at every pane's end. It is evaluated once, when the watermark passes that end, and
-again, as a revision, when a source that had been idle brings rows for it afterwards. Revisions
-do not move alerts. The window's sum is kept by adding the newest pane and subtracting the
-oldest: integers, so exact for ever, and O(bins) whatever the window's length.
+again, as a revision, when a source that had been idle brings rows for it afterwards, or was the last
+to say that it has counted with the newest definition in all of the window. Revisions do not move
+alerts. The window's sum is kept by adding the newest pane and subtracting the oldest: integers, so
+exact for ever, and O(bins) whatever the window's length.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-
-import msgspec
 
 from stream.alerts.episode import Episode
 from stream.baselines.definition import Definition
 from stream.durable.fold import Register
 from stream.evaluate.candidate import Candidate, RunningSum
+from stream.evaluate.course_progress import CandidateProgress, CourseProgress, SegmentProgress
 from stream.evaluate.evaluator import Evaluation, evaluate_window
 from stream.evaluate.live_windows import WholeWindow
+from stream.evaluate.reign import Reign, in_force
 from stream.evaluate.schema_evaluator import evaluate_schema, usual_names
 from stream.evaluate.settings import ModelSettings
 from stream.evaluate.sources import Sources
-from stream.evaluate.tally import Tally
 from stream.evaluate.throughput_evaluator import evaluate_silence
 from stream.evaluate.yardstick import Yardstick, yardstick_of
 from stream.records.partial import NO_TIME, ActiveDefinition
-from stream.records.prediction import ModelKey
-from stream.records.settings import CountingSettings
-
-
-class CandidateProgress(msgspec.Struct, array_like=True):
-    """A definition that a course is counted with, without its panes."""
-
-    baseline_id: str
-    settings: CountingSettings
-    from_ms: dict[str, int]  # by source
-    until_ms: dict[str, int]
-    since: int  # offset of the partial that it came with
-    entered_ms: int = NO_TIME  # to where windows had been evaluated then
-    usual_names: tuple[str, ...] | None = None  # of features that are not the baseline's, and no news; None: not known
-
-
-class SegmentProgress(msgspec.Struct, array_like=True):
-    """What a course knows of one segment besides its panes."""
-
-    episodes: dict[str, Episode] = {}  # by check|subject
-    empty: bool = True  # whether the newest window had no rows of it
-
-
-class CourseProgress(msgspec.Struct, array_like=True):
-    """Everything of a course besides its panes, as it lies in `@`."""
-
-    model: str
-    version: str
-    definitions: list[CandidateProgress]
-    first_ms: int | None  # start of the first pane evaluated
-    evaluated_to_ms: int | None  # end of the newest window evaluated
-    empty: bool  # whether that window had no rows
-    episodes: dict[str, Episode]  # by `name_of`
-    revisions: dict[int, int]  # end of window: how often it was published again
-    missed: int  # parts that came when their pane had been forgotten
-    segments: dict[str, SegmentProgress] = {}  # by name, those that have had rows
-    tally: Tally = Tally()  # of the whole traffic and every segment
-
-    @classmethod
-    def at_start(cls, key: ModelKey) -> "CourseProgress":
-        """Of a model version that nothing is known of yet."""
-        return cls(
-            model=key.model,
-            version=key.version,
-            definitions=[],
-            first_ms=None,
-            evaluated_to_ms=None,
-            empty=True,
-            episodes={},
-            revisions={},
-            missed=0,
-        )
 
 
 class Course:
@@ -85,7 +34,8 @@ class Course:
         self.progress = progress
         self.candidates: dict[str, Candidate] = {}  # by definition id, the one that is to be in force last
         self._latest: dict[str, Evaluation] = {}  # by segment
-        self.revise: set[int] = set()  # starts of panes that changed after they were evaluated
+        self._revise: dict[str, set[int]] = {}  # by definition: starts of panes that changed after they were evaluated
+        self._passed_on: set[int] = set()  # ends of windows that were evaluated with another definition
         self._sums: dict[str, RunningSum] = {}  # by segment
         self._settings_of = settings_of
         self._sources = sources
@@ -209,8 +159,8 @@ class Course:
         if segment in self._sums:
             self._sums[segment].pane_changed(start_ms)
         evaluated_to = self.progress.evaluated_to_ms
-        if evaluated_to is not None and start_ms < evaluated_to and candidate is self.in_force(evaluated_to):
-            self.revise.add(start_ms)
+        if evaluated_to is not None and start_ms < evaluated_to:
+            self._revise.setdefault(candidate.definition.id, set()).add(start_ms)
 
     def in_force(self, end_ms: int) -> Candidate:
         """The definition that the window ending at `end_ms` is evaluated with.
@@ -218,13 +168,38 @@ class Course:
         The newest whose window every source has filled; until there is one, the oldest that is not
         over: so no new baseline blinds a model.
         """
+        return in_force(self.reigns(), end_ms)
+
+    def reigns(self) -> list[Reign]:
+        """Which windows each definition may be in force for, by what the sources have said so far."""
         if len(self.candidates) == 1:
-            return next(iter(self.candidates.values()))
-        for candidate in reversed(self.candidates.values()):
-            if self._is_everywhere(candidate) and candidate.whole_from_ms() <= end_ms - self.window_ms(candidate):
-                return candidate
-        going_on = (c for c in self.candidates.values() if end_ms <= c.whole_to_ms(self._sources))
-        return next(going_on, next(reversed(self.candidates.values())))
+            return [Reign(next(iter(self.candidates.values())), -math.inf, math.inf)]
+        return [
+            Reign(
+                candidate,
+                candidate.whole_from_ms() + self.window_ms(candidate) if self._is_everywhere(candidate) else math.inf,
+                candidate.whole_to_ms(self._sources),
+            )
+            for candidate in self.candidates.values()
+        ]
+
+    def pass_on(self, before: list[Reign]) -> bool:
+        """Revise the windows that a definition has taken over which was not in force for them `before`; are there any?
+
+        The last source to say since when it counts with it may have been idle, and that may be since its last row.
+        """
+        now, evaluated_to, first_ms = self.reigns(), self.progress.evaluated_to_ms, self.progress.first_ms
+        if not before or now == before or evaluated_to is None or first_ms is None:
+            return False
+        for candidate, full_ms, _ in now:
+            pane_ms = candidate.definition.settings.pane_ms
+            after_ms = max(first_ms, self.revisable_from_ms(candidate))
+            self._passed_on |= {
+                end_ms
+                for end_ms in range(_next_boundary(after_ms, candidate), evaluated_to + 1, pane_ms)
+                if full_ms <= end_ms and in_force(now, end_ms) is candidate is not in_force(before, end_ms)
+            }
+        return len(self._passed_on) > 0
 
     def due(self, newest_ms: int) -> Iterator[int]:
         """Ends of the windows that the watermark has passed since the last one, oldest first.
@@ -310,19 +285,22 @@ class Course:
 
     def revised_ends(self) -> list[int]:
         """Ends of windows that must be published again, the newest last whether it changed or not."""
-        starts, self.revise = self.revise, set()
+        changed, self._revise = self._revise, {}
+        ends, self._passed_on = self._passed_on, set()
         evaluated_to, first_ms = self.progress.evaluated_to_ms, self.progress.first_ms
-        if not starts or evaluated_to is None or first_ms is None:
+        if not (changed or ends) or evaluated_to is None or first_ms is None:
             return []
-        candidate = self.in_force(evaluated_to)
-        pane_ms, window_ms = candidate.definition.settings.pane_ms, self.window_ms(candidate)
-        ends = {
-            end_ms
-            for start in starts
-            for end_ms in range(start + pane_ms, min(start + window_ms, evaluated_to) + 1, pane_ms)
-            if end_ms > first_ms and self.in_force(end_ms) is candidate
-        }
-        return sorted(ends | {evaluated_to})
+        reigns = self.reigns()
+        for definition_id, starts in changed.items():
+            candidate = self.candidates[definition_id]
+            pane_ms, window_ms = candidate.definition.settings.pane_ms, self.window_ms(candidate)
+            ends |= {
+                end_ms
+                for start in starts
+                for end_ms in range(start + pane_ms, min(start + window_ms, evaluated_to) + 1, pane_ms)
+                if end_ms > first_ms and in_force(reigns, end_ms) is candidate
+            }
+        return sorted(ends | {evaluated_to}) if ends else []
 
     def forget(self) -> None:
         """Drop panes and definitions that no window, nor a revision of one, needs any more."""

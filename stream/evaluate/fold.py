@@ -24,7 +24,8 @@ from stream.errors import CallerError
 from stream.evaluate import learning, live_evidence
 from stream.evaluate.alert_message import LostInput
 from stream.evaluate.candidate import Candidate
-from stream.evaluate.course import Course, CourseProgress
+from stream.evaluate.course import Course
+from stream.evaluate.course_progress import CourseProgress
 from stream.evaluate.learning import LearnedBaselines, LearnedProgress
 from stream.evaluate.outcome_sources import OutcomeSourceState
 from stream.evaluate.panes import PaneSum
@@ -132,10 +133,12 @@ class EvaluateFold:
                 continue
             lost = self.sources.newly_lost(partial)
             spoke = not self.sources.all_idle
+            reigns = [(course, course.reigns()) for course in self.courses.values()]
             if self.sources.hear(partial):
                 if lost:
                     self._publisher.input_lost(LostInput(partial, lost))
                 touched = self._take(partial, offset + 1)
+                touched += [course for course, before in reigns if course.pass_on(before) and course not in touched]
                 self._advance(touched, offset + 1)
                 if spoke and self.sources.all_idle:
                     self._tell_of_silence(offset + 1)

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 
 from stream.alerts.episode import SEVERITIES, Episode, State
-from stream.evaluate.course import CourseProgress
+from stream.evaluate.course_progress import CourseProgress
 from stream.evaluate.evaluator import Evaluation
 from stream.evaluate.fold import EvaluateFold
 from stream.evaluate.performance_course import PerformanceProgress

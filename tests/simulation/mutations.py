@@ -191,7 +191,7 @@ MUTATIONS = (
         {"if source in self.final or (": "if source in self.final or held is not None or ("}),
     Mutation("a copy of a closed pane is not added twice", PaneSum, "add", {"if source in self.final or": "if"}),
     Mutation("a pane that changed after it was evaluated is revised", Course, "pane_changed",
-        {"self.revise.add(start_ms)": "pass"}),
+        {"self._revise.setdefault(candidate.definition.id, set()).add(start_ms)": "pass"}),
     Mutation("panes of which a window is forgotten are not revised", Course, "revisable_from_ms",
         {"evaluated_to - self.window_ms(candidate)": "evaluated_to - 2 * self.window_ms(candidate)"},
         shape={"idle": True, "sources": 2, "events": 30, "steps": 900}),

@@ -219,7 +219,17 @@ def _last_reports(world: World, partials: Source) -> dict[Window, dict[str, Any]
             equal(f"revision of {window}, without an early idle source or a second baseline", report["revision"], 0)
         if window not in last or report["revision"] >= last[window]["revision"]:
             last[window] = report
-    return last
+    return _in_force(last)
+
+
+def _in_force(last: dict[Window, dict[str, Any]]) -> dict[Window, dict[str, Any]]:
+    """Without those of a definition that another one has taken the window over from, by a later revision."""
+    newest: dict[tuple[str, int], Window] = {}
+    for window, report in last.items():
+        held = newest.setdefault((window.model, window.end_ms), window)
+        if report["revision"] > last[held]["revision"]:
+            newest[window.model, window.end_ms] = window
+    return {w: report for w, report in last.items() if newest[w.model, w.end_ms].definition == w.definition}
 
 
 def _activated_once(world: World) -> bool:

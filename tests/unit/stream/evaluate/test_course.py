@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -170,6 +171,40 @@ def test_a_promotion_waits_for_the_source_that_heard_of_it_last() -> None:
             evaluate.hears(source.says(end, [part(d, end - 1_000, 10) for d in both]))
     assert [(end, b) for end, b, _ in baselines(evaluate) if end in (5_000, 6_000)] == [(5_000, "1"), (6_000, "2")]
     assert all(n == 60 for end, _, n in baselines(evaluate) if end >= 3_000)
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_new_baseline_takes_over_what_was_judged_before_its_last_source_told_of_it(cut: bool) -> None:
+    #  source 1 is idle behind 3_000, and counts with two from there on; when it says so, windows up to 8_000 were
+    #  judged by one: 6_000, 7_000 and 8_000 are two's now, with its rows of 5_000 and 7_000, in both baselines
+    evaluate, busy, idle = Evaluate(ONE, TWO), Speaker(0, sources=2), Speaker(1, sources=2)
+    one, _ = (source.counts_with(ONE) for source in (busy, idle))
+    evaluate.hears(idle.says(3_000), idle.says(3_000, idle=True))
+    busy.counts_with(ONE, until_ms=20_000)
+    two = busy.counts_with(TWO, from_ms=2_000)
+    for start in range(0, 8_000, 1_000):
+        evaluate.hears(busy.says(start + 1_000, [part(d, start, 10) for d in (one, two)[: 1 + (start >= 2_000)]]))
+    assert baselines(evaluate)[-3:] == [(end, "1", 30) for end in (6_000, 7_000, 8_000)]
+    idle.counts_with(ONE, until_ms=12_000)
+    idle.counts_with(TWO, from_ms=3_000)
+    panes = [part(d, start, 1, next_offset=9) for d in (two, one) for start in (5_000, 7_000)]
+    for pane in panes[: 3 * cut]:  # the record is too large: pane by pane
+        evaluate.hears(idle.says(None, [pane]))
+    before = len(evaluate.reports)
+    evaluate.hears(idle.says(8_000, panes[3 * cut :]))
+    assert baselines(evaluate)[-3:] == [(6_000, "2", 31), (7_000, "2", 31), (8_000, "2", 32)]
+    assert all(r["complete"] and r["revision"] == 1 + cut for r in evaluate.reports[before:])
+    assert len(evaluate.reports) == before + 3
+
+
+def test_what_is_counted_with_again_takes_over_no_window_of_which_panes_are_gone() -> None:
+    evaluate, source, one, two = promoted()
+    for end in (4_000, 5_000, 6_000):
+        evaluate.hears(source.says(end, [part(d, end - 1_000, 10) for d in (one, two)]))
+    before = len(evaluate.reports)
+    source.counts_with(ONE)  # forgotten at 6_000
+    evaluate.hears(source.says(6_500))
+    assert evaluate.reports[before:] == []
 
 
 def test_panes_of_another_length_take_over_at_one_of_their_own_ends() -> None:

@@ -227,7 +227,8 @@ def lives(key: str, subject: str, verdicts: list[tuple[str, str]]) -> Iterator[L
 def severities(verdicts: list[tuple[str, str]]) -> Iterator[tuple[str, str, str]]:
     """Of each window its end, how bad the alert is after it, and before it; `""`: there is none.
 
-    An alert is as bad as the worst window of the last WINDOW_MS, and over when none of them was in breach.
+    An alert is as bad as the worst window of the last WINDOW_MS, which it becomes with a window that is as bad itself,
+    and over when none of them was in breach.
     """
     severity = ""
     breaches: list[tuple[int, str]] = []
@@ -237,7 +238,9 @@ def severities(verdicts: list[tuple[str, str]]) -> Iterator[tuple[str, str, str]
             breaches = [(end_ms, known) for end_ms, known in breaches if unix_ms(end) - end_ms < WINDOW_MS]
             if verdict != "ok":
                 breaches.append((unix_ms(end), verdict))
-            severity = max((known for _, known in breaches), key=SEVERITIES.index, default="")
+            worst = max((known for _, known in breaches), key=SEVERITIES.index, default="")
+            if worst in ("", verdict) or not severity:
+                severity = worst
         yield end, severity, before
 
 

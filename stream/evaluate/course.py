@@ -293,6 +293,8 @@ class Course:
         reigns = self.reigns()
         for definition_id, starts in changed.items():
             candidate = self.candidates[definition_id]
+            if not self._is_everywhere(candidate) and candidate is not in_force(reigns, evaluated_to):
+                continue  # a source counts with it no more: judged again, its windows would be called incomplete
             pane_ms, window_ms = candidate.definition.settings.pane_ms, self.window_ms(candidate)
             ends |= {
                 end_ms

@@ -133,7 +133,8 @@ class EvaluateFold:
                 continue
             lost = self.sources.newly_lost(partial)
             spoke = not self.sources.all_idle
-            reigns = [(course, course.reigns()) for course in self.courses.values()]
+            # Nothing is handed over where there is but one definition: one that enters begins behind what was judged.
+            reigns = [(course, course.reigns()) for course in self.courses.values() if len(course.candidates) > 1]
             if self.sources.hear(partial):
                 if lost:
                     self._publisher.input_lost(LostInput(partial, lost))

@@ -15,8 +15,9 @@ from stream.alerts.quality_rules import (
     STUCK,
     UNSEEN,
 )
-from stream.alerts.rules import AUC, BRIER, ERROR_RATE, INPUT_LOST, LATENCY_SLA, MAE, PSI
+from stream.alerts.rules import ERROR_RATE, INPUT_LOST, LATENCY_SLA, PSI
 from stream.alerts.throughput_rule import THROUGHPUT
+from stream.baselines.performance_evidence import AUC, BRIER, MAE
 from stream.records.violation import LATENCY_VIOLATION, VIOLATION_NAME
 
 ALERT_NAMES: Final = {

@@ -11,9 +11,6 @@ from stream.alerts.episode import AlertRules, Holds
 from stream.config import AlertKeys, CheckKeys, FalseAlarmKeys, PsiKeys, PsiLimits, WorseKeys
 
 PSI: Final = "psi"
-AUC: Final = "auc"
-BRIER: Final = "brier"
-MAE: Final = "mae"
 LATENCY_SLA: Final = "latency_sla"
 ERROR_RATE: Final = "error_rate"
 INPUT_LOST: Final = "input_lost"  # records that retention cut away before they were read

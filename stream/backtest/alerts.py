@@ -8,9 +8,10 @@ import msgspec
 from detectors import Undefined, Verdict
 from stream.alerts.episode import SEVERITIES
 from stream.alerts.quality_rules import CLASS_SHARE, QUALITY_CHECKS, SCHEMA
-from stream.alerts.rules import AUC, BRIER, ERROR_RATE, LATENCY_SLA, MAE, PSI, THRESHOLD
+from stream.alerts.rules import ERROR_RATE, LATENCY_SLA, PSI, THRESHOLD
 from stream.alerts.throughput_rule import THROUGHPUT
 from stream.backtest.course import JudgedPart
+from stream.baselines.performance_evidence import AUC, BRIER, MAE
 from stream.evaluate.error_evaluator import SUBJECT as ERRORS
 from stream.evaluate.error_evaluator import ErrorCheck
 from stream.evaluate.evaluator import Check

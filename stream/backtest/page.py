@@ -7,7 +7,7 @@ import html
 from collections.abc import Sequence
 from typing import Final
 
-from stream.alerts.rules import AUC, LATENCY_SLA, PSI
+from stream.alerts.rules import LATENCY_SLA, PSI
 from stream.backtest.alerts import AlertResult
 from stream.backtest.comparison_page import comparison_section, incident_bands
 from stream.backtest.performance_page import performance_section
@@ -16,6 +16,7 @@ from stream.backtest.quality_page import quality_section
 from stream.backtest.result import BacktestResult, WindowResult
 from stream.backtest.segment_page import segment_section
 from stream.backtest.text import check_words
+from stream.baselines.performance_evidence import AUC
 from stream.evaluate.settings import ModelSettings
 
 STYLE: Final = """

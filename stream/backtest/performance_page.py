@@ -5,10 +5,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from stream.alerts.rules import AUC, MAE
 from stream.backtest.picture import Axis, limit_line, lines, mark, picture
 from stream.backtest.result import BaselineResult, WindowResult
-from stream.evaluate.performance_report import WORDS
+from stream.baselines.performance_evidence import AUC, MAE, WORDS
 
 SURE: Final = 1.96  # standard errors: what sampling leaves open in 95 of 100 windows
 Cell = tuple[str, Callable[[WindowResult], float | None]]

@@ -16,8 +16,8 @@ from stream.backtest.comparison import (
     summary_table,
 )
 from stream.backtest.result import BacktestResult, EpisodeResult, WindowResult
+from stream.baselines.performance_evidence import WORDS
 from stream.evaluate.alert_groups import EVERY, MOST_NAMED, listed
-from stream.evaluate.performance_report import WORDS
 
 Cell = Callable[[WindowResult], str]
 

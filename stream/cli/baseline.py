@@ -35,7 +35,7 @@ from stream.config.keys import WindowKeys
 from stream.config.season_keys import SEASONS
 from stream.durable.log import Log
 from stream.errors import InputError
-from stream.evaluate.settings import model_settings
+from stream.evaluate.settings import ModelSettings, model_settings
 from stream.ingest.countable import Countable
 from stream.records.prediction import Answer, ModelKey
 from stream.records.settings import outcome_settings, segment_settings
@@ -214,8 +214,7 @@ def _show(baseline: Baseline, config: Config, *, as_json: bool) -> None:
 def levels_of(baseline: Baseline, config: Config) -> Levels:
     """What the model's budget gives each of its tests, segments included; as if the rule were `budget` where not."""
     of_model = config.model(baseline.model)
-    settings = model_settings(of_model, Smoothing.parse(config.smoothing))
-    parts = 1 + len(Segmentation.of(baseline, segment_settings(of_model)).names)
+    settings, parts = _shared_by(of_model, config, baseline)
     features = len(baseline.series) - baseline.answers
     tests = {**settings.tests(baseline, parts)}
     tests |= {
@@ -298,12 +297,17 @@ def _make(config: Config, wanted: Wanted, binning: Binning, *, live: bool) -> tu
     return learned.baseline, notes + _notes_on_budget(config, learned.baseline)
 
 
+def _shared_by(of_model: ModelConfig, config: Config, baseline: Baseline) -> tuple[ModelSettings, int]:
+    """How the model is judged, and by how many parts its budget is shared: the whole traffic and each segment."""
+    segmentation = Segmentation.of(baseline, segment_settings(of_model))
+    return model_settings(of_model, Smoothing.parse(config.smoothing)), 1 + len(segmentation.names)
+
+
 def _notes_on_budget(config: Config, baseline: Baseline) -> tuple[str, ...]:
     of_model = config.model(baseline.model)
     if of_model.budget_key is None:
         return ()
-    parts = 1 + len(Segmentation.of(baseline, segment_settings(of_model)).names)
-    settings = model_settings(of_model, Smoothing.parse(config.smoothing))
+    settings, parts = _shared_by(of_model, config, baseline)
     complaint = settings.budget_complaint(baseline, of_model.windows.pane, parts)
     return () if complaint is None else (f"{of_model.budget_key}: {complaint}",)
 

@@ -77,7 +77,7 @@ class ClassCourses:
         lead = self.lead
         track = lead.in_force(end_ms)
         start_ms, first_ms = end_ms - lead.window_ms(track), track.progress.first_ms
-        baseline = self._baseline_of(lead, track).learned(lead.live_by(end_ms))
+        baseline = self._baseline_of(lead, track).learned(lead.live_by(track, end_ms))
         cohort_sum, _ = track.cohorts_by(end_ms)
         # By name: a mean of floats depends on the order, and that of the courses is another one after a recovery.
         cohorts = [course.in_force(end_ms).cohorts_by(end_ms)[1] for _, course in sorted(self.courses.items())]

@@ -17,12 +17,11 @@ from typing import Final
 
 from detectors import Auc, BinaryMetrics, RegressionMetrics, Undefined, Verdict, auc_drop_p_value, rise_p_value
 from detectors.drop import FEWEST_OF_A_CLASS, detectable_auc, detectable_rise
-from detectors.evidence import ENOUGH_BLOCKS
 from detectors.multiclass import MulticlassMetrics, comparable
 from detectors.wander import Reading, Wander, auc_of, auc_reading, error_reading
-from stream.alerts.rules import AUC, BRIER, FIXED_LEVEL, MAE, THRESHOLD, PerformanceRules, WorseRule
+from stream.alerts.rules import FIXED_LEVEL, THRESHOLD, PerformanceRules, WorseRule
 from stream.baselines.baseline import LabelledValues
-from stream.baselines.performance_evidence import FEWEST_LABELS
+from stream.baselines.performance_evidence import AUC, BRIER, FEWEST_LABELS, MAE
 from stream.evaluate.labelled_baseline import KnownLabels
 from stream.evaluate.performance_classes import ClassPerformance, KnownClasses
 from stream.records.prediction import Answer
@@ -62,9 +61,8 @@ class PerformanceCheck:
 
     @property
     def provisional(self) -> bool:
-        """Whether a budget's test was made without knowing how healthy windows differ, or from too few of them."""
-        unsure = self.healthy is None or self.healthy.windows < ENOUGH_BLOCKS
-        return unsure and self.rule is not None and self.rule.rule != THRESHOLD
+        """Whether a budget's test was made without knowing how healthy windows differ."""
+        return self.healthy is None and self.rule is not None and self.rule.rule != THRESHOLD
 
     @property
     def spent(self) -> float:

@@ -157,7 +157,7 @@ class PerformanceCourse:
         """Work out the window that ends at `end_ms`."""
         track = self.in_force(end_ms)
         start_ms = end_ms - self.window_ms(track)
-        first_ms, baseline = track.progress.first_ms, self.baseline_of(track).learned(self.live_by(end_ms))
+        first_ms, baseline = track.progress.first_ms, self.baseline_of(track).learned(self.live_by(track, end_ms))
         cohort_sum, cohorts = track.cohorts_by(end_ms)
         return evaluate_performance(
             track.definition,
@@ -168,9 +168,8 @@ class PerformanceCourse:
             coverage=coverage_of(cohort_sum, track.sections, cohorts, baseline.bands),
         )
 
-    def live_by(self, end_ms: int) -> Mapping[str, Deviation]:
-        """What earlier windows taught of how much they differ, as it holds for the one that ends at `end_ms`."""
-        track = self.in_force(end_ms)
+    def live_by(self, track: Track, end_ms: int) -> Mapping[str, Deviation]:
+        """What earlier windows of a track taught of how much they differ, as it holds for the one that ends then."""
         return self.progress.live.known(track.definition.baseline_id, self.window_ms(track), end_ms)
 
     def learn(self, evaluation: PerformanceEvaluation) -> None:

@@ -14,8 +14,9 @@ import numpy as np
 from detectors import Auc, BinaryMetrics, RegressionMetrics, Undefined, binary_metrics, regression_metrics
 from detectors.multiclass import macro_auc
 from detectors.wander import Reading, Wander, auc_reading, error_reading
-from stream.alerts.rules import AUC, BRIER, MAE, PerformanceRules
+from stream.alerts.rules import PerformanceRules
 from stream.baselines.baseline import Baseline, LabelledValues
+from stream.baselines.performance_evidence import AUC, BRIER, MAE
 from stream.evaluate.label_coverage import LabelCoverage, LabelDelay, delay_of, sums_of
 from stream.evaluate.labelled_baseline import LabelledBaseline, ScoreBands, labelled_baseline
 from stream.evaluate.live_performance import Deviation

@@ -6,8 +6,8 @@ from typing import Any, Final, NamedTuple
 
 from detectors import Auc, BinaryMetrics, RegressionMetrics, Undefined, Verdict
 from stream.alerts.performance_evidence import classes_evidence, classes_in_words
-from stream.alerts.rules import AUC, BRIER, MAE, THRESHOLD
-from stream.baselines.performance_evidence import healthy_words, in_own_unit
+from stream.alerts.rules import THRESHOLD
+from stream.baselines.performance_evidence import AUC, WORDS, healthy_words, in_own_unit
 from stream.evaluate.alert_message import AlertWindow, Content, window_record
 from stream.evaluate.class_report import Reasons, areas_in_words, class_metrics_record
 from stream.evaluate.performance_checks import PerformanceCheck
@@ -20,7 +20,6 @@ from stream.records.times import duration_words, rfc3339
 PERFORMANCE_SCHEMA: Final = "driftline.performance/1"
 MOST_COHORTS: Final = 100  # in one report: the newest; the coverage is over all
 OTHER_TASK: Final = Undefined("other task")
-WORDS: Final = {AUC: "AUC", BRIER: "Brier score", MAE: "MAE"}
 
 
 class JudgedPerformance(NamedTuple):

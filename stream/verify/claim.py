@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from stream.alerts.rules import AUC, BRIER, INPUT_LOST, MAE
+from stream.alerts.rules import INPUT_LOST
+from stream.baselines.performance_evidence import AUC, BRIER, MAE
 from stream.records.prediction import ModelKey
 from stream.records.settings import CountingSettings
 from stream.records.source import Source

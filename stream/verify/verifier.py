@@ -228,8 +228,7 @@ def _live(alert: Mapping[str, Any], series: Sequence[str]) -> LearnedLive:
 def _deviations(alert: Mapping[str, Any], compared_with: PerformanceBaseline) -> dict[str, Deviation]:
     """How much live windows differed, if the message was judged by that and not by what its baseline says."""
     check, cited = alert["labels"]["check"], alert["evidence"].get("healthy")
-    own = compared_with.healthy.get(check)
-    if cited is None or (own is not None and (own.windows, own.deviation) == (cited["windows"], cited["deviation"])):
+    if cited is None or check in compared_with.healthy:
         return {}
     return {check: Deviation(0, cited["windows"], cited["deviation"], cited["lasting"])}
 
